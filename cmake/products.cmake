@@ -1,0 +1,48 @@
+# What users get: the library `fnet` (lean), the library `fnet_train` (libtorch) and the executables
+# `fnet` and `fnet-train`.
+get_property(modules GLOBAL PROPERTY fnet_modules)
+add_library(fnet STATIC)
+set_target_properties(fnet PROPERTIES EXPORT_NAME fnet)
+add_library(fnet::fnet ALIAS fnet)
+target_compile_features(fnet PUBLIC cxx_std_20)
+target_include_directories(fnet PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+                                       $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+foreach(module IN LISTS modules)
+  get_target_property(type fnet_${module}_objects TYPE)
+  if(type STREQUAL OBJECT_LIBRARY AND NOT module STREQUAL "train")
+    target_sources(fnet PRIVATE $<TARGET_OBJECTS:fnet_${module}_objects>)
+  endif()
+endforeach()
+target_link_libraries(fnet PUBLIC Threads::Threads ZLIB::ZLIB fnet_sentencepiece)
+
+# The modules' own headers and what they include, for our executables, tests and training.
+add_library(fnet_internal INTERFACE)
+target_include_directories(fnet_internal INTERFACE ${PROJECT_SOURCE_DIR}/src)
+target_link_libraries(fnet_internal INTERFACE fnet fmt::fmt-header-only nlohmann_json::nlohmann_json
+                                              spdlog::spdlog_header_only CLI11::CLI11)
+
+if(FNET_TRAIN)
+  get_target_property(type fnet_train_objects TYPE)
+  if(type STREQUAL OBJECT_LIBRARY)
+    add_library(fnet_train STATIC $<TARGET_OBJECTS:fnet_train_objects>)
+    target_include_directories(fnet_train SYSTEM PUBLIC ${TORCH_INCLUDE_DIRS})
+    target_link_libraries(fnet_train PUBLIC fnet_internal ${TORCH_LIBRARIES})
+    add_library(fnet::train ALIAS fnet_train)
+  endif()
+endif()
+
+# Executables: `fnet` is lean; `fnet-train` (train_main.cpp) is what it starts to train.
+file(GLOB cli_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/cli/*.cpp)
+list(FILTER cli_sources EXCLUDE REGEX "train_main\\.cpp$")
+if(cli_sources)
+  add_executable(fnet_cli ${cli_sources})
+  set_target_properties(fnet_cli PROPERTIES OUTPUT_NAME fnet)
+  fnet_warnings(fnet_cli)
+  target_link_libraries(fnet_cli PRIVATE fnet_internal)
+endif()
+if(FNET_TRAIN AND EXISTS ${PROJECT_SOURCE_DIR}/src/cli/train_main.cpp)
+  add_executable(fnet_train_cli ${PROJECT_SOURCE_DIR}/src/cli/train_main.cpp)
+  set_target_properties(fnet_train_cli PROPERTIES OUTPUT_NAME fnet-train)
+  fnet_warnings(fnet_train_cli)
+  target_link_libraries(fnet_train_cli PRIVATE fnet_train)
+endif()
