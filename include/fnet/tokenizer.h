@@ -1,0 +1,151 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "fnet/error.h"
+
+namespace fnet {
+
+/// A half-open range of positions in a text.
+struct Span {
+  std::size_t begin = 0, end = 0;
+  bool operator==(const Span&) const = default;
+};
+
+/// What a model reads for one text or one pair of texts; N tokens.
+struct Encoding {
+  std::vector<std::int32_t> input_ids;       ///< [N]
+  std::vector<std::int32_t> token_type_ids;  ///< [N]: 0 for the text, 1 for the pair and its [SEP]
+  std::vector<Span> offsets;                 ///< [N]: bytes of the token's text; empty for special tokens
+  std::vector<std::int32_t> word_ids;        ///< [N] from encode_words: index of the word, else -1
+  bool truncated = false;                    ///< tokens were dropped to fit max_length
+
+  /// Whether token `i` begins a word: where a tagger reads and writes the word's tag.
+  bool first_of_word(std::size_t i) const {
+    return word_ids[i] >= 0 && (i == 0 || word_ids[i - 1] != word_ids[i]);
+  }
+};
+
+/// What gives way when a text has more tokens than `max_length`.
+enum class Truncation {
+  longest_first,  ///< the end of the longer text, as Hugging Face does; with one text as `right`
+  right,          ///< the end of the input: of the pair first, then of the text
+  left,           ///< the start of the input: of the text first, then of the pair
+  only_first,     ///< the end of the text, never the pair
+  error,          ///< nothing: Error (input)
+};
+
+struct EncodeOptions {
+  std::size_t max_length = 0;  ///< tokens, special ones included; 0 is no limit
+  Truncation truncation = Truncation::longest_first;
+  bool add_special_tokens = true;       ///< [CLS] A [SEP], or [CLS] A [SEP] B [SEP]
+  std::size_t max_bytes = 1024 * 1024;  ///< a longer text is an Error (input)
+};
+
+/// What happens to a text before SentencePiece sees it.
+enum class Normalization {
+  raw,      ///< nothing: the model's own rules, as Google's and Keras' FNet
+  hf_slow,  ///< as Hugging Face's Python tokenizer of version 4
+  hf_fast,  ///< as the tokenizer.json that Hugging Face's converter writes
+};
+
+/// Special tokens, -1 where the model has none. FNet's layout is
+/// `<unk>` 0, `<s>` 1, `</s>` 2, `<pad>` 3, `[CLS]` 4, `[SEP]` 5, `[MASK]` 6.
+struct SpecialIds {
+  std::int32_t unk = -1, bos = -1, eos = -1, pad = -1, cls = -1, sep = -1, mask = -1;
+};
+
+/// The part of tokenizer_config.json that changes ids.
+struct TokenizerConfig {
+  Normalization normalization = Normalization::raw;  ///< key "normalization": raw, hf_slow, hf_fast
+  bool do_lower_case = false;
+  bool keep_accents = true;  ///< false: NFKD, then combining marks are dropped
+  std::string cls_token = "[CLS]", sep_token = "[SEP]", mask_token = "[MASK]", pad_token = "<pad>";
+};
+
+/// A SentencePiece model (BPE or unigram) with FNet's special tokens. Immutable, cheap to copy, safe
+/// to share between threads. A model file is checked by rules of our own before the SentencePiece
+/// library sees it.
+class Tokenizer {
+ public:
+  /// Reads a SentencePiece model file, or a model directory with `spiece.model` and, perhaps,
+  /// `tokenizer_config.json`.
+  /// Throws: input where a file is damaged or the model lacks [CLS], [SEP] or a padding token.
+  static Tokenizer load(const std::filesystem::path& path);
+
+  /// The same from a model file's bytes; `name` stands for the file in messages.
+  static Tokenizer parse(std::string model, const TokenizerConfig& config = {},
+                         const std::string& name = "spiece.model");
+
+  /// Tokens of a text or of a pair. Offsets are bytes of `text` where the type is 0, of `pair` where
+  /// it is 1.
+  /// Throws: input where a text is not UTF-8 or too long.
+  Encoding encode(std::string_view text, std::optional<std::string_view> pair = {},
+                  const EncodeOptions& options = {}) const;
+
+  /// Tokens of a text that is split into words already, each with at least one token. Offsets are
+  /// bytes of the word.
+  Encoding encode_words(std::span<const std::string> words, const EncodeOptions& options = {}) const;
+
+  /// The text of these ids; special tokens are left out, or stand in it by name.
+  /// Throws: input where an id is not in [0, vocab_size()).
+  std::string decode(std::span<const std::int32_t> ids, bool skip_special = true) const;
+
+  std::int32_t vocab_size() const noexcept;
+
+  /// The piece of an id, e.g. "▁the". Throws: usage where the id is not in [0, vocab_size()).
+  const std::string& piece(std::int32_t id) const;
+
+  /// The id of a piece, or nothing.
+  std::optional<std::int32_t> id(std::string_view piece) const;
+
+  const SpecialIds& special() const noexcept;
+
+  /// Whether the id stands for no text: <s>, </s>, <pad>, [CLS], [SEP], [MASK].
+  bool is_special(std::int32_t id) const noexcept;
+
+  const TokenizerConfig& config() const noexcept;
+
+  /// Writes the model file; where `path` is a directory, `spiece.model` and `tokenizer_config.json`
+  /// in Hugging Face's form inside it.
+  void save(const std::filesystem::path& path) const;
+
+ private:
+  struct Impl;
+  explicit Tokenizer(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+  std::shared_ptr<const Impl> impl_;
+};
+
+/// Byte ranges of a UTF-8 text as ranges of code points.
+std::vector<Span> code_point_offsets(std::string_view text, std::span<const Span> bytes);
+
+struct TokenizerTraining {
+  std::vector<std::filesystem::path> inputs;    ///< one text a line, plain or gzip
+  std::function<bool(std::string&)> next_text;  ///< instead of inputs: the next text, false at the end
+  std::int32_t vocab_size = 32000;              ///< special tokens included
+  std::string model = "unigram";                ///< unigram, bpe
+  double character_coverage = 0.9995;           ///< share of the characters that get a piece, 0.98 to 1
+  bool byte_fallback = false;                   ///< unknown characters become 256 byte pieces
+  bool lower_case = false;                      ///< case folding inside the model
+  std::size_t max_texts = 0;                    ///< a random sample of so many texts; 0 is all
+  std::uint64_t seed = 1;
+  std::function<void(std::string_view line)> log;  ///< the trainer's progress, if wanted
+};
+
+/// Learns a SentencePiece model with FNet's special tokens. The same texts and options give the same
+/// bytes on any machine of the same kind.
+/// Throws: input where there is no text, or vocab_size is too large (saying the largest possible) or
+/// too small for it.
+Tokenizer train_tokenizer(const TokenizerTraining& training);
+
+}  // namespace fnet
