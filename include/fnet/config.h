@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace fnet {
+
+/// How many rows a text is mixed over. FNet has no mask, so this is a property of the model.
+struct LengthPolicy {
+  enum class Kind {
+    exact,  ///< each text over its own length; nothing is padded
+    fixed,  ///< always over `length` rows, the rest pad tokens (published checkpoints)
+    batch,  ///< padded to the longest text of a batch: answers depend on the neighbours
+  };
+  Kind kind = Kind::exact;
+  std::int64_t length = 0;  ///< rows, for `fixed`
+
+  /// Reads `exact`, `fixed:N` or `batch`. Throws: usage.
+  static LengthPolicy parse(std::string_view text);
+};
+
+/// Everything that defines an FNet model but its weights. Names, meanings and defaults are those of
+/// Hugging Face's `config.json`; keys that Hugging Face lacks default to what its FNet does.
+struct Config {
+  std::int64_t vocab_size = 32000;
+  std::int64_t hidden_size = 768;
+  std::int64_t num_hidden_layers = 12;
+  std::int64_t intermediate_size = 3072;
+  std::string hidden_act = "gelu_new";
+  double hidden_dropout_prob = 0.1;
+  std::int64_t max_position_embeddings = 512;
+  std::int64_t type_vocab_size = 4;
+  double initializer_range = 0.02;
+  double layer_norm_eps = 1e-12;
+  std::int64_t pad_token_id = 3;
+  std::int64_t bos_token_id = 1;
+  std::int64_t eos_token_id = 2;
+  bool tie_word_embeddings = true;
+
+  // What Hugging Face has no key for.
+  std::string fourier_norm = "backward";
+  bool embedding_projection = true;
+  double embedding_norm_eps = 0;  ///< 0: as layer_norm_eps
+  bool pooler = true;
+  std::string norm_type = "layer_norm";
+  std::string norm_position = "post";
+  std::string ffn_type = "mlp";
+  std::vector<std::string> mixers = {"fourier"};  ///< one for all layers, or one for each
+  std::string length_policy = "exact";  ///< a config.json without the key: fixed:max_position_embeddings
+  std::string pooling = "pooler";  ///< what a sequence head reads, and the default of `embed`
+
+  /// `encoder`, `text-classification` or `token-classification`; in config.json: `architectures`.
+  std::string task = "encoder";
+  std::vector<std::string> labels;  ///< in config.json: `id2label` and `label2id`
+
+  /// The architectures of the paper's and the seed's tables: tiny, small, base, large. Throws: usage.
+  static Config preset(std::string_view variant);
+  static std::span<const std::string_view> variants();
+
+  /// Reads `directory`/config.json. Unknown keys are added to `warnings`, with the nearest known
+  /// name. Throws: input, naming the key, what was found and what is allowed.
+  static Config load(const std::filesystem::path& directory,
+                     std::vector<std::string>* warnings = nullptr);
+  static Config from_json(std::string_view text, std::string_view source,
+                          std::vector<std::string>* warnings = nullptr);
+
+  /// The text of config.json: every key, as transformers reads it.
+  std::string to_json() const;
+
+  /// Sets a key from text, as `--set key=value` does. Throws: usage.
+  void set(std::string_view key, std::string_view value);
+
+  /// Throws input: the key, its value, what is allowed.
+  void validate() const;
+
+  const std::string& mixer(std::int64_t layer) const {
+    return mixers.size() == 1 ? mixers[0] : mixers[static_cast<std::size_t>(layer)];
+  }
+  double embedding_eps() const { return embedding_norm_eps > 0 ? embedding_norm_eps : layer_norm_eps; }
+  LengthPolicy lengths() const { return LengthPolicy::parse(length_policy); }
+  bool has_head() const { return task != "encoder"; }
+
+  /// One key: its name, its value as text, what is allowed, and what it means; for `--help`, `info`
+  /// and the documentation.
+  struct Field {
+    std::string name, value, allowed, help;
+  };
+  std::vector<Field> describe() const;
+
+  bool operator==(const Config&) const = default;
+};
+
+}  // namespace fnet

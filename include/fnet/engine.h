@@ -1,0 +1,128 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fnet/config.h"
+#include "fnet/error.h"
+#include "fnet/tokenizer.h"
+
+namespace fnet {
+
+/// Rows of floats, row-major.
+struct Matrix {
+  std::size_t rows = 0, cols = 0;
+  std::vector<float> data;
+
+  Matrix() = default;
+  Matrix(std::size_t row_count, std::size_t col_count)
+      : rows(row_count), cols(col_count), data(row_count * col_count) {}
+
+  std::span<float> row(std::size_t i) { return std::span(data).subspan(i * cols, cols); }
+  std::span<const float> row(std::size_t i) const { return std::span(data).subspan(i * cols, cols); }
+};
+
+/// A text to classify or embed, perhaps one of a pair.
+struct TextInput {
+  std::string text;
+  std::optional<std::string> pair;
+
+  TextInput(std::string text_, std::optional<std::string> pair_ = {})  // NOLINT: a text is an input
+      : text(std::move(text_)), pair(std::move(pair_)) {}
+  TextInput(const char* text_) : text(text_) {}  // NOLINT
+};
+
+/// A label and its probability (softmax over the model's labels).
+struct Prediction {
+  std::string label;
+  float score = 0;
+};
+
+struct EngineOptions {
+  int threads = 0;                ///< 0: one for each core
+  std::string dtype = "float32";  ///< of the products: float32, bfloat16, int8
+  /// Evaluate the formulas of blocks/ op by op instead of the fused kernels: slow, for comparing.
+  bool formulas = false;
+  std::size_t max_length = 0;  ///< tokens a text; 0: the model's position table or fixed length
+  Truncation truncation = Truncation::longest_first;  ///< of a text that is longer
+};
+
+/// The values of a weight [shape], row-major, by its Hugging Face name.
+using WeightSource =
+    std::function<std::vector<float>(const std::string& name, std::span<const std::int64_t> shape)>;
+
+/// A model ready to answer. Immutable; safe to share between threads, which take turns on its
+/// workers. With length policies `exact` and `fixed:N` an answer's bytes depend on the text and the
+/// options alone, never on the batch, its order or the number of threads.
+class Engine {
+ public:
+  /// Reads a model directory: config.json, model.safetensors (or shards), spiece.model.
+  /// Throws: input where a file is missing, damaged or does not fit the others.
+  static Engine load(const std::filesystem::path& directory, const EngineOptions& options = {});
+
+  /// A model from weights that the caller makes; without a tokenizer only the calls on Encodings work.
+  Engine(const Config& config, const WeightSource& weights, const EngineOptions& options = {},
+         std::optional<Tokenizer> tokenizer = {});
+
+  Engine(Engine&&) noexcept;
+  Engine& operator=(Engine&&) noexcept;
+  ~Engine();
+
+  const Config& config() const noexcept;
+  const EngineOptions& options() const noexcept;
+
+  /// Throws: usage for a model without one.
+  const Tokenizer& tokenizer() const;
+
+  /// Notes from loading: unknown keys, tensors that were not used.
+  const std::vector<std::string>& warnings() const noexcept;
+
+  /// Bytes held by weights, and by the workspace so far.
+  std::size_t weight_bytes() const noexcept;
+  std::size_t workspace_bytes() const noexcept;
+
+  /// Tokens of a text as this model reads it: truncated by the options, never longer than the
+  /// position table. Throws: input where the text is bad, or too long with Truncation::error.
+  Encoding encode(const TextInput& input) const;
+  Encoding encode_words(std::span<const std::string> words) const;
+
+  /// The last hidden state of each text, [N, H]; N its tokens.
+  std::vector<Matrix> forward(std::span<const Encoding> batch) const;
+
+  /// One vector a text, [B, H]. `pooling` is a row of the pooling table; empty: the model's own.
+  /// `normalize`: divided by its Euclidean norm.
+  Matrix embed(std::span<const Encoding> batch, std::string_view pooling = {},
+               bool normalize = false) const;
+  Matrix embed(std::span<const TextInput> texts, std::string_view pooling = {},
+               bool normalize = false) const;
+
+  /// The head's scores before softmax: [B, C] of a text classifier.
+  Matrix logits(std::span<const Encoding> batch) const;
+
+  /// The head's scores before softmax: [N, C] a text, of a token classifier.
+  std::vector<Matrix> token_logits(std::span<const Encoding> batch) const;
+
+  /// The `top_k` most probable labels of each text, best first.
+  std::vector<std::vector<Prediction>> classify(std::span<const TextInput> texts,
+                                                std::size_t top_k = 1) const;
+  std::vector<std::vector<Prediction>> classify(std::span<const Encoding> batch,
+                                                std::size_t top_k = 1) const;
+
+  /// The tag of each word, read at the word's first piece. A word that truncation dropped gets the
+  /// empty label with score 0.
+  std::vector<std::vector<Prediction>> tag(std::span<const std::vector<std::string>> sentences) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace fnet

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/error.h"
+#include "model/weights.h"
+
+namespace fnet {
+
+/// The list of a model's weights as its parts add to it. A part names its weights relative to where
+/// it stands; `under` opens a place.
+class Specs {
+ public:
+  Specs() : list_(std::make_shared<std::vector<WeightSpec>>()) {}
+
+  /// Adds a weight `<place>.<name>`.
+  void add(std::string_view name, std::vector<std::int64_t> shape, Init init) {
+    list_->push_back({prefix_ + std::string(name), std::move(shape), init});
+  }
+
+  /// Adds a linear map's `<name>.weight` [out, in] and, if wanted, `<name>.bias` [out].
+  void linear(const std::string& name, std::int64_t in, std::int64_t out, bool bias = true) {
+    add(name + ".weight", {out, in}, Init::normal);
+    if (bias) add(name + ".bias", {out}, Init::zeros);
+  }
+
+  Specs under(std::string_view place) const {
+    Specs inner = *this;
+    inner.prefix_ += place.empty() ? std::string() : std::string(place) + ".";
+    return inner;
+  }
+
+  const std::vector<WeightSpec>& list() const { return *list_; }
+
+ private:
+  std::shared_ptr<std::vector<WeightSpec>> list_;
+  std::string prefix_;
+};
+
+/// Named tensors, seen from a place in the model: `w.under("output")["dense.weight"]`.
+template <class A>
+class Weights {
+ public:
+  using Map = std::map<std::string, A, std::less<>>;
+
+  explicit Weights(const Map& map) : map_(&map) {}
+
+  const A& operator[](std::string_view name) const {
+    const auto found = map_->find(prefix_ + std::string(name));
+    require(found != map_->end(), Kind::internal, "weight '{}{}' is not in the model", prefix_, name);
+    return found->second;
+  }
+
+  Weights under(std::string_view place) const {
+    Weights inner = *this;
+    if (!place.empty()) inner.prefix_ += std::string(place) + ".";
+    return inner;
+  }
+
+ private:
+  const Map* map_;
+  std::string prefix_;
+};
+
+}  // namespace fnet

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <span>
+#include <string_view>
+
+namespace fnet {
+
+/// A row of kinds.def, for messages, `info` and the docs.
+struct KindRow {
+  std::string_view name, help;
+};
+
+/// The table behind a config key (norm_type, ffn_type, mixers, pooling, hidden_act, task), in the
+/// order of kinds.def.
+std::span<const KindRow> norm_kinds();
+std::span<const KindRow> ffn_kinds();
+std::span<const KindRow> mixer_kinds();
+std::span<const KindRow> pooling_kinds();
+std::span<const KindRow> activation_kinds();
+std::span<const KindRow> task_kinds();
+
+/// Hugging Face's class name for a task, e.g. FNetForSequenceClassification; FNetModel without one.
+std::string_view architecture_of(std::string_view task);
+
+/// The task of a Hugging Face class; `encoder` for FNetModel and for heads that are not in the table.
+std::string_view task_of(std::string_view architecture);
+
+}  // namespace fnet
