@@ -1,0 +1,9 @@
+// Whatever the compiler's baseline is: SSE2 on x86-64, NEON on aarch64.
+#include "kernels/isa/prelude.h"
+
+namespace fnet::kernels::portable {
+constexpr std::string_view kName = "portable";
+#include "kernels/vec_portable.h"
+//
+#include "kernels/all.inl"
+}  // namespace fnet::kernels::portable

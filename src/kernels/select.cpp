@@ -1,0 +1,92 @@
+#include <array>
+#include <cstdlib>
+#include <vector>
+
+#include "core/error.h"
+#include "kernels/kernels.h"
+
+namespace fnet::kernels {
+
+#if defined(__x86_64__)
+namespace avx512_bf16 {
+extern const Table kTable;
+}
+namespace avx512 {
+extern const Table kTable;
+}
+namespace avx2 {
+extern const Table kTable;
+}
+#endif
+namespace portable {
+extern const Table kTable;
+}
+
+namespace {
+
+struct Candidate {
+  const Table* table;
+  bool supported;
+};
+
+// Best first. One line an instruction set; __builtin_cpu_supports also asks whether the operating
+// system saves the registers.
+auto candidates() {
+#if defined(__x86_64__)
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
+                      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512vl");
+  const bool bf16 = avx512 && __builtin_cpu_supports("avx512vnni") &&
+                    __builtin_cpu_supports("avx512bf16");
+#endif
+  return std::to_array<Candidate>({
+#if defined(__x86_64__)
+      {&avx512_bf16::kTable, bf16},
+      {&avx512::kTable, avx512},
+      {&avx2::kTable, avx2},
+#endif
+      {&portable::kTable, true},
+  });
+}
+
+struct Choice {
+  const Table* table;
+  std::string reason;
+};
+
+Choice choose() {
+  const char* wanted = std::getenv("FNET_ISA");
+  if (wanted == nullptr || *wanted == '\0') return {tables().front(), "best of this CPU's"};
+  std::string names;
+  for (const Table* t : tables()) {
+    if (t->name == wanted) return {t, "FNET_ISA=" + std::string(wanted)};
+    names += (names.empty() ? "" : ", ") + std::string(t->name);
+  }
+  fail(Kind::usage, "FNET_ISA: expected one of {} (what this CPU can run), found '{}'", names,
+       printable(wanted));
+}
+
+const Choice& choice() {
+  static const Choice chosen = choose();
+  return chosen;
+}
+
+}  // namespace
+
+const Table& table() { return *choice().table; }
+
+std::string table_reason() { return choice().reason; }
+
+std::span<const Table* const> tables() {
+  static const std::vector<const Table*> supported = [] {
+    std::vector<const Table*> list;
+    for (const Candidate& c : candidates()) {
+      if (c.supported) list.push_back(c.table);
+    }
+    return list;
+  }();
+  return supported;
+}
+
+}  // namespace fnet::kernels

@@ -1,0 +1,60 @@
+// Vectors of 128 bits in the compiler's own extension: SSE2, NEON or whatever the baseline has.
+inline constexpr std::size_t kLanes = 4;
+#if defined(__aarch64__)
+inline constexpr std::size_t kTileRows = 8;  // 8 × 2 sums of 32 registers
+#else
+inline constexpr std::size_t kTileRows = 4;  // 4 × 2 sums of 16
+#endif
+
+using F32 = float __attribute__((vector_size(16)));
+using I32 = std::int32_t __attribute__((vector_size(16)));
+
+inline F32 select(I32 mask, F32 a, F32 b) { return (F32)(((I32)a & mask) | ((I32)b & ~mask)); }
+#if defined(__aarch64__)
+inline F32 fma(F32 a, F32 b, F32 c) {
+  return (F32)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+}
+inline F32 sqrt(F32 a) { return (F32)vsqrtq_f32((float32x4_t)a); }
+#else
+inline F32 fma(F32 a, F32 b, F32 c) { return a * b + c; }
+inline F32 sqrt(F32 a) {
+  for (std::size_t i = 0; i < kLanes; ++i) a[i] = __builtin_sqrtf(a[i]);
+  return a;
+}
+#endif
+inline F32 min(F32 a, F32 b) { return select(a < b, a, b); }
+inline F32 max(F32 a, F32 b) { return select(a > b, a, b); }
+// Adding and taking away 1.5·2^23 leaves the nearest integer, for |a| < 2^22.
+inline F32 round(F32 a) {
+  const F32 magic = {12582912.0F, 12582912.0F, 12582912.0F, 12582912.0F};
+  return (a + magic) - magic;
+}
+
+inline F32 load_part(const float* p, std::size_t n) {
+  F32 v = {};
+  for (std::size_t i = 0; i < n; ++i) v[i] = p[i];
+  return v;
+}
+inline void store_part(float* p, std::size_t n, F32 v) {
+  for (std::size_t i = 0; i < n; ++i) p[i] = v[i];
+}
+
+inline F32 dot_bf16(F32 sum, I32 a, I32 b) {
+  const I32 high = I32{} + static_cast<int>(0xffff0000);
+  sum = fma((F32)(a & high), (F32)(b & high), sum);
+  return fma((F32)(a << 16), (F32)(b << 16), sum);
+}
+inline I32 dot_int8(I32 sum, I32 a, I32 b) {
+  for (int shift = 0; shift < 32; shift += 8) {
+    sum += ((a >> shift) & 255) * ((b << (24 - shift)) >> 24);
+  }
+  return sum;
+}
+inline void store_high_halves(std::uint16_t* p, I32 v) {
+  for (std::size_t i = 0; i < kLanes; ++i) {
+    p[i] = static_cast<std::uint16_t>(static_cast<std::uint32_t>(v[i]) >> 16);
+  }
+}
+inline void store_u8(std::uint8_t* p, I32 v) {
+  for (std::size_t i = 0; i < kLanes; ++i) p[i] = static_cast<std::uint8_t>(v[i]);
+}
