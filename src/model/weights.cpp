@@ -1,0 +1,168 @@
+#include "model/weights.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+#include <system_error>
+#include <utility>
+
+#include "core/error.h"
+#include "model/weights_index.h"
+
+namespace fnet {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The name without the prefix that a model with a head puts before its backbone.
+std::string_view bare(std::string_view name) {
+  constexpr std::string_view kPrefix = "fnet.";
+  return name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name;
+}
+
+struct Tie {
+  std::string_view kept, copy;
+};
+/// transformers ties these and stores the first name, other writers both or the second. Bare names.
+constexpr Tie kTied[] = {{"embeddings.word_embeddings.weight", "cls.predictions.decoder.weight"},
+                         {"cls.predictions.bias", "cls.predictions.decoder.bias"}};
+
+/// The other name of a tied weight, or empty.
+std::string_view twin(std::string_view name) {
+  for (const Tie& tie : kTied) {
+    if (name == tie.kept) return tie.copy;
+    if (name == tie.copy) return tie.kept;
+  }
+  return {};
+}
+
+/// Buffers that transformers has stored with some checkpoints: row numbers, and DFT matrices which
+/// the configuration determines.
+bool is_buffer(std::string_view name) {
+  return name.ends_with(".position_ids") || name.ends_with(".token_type_ids") ||
+         name.find(".fourier.self.dft_mat_") != name.npos;
+}
+
+bool is_float(Dtype dtype) {
+  return dtype == Dtype::f32 || dtype == Dtype::f16 || dtype == Dtype::bf16 || dtype == Dtype::f64;
+}
+
+std::string list_of(std::string_view what, const std::vector<std::string>& names) {
+  return names.empty() ? std::string()
+                       : fmt::format("; {} {}: {}", names.size(), what, fmt::join(names, ", "));
+}
+
+bool is_there(const fs::path& path) {
+  std::error_code error;  // what cannot be looked at is found out by opening it
+  return fs::exists(path, error) || error;
+}
+
+std::vector<SafetensorsFile> open_files(const fs::path& directory, const WeightOptions& options) {
+  const SafetensorsOptions file_options{.allow_nonfinite = options.allow_nonfinite};
+  std::vector<SafetensorsFile> files;
+  if (is_there(directory / kWeightsFile)) {
+    files.push_back(SafetensorsFile::open(directory / kWeightsFile, file_options));
+    return files;
+  }
+  require(is_there(directory / kIndexFile), Kind::input,
+          "{}: expected {} or {}, found neither; weights in another format must be converted first",
+          printable(directory.native()), kWeightsFile, kIndexFile);
+  const WeightsIndex index = read_weights_index(directory / kIndexFile);
+  for (const std::string& shard : index.shards()) {
+    files.push_back(
+        SafetensorsFile::open(InputFile::open_in(directory, shard), file_options));
+  }
+  check_weights_index(index, (directory / kIndexFile).native(), files);
+  return files;
+}
+
+}  // namespace
+
+/// Finds the stored tensor of every spec and sorts out the rest.
+class WeightReader::Matcher {
+ public:
+  Matcher(WeightReader& reader, const WeightOptions& options) : reader_(reader), options_(options) {
+    for (std::size_t file = 0; file < reader_.files_.size(); ++file) {
+      for (const TensorInfo& tensor : reader_.files_[file].tensors()) {
+        const auto [at, is_new] = stored_.emplace(bare(tensor.name), Place{file, &tensor});
+        require(is_new, Kind::input, "{}: tensor '{}': expected each weight once, found also '{}'",
+                printable(reader_.files_[file].name()), printable(tensor.name),
+                printable(at->second.tensor->name));
+      }
+    }
+  }
+
+  void run() {
+    for (const WeightSpec& spec : reader_.specs_) match(spec);
+    for (const auto& [name, place] : stored_) {
+      if (used_.contains(name)) continue;
+      const bool is_copy = used_.contains(twin(name));
+      (is_copy || is_buffer(name) ? reader_.report_.ignored : reader_.report_.unexpected)
+          .push_back(printable(place.tensor->name));
+    }
+    const std::string first = printable(reader_.files_.front().name());
+    const std::vector<std::string> none;
+    const auto& unexpected = options_.allow_unexpected ? none : reader_.report_.unexpected;
+    const std::size_t faults = missing_.size() + unexpected.size() + wrong_.size();
+    require(faults == 0, Kind::input, "{}: expected the weights of the configuration, found {} faults{}{}{}",
+            first, faults, list_of("missing", missing_), list_of("unexpected", unexpected),
+            list_of("of wrong shape or type", wrong_));
+  }
+
+ private:
+  void match(const WeightSpec& spec) {
+    const std::string_view name = bare(spec.name);
+    auto at = stored_.find(name);
+    if (at == stored_.end()) at = stored_.find(twin(name));
+    const bool optional = std::ranges::any_of(options_.may_be_missing, [&](const std::string& prefix) {
+      return spec.name.starts_with(prefix);
+    });
+    if (at == stored_.end()) {
+      (optional ? reader_.report_.missing : missing_).push_back(spec.name);
+      return;
+    }
+    const TensorInfo& tensor = *at->second.tensor;
+    const bool fits = tensor.shape == spec.shape && is_float(tensor.dtype);
+    if (fits) {
+      used_.insert(at->first);
+      require(reader_.found_.emplace(spec.name, at->second).second, Kind::internal,
+              "weight '{}': expected one spec, found two", spec.name);
+    } else if (optional) {
+      reader_.report_.missing.push_back(spec.name);  // what is stored turns up as unexpected
+    } else {
+      used_.insert(at->first);
+      wrong_.push_back(fmt::format("{} (expected {} of a float type, found {} of {})", spec.name,
+                                   shape_text(spec.shape), shape_text(tensor.shape),
+                                   dtype_name(tensor.dtype)));
+    }
+  }
+
+  WeightReader& reader_;
+  const WeightOptions& options_;
+  std::map<std::string_view, Place> stored_;  // by bare name
+  std::set<std::string_view> used_;
+  std::vector<std::string> missing_, wrong_;
+};
+
+WeightReader WeightReader::open(const fs::path& directory, std::vector<WeightSpec> specs,
+                                const WeightOptions& options) {
+  WeightReader reader;
+  reader.specs_ = std::move(specs);
+  reader.files_ = open_files(directory, options);
+  for (const SafetensorsFile& file : reader.files_) reader.report_.files.emplace_back(file.name());
+  Matcher(reader, options).run();
+  return reader;
+}
+
+std::vector<float> WeightReader::read(std::string_view name) const {
+  const auto at = found_.find(name);
+  require(at != found_.end(), Kind::internal, "weight '{}': expected one that was found, found none",
+          name);
+  const auto [file, tensor] = at->second;
+  std::vector<float> values(tensor->count());
+  files_[file].read(*tensor, values);
+  return values;
+}
+
+}  // namespace fnet

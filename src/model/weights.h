@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/safetensors.h"
+
+namespace fnet {
+
+/// How a weight starts when it is not loaded.
+enum class Init {
+  zeros,
+  ones,
+  normal,  ///< N(0, initializer_range)
+};
+
+/// One weight of a model: Hugging Face's name for it, e.g. "fnet.embeddings.word_embeddings.weight"
+/// or "classifier.weight", its row-major shape (a Linear is [out, in]) and its start.
+struct WeightSpec {
+  std::string name;
+  std::vector<std::int64_t> shape;
+  Init init = Init::normal;
+};
+
+struct WeightOptions {
+  /// Weights whose names begin with one of these may be missing or of another shape: a head that is
+  /// about to be trained. The caller starts them afresh.
+  std::vector<std::string> may_be_missing;
+  bool allow_unexpected = false;  ///< weights that the model has no place for: heads of another task
+  bool allow_nonfinite = false;
+};
+
+/// What of the files fitted the model.
+struct LoadReport {
+  std::vector<std::filesystem::path> files;
+  std::vector<std::string> missing;     ///< specs not loaded, allowed by `may_be_missing`
+  std::vector<std::string> unexpected;  ///< names in the files not used, allowed by options
+  std::vector<std::string> ignored;     ///< tied copies, and buffers that are no weights
+};
+
+/// The weights of a model directory, read one by one so that there is never a second copy of the
+/// model in memory.
+///
+/// Reads `model.safetensors`, or the shards of `model.safetensors.index.json`. Names may have the
+/// prefix `fnet.` or not, on either side; a tied weight may be stored under its other name; buffers
+/// that old checkpoints carry are ignored.
+class WeightReader {
+ public:
+  /// Compares names, shapes and types with the specs before any data is read or memory taken.
+  /// Throws: input, with the full lists of what is missing, unexpected or of wrong shape.
+  static WeightReader open(const std::filesystem::path& directory, std::vector<WeightSpec> specs,
+                           const WeightOptions& options = {});
+
+  const std::vector<WeightSpec>& specs() const noexcept { return specs_; }
+  const LoadReport& report() const noexcept { return report_; }
+
+  /// Whether the weight of this spec's name is there to read.
+  bool has(std::string_view name) const { return found_.find(name) != found_.end(); }
+
+  /// The values of the weight of this spec's name, which `has`. Throws: input.
+  std::vector<float> read(std::string_view name) const;
+
+ private:
+  struct Place {
+    std::size_t file;
+    const TensorInfo* tensor;
+  };
+  class Matcher;
+
+  WeightReader() = default;
+
+  std::vector<WeightSpec> specs_;
+  std::vector<SafetensorsFile> files_;
+  std::map<std::string, Place, std::less<>> found_;  // by the specs' names
+  LoadReport report_;
+};
+
+/// Values of a weight as they are stored, [product of its shape].
+using WeightSource = std::function<std::span<const float>(const std::string& name)>;
+
+/// Writes `model.safetensors` into an existing directory, or, where it would be over
+/// `max_shard_bytes`, shards and their index, as transformers does; old weight files that the new
+/// ones replace are removed. `source` is called once for each spec, one span alive at a time.
+void save_weights(const std::filesystem::path& directory, const std::vector<WeightSpec>& specs,
+                  const WeightSource& source, std::uint64_t max_shard_bytes = 5'000'000'000);
+
+}  // namespace fnet
