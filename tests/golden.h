@@ -1,0 +1,138 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fnet/config.h"
+#include "fnet/tokenizer.h"
+
+// The golden files of tests/golden, which tools/make_goldens.py writes: what implementations that
+// are not ours answer, and how far torch's float32 is from the float64 answer.
+namespace fnet::golden {
+
+/// The weight that tools/formula_weights.py gives for this name and shape, to the bit; see there.
+inline std::vector<float> formula_weight(std::string_view name,
+                                         std::span<const std::int64_t> shape) {
+  if (name.starts_with("fnet.")) name.remove_prefix(5);
+  std::uint64_t base = 0xCBF29CE484222325ULL;
+  for (const char c : name) base = (base ^ static_cast<unsigned char>(c)) * 0x100000001B3ULL;
+  std::size_t size = 1;
+  for (const std::int64_t n : shape) size *= static_cast<std::size_t>(n);
+
+  const bool norm = name.ends_with("LayerNorm.weight");
+  const bool eighth =
+      norm || name.ends_with(".bias") || name.find("embeddings.weight") != name.npos;
+  const int columns_bits = std::bit_width(static_cast<std::uint64_t>(shape.back()));
+  const float scale = eighth ? 0.125F : std::ldexp(1.0F, -((columns_bits - 1) / 2));
+  const float centre = norm ? 1.0F : 0.0F;
+
+  std::vector<float> values(size);
+  for (std::size_t i = 0; i < size; ++i) {
+    std::uint64_t h = base + (i + 1) * 0x9E3779B97F4A7C15ULL;
+    h = (h ^ (h >> 30)) * 0xBF58476D1CE4E5B9ULL;
+    h = (h ^ (h >> 27)) * 0x94D049BB133111EBULL;
+    h ^= h >> 31;
+    std::int32_t words = -131070;
+    for (int shift = 0; shift < 64; shift += 16) words += static_cast<int>(h >> shift & 0xFFFF);
+    values[i] = centre + static_cast<float>(words) * 0x1p-16F * scale;  // the product is exact
+  }
+  return values;
+}
+
+/// One output of the reference, all texts' rows packed end to end: a sample of it.
+struct Output {
+  std::size_t size = 0;            ///< elements of the whole output
+  std::vector<std::size_t> index;  ///< which of them stand in `value`
+  std::vector<double> value;       ///< float64 answers
+  double torch_error = 0;  ///< ‖y − y64‖ / ‖y64‖ of torch's float32, on the sample or on the
+                           ///< whole output, whichever is larger
+
+  /// The same of ours. A wrong size or a value that is not a number is infinitely wrong.
+  double error(std::span<const float> ours) const {
+    if (ours.size() != size) return HUGE_VAL;
+    double difference = 0, norm = 0;
+    for (std::size_t i = 0; i < index.size(); ++i) {
+      difference += std::pow(static_cast<double>(ours[index[i]]) - value[i], 2);
+      norm += value[i] * value[i];
+    }
+    return std::isfinite(difference) ? std::sqrt(difference / norm) : HUGE_VAL;
+  }
+};
+
+/// A batch of texts and what the reference answers, by name: `hidden`, `embed <pooling>`, or a
+/// task.
+struct Case {
+  std::vector<Encoding> texts;
+  std::map<std::string, Output> outputs;
+};
+
+struct Golden {
+  Config config;
+  std::vector<std::string> labels;  ///< for a head
+  std::vector<Case> cases;
+};
+
+inline Golden load(const std::filesystem::path& path) {
+  const auto json = nlohmann::json::parse(std::ifstream(path));
+  Golden golden;
+  golden.config = Config::from_json(json.at("config").dump(), path.string());
+  for (int i = 0; i < json.at("labels"); ++i) golden.labels.push_back("LABEL_" + std::to_string(i));
+  for (const auto& stored : json.at("cases")) {
+    Case& made = golden.cases.emplace_back();
+    const auto ids = stored.at("input_ids").get<std::vector<std::int32_t>>();
+    const auto types = stored.at("token_type_ids").get<std::string>();
+    std::size_t begin = 0;
+    for (const std::size_t length : stored.at("lengths")) {
+      Encoding& text = made.texts.emplace_back();
+      for (std::size_t i = begin; i < begin + length; ++i) {
+        text.input_ids.push_back(ids.at(i));
+        text.token_type_ids.push_back(types.at(i) - '0');
+      }
+      begin += length;
+    }
+    for (const auto& [name, output] : stored.at("outputs").items()) {
+      made.outputs[name] = {output.at("size"), output.at("index"), output.at("value"),
+                            std::max(output.at("torch_error").get<double>(),
+                                     output.at("torch_error_sample").get<double>())};
+    }
+  }
+  return golden;
+}
+
+/// Names of the golden files, without `.json`: parameters of a test.
+inline std::vector<std::string> names() {
+  std::vector<std::string> result;
+  for (const auto& entry : std::filesystem::directory_iterator(FNET_SOURCE_DIR "/tests/golden")) {
+    result.push_back(entry.path().stem().string());
+  }
+  std::ranges::sort(result);
+  return result;
+}
+
+inline Golden named(const std::string& name) {
+  return load(FNET_SOURCE_DIR "/tests/golden/" + name + ".json");
+}
+
+/// The bar: our error to float64 is at most twice torch's own. Both sum the same float32 products
+/// in some order, so both are samples of the same rounding noise of about ε·√depth; two such
+/// samples differ by less than 1.5 here (the yardsticks of equal cases do), and a formula that
+/// loses a single bit more, or a wrong constant in the fourth digit, is outside.
+inline void expect_close(const Output& output, std::span<const float> ours,
+                         const std::string& what) {
+  EXPECT_LE(output.error(ours), 2 * output.torch_error)
+      << what << ": torch's " << output.torch_error;
+}
+
+}  // namespace fnet::golden
