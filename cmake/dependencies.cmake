@@ -27,10 +27,12 @@ block()
   add_subdirectory(${FNET_SENTENCEPIECE_SOURCE} ${CMAKE_BINARY_DIR}/sentencepiece EXCLUDE_FROM_ALL)
 endblock()
 target_compile_options(sentencepiece-static PRIVATE -w)
+target_compile_options(sentencepiece_train-static PRIVATE -w)
 add_library(fnet_sentencepiece INTERFACE)
 target_include_directories(fnet_sentencepiece SYSTEM INTERFACE
   $<BUILD_INTERFACE:${FNET_SENTENCEPIECE_SOURCE}/src>)
-target_link_libraries(fnet_sentencepiece INTERFACE $<BUILD_INTERFACE:sentencepiece-static>)
+target_link_libraries(fnet_sentencepiece INTERFACE
+  $<BUILD_INTERFACE:sentencepiece_train-static> $<BUILD_INTERFACE:sentencepiece-static>)
 
 if(FNET_TRAIN)
   if(NOT Torch_DIR)
