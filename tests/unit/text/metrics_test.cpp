@@ -1,0 +1,87 @@
+#include "text/metrics.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/json.h"
+#include "fnet/error.h"
+
+namespace fnet {
+namespace {
+
+using Tags = std::vector<std::vector<std::string>>;
+constexpr double kTolerance = 1e-12;
+
+nlohmann::json goldens() { return read_json_file(FNET_SOURCE_DIR "/tests/golden/text/metrics.json"); }
+
+TEST(Metrics, classification_equals_scikit_learn) {
+  for (const auto& golden : goldens()["classification"]) {
+    const auto truth = golden["truth"].get<std::vector<std::int32_t>>();
+    const auto predicted = golden["predicted"].get<std::vector<std::int32_t>>();
+    const auto names = golden["names"].get<std::vector<std::string>>();
+    const ClassificationReport report = classification_report(truth, predicted, names);
+    EXPECT_EQ(report.count, truth.size());
+    EXPECT_NEAR(report.accuracy, golden["accuracy"], kTolerance);
+    EXPECT_NEAR(report.macro_f1, golden["macro_f1"], kTolerance);
+    EXPECT_NEAR(report.micro_f1, golden["micro_f1"], kTolerance);
+    EXPECT_NEAR(report.mcc, golden["mcc"], kTolerance);
+    EXPECT_EQ(report.confusion, golden["confusion"].get<decltype(report.confusion)>());
+    ASSERT_EQ(report.classes.size(), names.size());
+    for (std::size_t c = 0; c < names.size(); ++c) {
+      EXPECT_EQ(report.classes[c].name, names[c]);
+      EXPECT_NEAR(report.classes[c].precision, golden["precision"][c], kTolerance);
+      EXPECT_NEAR(report.classes[c].recall, golden["recall"][c], kTolerance);
+      EXPECT_NEAR(report.classes[c].f1, golden["f1"][c], kTolerance);
+      EXPECT_EQ(report.classes[c].support, golden["support"][c].get<std::size_t>());
+    }
+  }
+}
+
+TEST(Metrics, entities_equal_seqeval) {
+  for (const auto& golden : goldens()["tagging"]) {
+    const Tags truth = golden["truth"], predicted = golden["predicted"];
+    for (std::size_t s = 0; s < truth.size(); ++s) {
+      std::vector<Entity> expected;
+      for (const auto& e : golden["entities"][s]) expected.push_back({e[0], e[1], e[2]});
+      EXPECT_EQ(entities(truth[s]), expected) << golden["truth"][s];
+    }
+    const EntityReport report = entity_report(truth, predicted);
+    EXPECT_NEAR(report.precision, golden["precision"], kTolerance);
+    EXPECT_NEAR(report.recall, golden["recall"], kTolerance);
+    EXPECT_NEAR(report.f1, golden["f1"], kTolerance);
+    EXPECT_NEAR(report.macro_f1, golden["macro_f1"], kTolerance);
+    EXPECT_NEAR(report.token_accuracy, golden["token_accuracy"], kTolerance);
+    ASSERT_EQ(report.classes.size(), golden["classes"].size());
+    for (const ClassScore& type : report.classes) {
+      const auto& expected = golden["classes"].at(type.name);
+      EXPECT_NEAR(type.precision, expected[0], kTolerance) << type.name;
+      EXPECT_NEAR(type.recall, expected[1], kTolerance) << type.name;
+      EXPECT_NEAR(type.f1, expected[2], kTolerance) << type.name;
+      EXPECT_EQ(type.support, expected[3].get<std::size_t>()) << type.name;
+    }
+  }
+}
+
+TEST(Metrics, nothing_at_all_scores_zero) {
+  const ClassificationReport classes = classification_report({}, {}, {});
+  EXPECT_EQ(classes.accuracy, 0);
+  EXPECT_EQ(classes.mcc, 0);
+  EXPECT_EQ(entity_report({}, {}).f1, 0);
+  EXPECT_TRUE(entities({}).empty());
+  const std::vector<std::string> odd = {"", "-", "B-", "I", "É-X"};
+  EXPECT_EQ(entities(odd), (std::vector<Entity>{{"_", 2, 4}, {"X", 4, 5}}));  // seqeval's answer
+}
+
+TEST(Metrics, wrong_calls_are_usage_errors) {
+  const std::vector<std::string> names = {"a", "b"};
+  const std::vector<std::int32_t> one = {0}, two = {0, 1}, bad = {2}, negative = {-1};
+  EXPECT_THROW(classification_report(one, two, names), Error);
+  EXPECT_THROW(classification_report(one, bad, names), Error);
+  EXPECT_THROW(classification_report(negative, one, names), Error);
+  EXPECT_THROW(entity_report(Tags{{"O"}}, Tags{}), Error);
+  EXPECT_THROW(entity_report(Tags{{"O"}}, Tags{{"O", "O"}}), Error);
+}
+
+}  // namespace
+}  // namespace fnet

@@ -1,0 +1,214 @@
+"""Writes tests/golden/text/: what sentencepiece, Hugging Face, scikit-learn and seqeval answer.
+
+    python3 tools/make_text_goldens.py     (needs sentencepiece transformers protobuf scikit-learn seqeval)
+"""
+
+import json
+import pathlib
+import random
+import unicodedata
+
+import sentencepiece
+import sklearn.metrics
+import seqeval.metrics
+import seqeval.scheme  # noqa: F401  (imported so that a missing package shows at once)
+from seqeval.metrics.sequence_labeling import get_entities
+from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, Regex
+from transformers.convert_slow_tokenizer import check_number_comma, generate_merges, import_protobuf
+
+OUT = pathlib.Path(__file__).resolve().parent.parent / "tests" / "golden" / "text"
+SPACE = "\u2581"
+SPECIALS = ["<unk>", "[SEP]", "<pad>", "[CLS]", "[MASK]"]
+
+SUBJECTS = ["The model", "A reader", "Every token", "Her sister", "The 3rd layer", "An old tree", "Nobody"]
+VERBS = ["mixes", "reads", "doesn't see", "was", "adds", "finds", "keeps", "forgets"]
+OBJECTS = ["the words", "1,000 sentences", "a café", "the Fourier transform", "20,000 tokens in 2005,", "rain",
+           "“quoted” text", "its own name", "the naïve answer", "x = y + 2", "half of it"]
+ENDS = [".", "!", ", too.", " in the evening.", "; then it stops.", " (again).", "?"]
+
+TEXTS = [
+    "", " ", "\t\n", "Hello world", "  two  spaces   and trailing  ", "The 3rd layer reads 1,000 sentences.",
+    "in 2005, and 20,000, too", "``quoted'' text", "A [MASK] B [MASK].", "[CLS] in a text [SEP]", "<pad><unk></s> x",
+    "naïve café Ångström ﬁne", "ÀÉÎ õü İstanbul ΑΣ", "한국어 文字 かな", "😀 emoji 👩‍👩‍👧", "a\u00a0b\u3000c\u200bd",
+    "e\u0301 combining o\u0308", "ＦＵＬＬ ｗｉｄｔｈ １２，", "tab\tnew\nline", "NUL\0inside", "½ ² ① Ⅷ ㍿", SPACE + "x " + SPACE,
+    "The model doesn't see half of it; then it stops.", "x" * 300, "ﷺ",
+]
+
+
+def corpus():
+    rng = random.Random(7)
+    pick = rng.choice
+    return [f"{pick(SUBJECTS)} {pick(VERBS)} {pick(OBJECTS)}{pick(ENDS)}" for _ in range(3000)]
+
+
+def train(name, **options):
+    sentencepiece.SentencePieceTrainer.Train(
+        sentence_iterator=iter(corpus()), model_prefix=str(OUT / name), minloglevel=2, num_threads=1,
+        unk_id=0, bos_id=1, eos_id=2, pad_id=3, control_symbols=["[CLS]", "[SEP]"], user_defined_symbols=["[MASK]"],
+        character_coverage=1.0, **options)
+    (OUT / f"{name}.vocab").unlink()
+    return sentencepiece.SentencePieceProcessor(model_file=str(OUT / f"{name}.model"))
+
+
+def is_space(c):
+    return c.isspace() and not 0x1C <= ord(c) <= 0x1F
+
+
+def raw(processor, text):
+    """Ids, and the bytes of each token without the white space before it."""
+    ids, spans = [], []
+    for piece in processor.encode(text, out_type="immutable_proto").pieces:
+        begin, end = piece.begin, piece.end
+        while begin < end and is_space(text[begin]):
+            begin += 1
+        ids.append(piece.id)
+        spans.append([len(text[:begin].encode()), len(text[:end].encode())])
+    return ids, spans
+
+
+def strip_accents(text):
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+
+
+def slow(processor, text, lower, keep_accents):
+    """The rules of Hugging Face's Python tokenizer, version 4: peers of tokenization_fnet.py."""
+    parts, rest = [], text
+    while rest:
+        found = min((rest.find(s), s) for s in SPECIALS if s in rest) if any(s in rest for s in SPECIALS) else None
+        if found is None:
+            parts.append((rest, False))
+            break
+        at, special = found
+        before = rest[:at].rstrip() if special == "[MASK]" else rest[:at]
+        parts += [(before, False), (special, True)]
+        rest = rest[at + len(special):]
+    ids = []
+    for part, special in parts:
+        if special:
+            ids.append(processor.piece_to_id(part))
+            continue
+        part = " ".join(part.split()).replace("``", '"').replace("''", '"')
+        if not keep_accents:
+            part = strip_accents(part)
+        if lower:
+            part = "".join(c.lower() for c in part)
+        for piece in processor.encode(part, out_type=str):
+            if len(piece) > 1 and piece[-1] == "," and piece[-2].isdigit():
+                again = processor.encode(piece[:-1].replace(SPACE, ""), out_type=str)
+                if piece[0] != SPACE and again[0][0] == SPACE:
+                    again = again[1:] if len(again[0]) == 1 else [again[0][1:]] + again[1:]
+                ids += [processor.piece_to_id(p) for p in again + [","]]
+            else:
+                ids.append(processor.piece_to_id(piece))
+    return ids
+
+
+def fast(name, lower, keep_accents):
+    """tokenizer.json as Hugging Face's AlbertConverter (version 4, also for FNet) puts it together."""
+    proto = import_protobuf().ModelProto()
+    proto.ParseFromString((OUT / f"{name}.model").read_bytes())
+    scores = [(p.piece, p.score if check_number_comma(p.piece) else p.score - 100) for p in proto.pieces]
+    if proto.trainer_spec.model_type == 1:
+        tokenizer = Tokenizer(models.Unigram(scores, unk_id=proto.trainer_spec.unk_id, byte_fallback=False))
+    else:
+        vocab = {word: i for i, (word, _) in enumerate(scores)}
+        tokenizer = Tokenizer(models.BPE(vocab, generate_merges(vocab, scores), unk_token="<unk>", fuse_unk=True))
+    steps = [normalizers.Replace("``", '"'), normalizers.Replace("''", '"')]
+    if not keep_accents:
+        steps += [normalizers.NFKD(), normalizers.StripAccents()]
+    if lower:
+        steps += [normalizers.Lowercase()]
+    if proto.normalizer_spec.precompiled_charsmap:
+        steps += [normalizers.Precompiled(proto.normalizer_spec.precompiled_charsmap)]
+    tokenizer.normalizer = normalizers.Sequence(steps + [normalizers.Replace(Regex(" {2,}"), " ")])
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement=SPACE, prepend_scheme="always")
+    control = [p.piece for p in proto.pieces if p.type == 3] + ["<unk>"]
+    tokenizer.add_special_tokens([AddedToken(p, normalized=False, special=True) for p in control])
+    tokenizer.add_special_tokens([AddedToken("[MASK]", normalized=False, special=True, lstrip=True)])
+    return tokenizer
+
+
+def tokens():
+    processors = {
+        "bpe": train("bpe", model_type="bpe", vocab_size=350),
+        "unigram": train("unigram", model_type="unigram", vocab_size=370, byte_fallback=True,
+                         normalization_rule_name="identity"),
+    }
+    rng = random.Random(11)
+    texts = TEXTS + [" ".join(rng.sample(corpus(), 3)) for _ in range(20)]
+    out = []
+    for name, processor in processors.items():
+        for text in texts:
+            ids, spans = raw(processor, text)
+            out.append({"model": name, "mode": "raw", "text": text, "ids": ids, "spans": spans,
+                        "decoded": processor.decode(ids)})
+        for lower in (False, True):
+            for keep in (True, False):
+                flags = {"do_lower_case": lower, "keep_accents": keep}
+                hf = fast(name, lower, keep)
+                for text in texts:
+                    out.append({"model": name, "mode": "hf_slow", **flags, "text": text,
+                                "ids": slow(processor, text, lower, keep)})
+                    if name == "bpe":  # the converter knows no byte pieces
+                        out.append({"model": name, "mode": "hf_fast", **flags, "text": text,
+                                    "ids": hf.encode(text, add_special_tokens=False).ids})
+    return out
+
+
+def classification(rng, classes, count, skew):
+    names = [f"c{i}" for i in range(classes)]
+    truth = [min(int(rng.expovariate(skew)), classes - 1) for _ in range(count)]
+    predicted = [t if rng.random() < 0.7 else rng.randrange(classes) for t in truth]
+    labels = list(range(classes))
+    present = sorted(set(truth) | set(predicted))
+    p, r, f, s = sklearn.metrics.precision_recall_fscore_support(truth, predicted, labels=labels, zero_division=0)
+    return {
+        "names": names, "truth": truth, "predicted": predicted,
+        "accuracy": sklearn.metrics.accuracy_score(truth, predicted),
+        "macro_f1": sklearn.metrics.f1_score(truth, predicted, labels=present, average="macro", zero_division=0),
+        "micro_f1": sklearn.metrics.f1_score(truth, predicted, average="micro", zero_division=0),
+        "mcc": sklearn.metrics.matthews_corrcoef(truth, predicted),
+        "precision": p.tolist(), "recall": r.tolist(), "f1": f.tolist(), "support": s.tolist(),
+        "confusion": sklearn.metrics.confusion_matrix(truth, predicted, labels=labels).tolist(),
+    }
+
+
+def tagging(rng, prefixes, count):
+    tags = ["O"] + [f"{p}-{t}" for p in prefixes for t in ("PER", "LOC", "MISC-X")]
+    truth, predicted = [], []
+    for _ in range(count):
+        n = rng.randrange(1, 12)
+        sentence = [rng.choice(tags) if rng.random() < 0.6 else "O" for _ in range(n)]
+        truth.append(sentence)
+        predicted.append([t if rng.random() < 0.75 else rng.choice(tags) for t in sentence])
+    report = seqeval.metrics.classification_report(truth, predicted, output_dict=True, zero_division=0)
+    classes = {k: [v["precision"], v["recall"], v["f1-score"], int(v["support"])]
+               for k, v in report.items() if not k.endswith(" avg")}
+    return {
+        "truth": truth, "predicted": predicted, "classes": classes,
+        "precision": seqeval.metrics.precision_score(truth, predicted, zero_division=0),
+        "recall": seqeval.metrics.recall_score(truth, predicted, zero_division=0),
+        "f1": seqeval.metrics.f1_score(truth, predicted, zero_division=0),
+        "macro_f1": seqeval.metrics.f1_score(truth, predicted, average="macro", zero_division=0),
+        "token_accuracy": seqeval.metrics.accuracy_score(truth, predicted),
+        "entities": [[[e[0], e[1], e[2] + 1] for e in get_entities(s)] for s in truth],
+    }
+
+
+def metrics():
+    rng = random.Random(3)
+    return {
+        "classification": [classification(rng, c, n, k) for c, n, k in
+                           [(2, 50, 1.0), (3, 40, 0.8), (6, 200, 0.5), (20, 60, 0.1), (2, 1, 1.0), (4, 30, 9.0)]],
+        "tagging": [tagging(rng, p, n) for p, n in [("BI", 40), ("BIES", 40), ("I", 20), ("IE", 20), ("BIESLU", 30)]],
+    }
+
+
+def write(name, value):
+    (OUT / name).write_text(json.dumps(value, ensure_ascii=True, separators=(",", ":")) + "\n")
+
+
+if __name__ == "__main__":
+    OUT.mkdir(parents=True, exist_ok=True)
+    write("tokens.json", tokens())
+    write("metrics.json", metrics())
