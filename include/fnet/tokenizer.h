@@ -80,7 +80,8 @@ class Tokenizer {
  public:
   /// Reads a SentencePiece model file, or a model directory with `spiece.model` and, perhaps,
   /// `tokenizer_config.json`.
-  /// Throws: input where a file is damaged or the model lacks [CLS], [SEP] or a padding token.
+  /// Throws: input where a file is damaged or the model lacks a special token that
+  /// tokenizer_config.json names.
   static Tokenizer load(const std::filesystem::path& path);
 
   /// The same from a model file's bytes; `name` stands for the file in messages.
@@ -89,7 +90,8 @@ class Tokenizer {
 
   /// Tokens of a text or of a pair. Offsets are bytes of `text` where the type is 0, of `pair` where
   /// it is 1.
-  /// Throws: input where a text is not UTF-8 or too long.
+  /// Throws: input where a text is not UTF-8 or too long, or where special tokens are wanted and the
+  /// model has no [CLS] or [SEP].
   Encoding encode(std::string_view text, std::optional<std::string_view> pair = {},
                   const EncodeOptions& options = {}) const;
 
@@ -139,7 +141,6 @@ struct TokenizerTraining {
   bool lower_case = false;                      ///< case folding inside the model
   std::size_t max_texts = 0;                    ///< a random sample of so many texts; 0 is all
   std::uint64_t seed = 1;
-  std::function<void(std::string_view line)> log;  ///< the trainer's progress, if wanted
 };
 
 /// Learns a SentencePiece model with FNet's special tokens. The same texts and options give the same

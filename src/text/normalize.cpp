@@ -1,0 +1,168 @@
+#include "text/normalize.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+
+#include "text/utf8.h"
+
+namespace fnet {
+namespace {
+
+// Every `step`-th character of [first, last]: the i-th becomes target + i * growth.
+struct Run {
+  char32_t first, last;
+  std::uint32_t step;
+  char32_t target;
+  std::uint32_t growth;
+};
+// A character that becomes `length` others, from `at` in the table's text.
+struct Expansion {
+  char32_t from;
+  std::uint32_t at, length;
+};
+struct Range {
+  char32_t first, last;
+};
+#include "text/unicode_tables.inl"
+
+// The last entry that begins at or before c, or nullptr.
+template <class Entry, std::size_t N>
+const Entry* find(const Entry (&table)[N], char32_t Entry::*key, char32_t c) {
+  const auto after = std::upper_bound(std::begin(table), std::end(table), c,
+                                      [&](char32_t x, const Entry& e) { return x < e.*key; });
+  return after == std::begin(table) ? nullptr : &*std::prev(after);
+}
+
+template <std::size_t N>
+bool contains(const Range (&ranges)[N], char32_t c) {
+  const Range* range = find(ranges, &Range::first, c);
+  return range != nullptr && c <= range->last;
+}
+
+// Runs that skip every other character may interleave, so the search goes back over those.
+template <std::size_t R, std::size_t E>
+void map(const Run (&runs)[R], const Expansion (&expansions)[E], const char32_t* text, char32_t c,
+         std::u32string& out) {
+  const Run* run = find(runs, &Run::first, c);
+  for (int back = 0; run != nullptr && back < 4; ++back, run = run == runs ? nullptr : run - 1) {
+    if (c <= run->last && (c - run->first) % run->step == 0) {
+      out += run->target + (c - run->first) / run->step * run->growth;
+      return;
+    }
+  }
+  const Expansion* expansion = find(expansions, &Expansion::from, c);
+  if (expansion != nullptr && expansion->from == c)
+    out.append(text + expansion->at, expansion->length);
+  else
+    out += c;
+}
+
+// Calls each(code point, bytes, place) over a text that is UTF-8.
+template <class Each>
+void for_each_character(const AlignedText& in, Each each) {
+  const std::string_view text = in.text;
+  for (std::size_t i = 0; i < text.size();) {
+    const CodePoint c = decode_utf8(text.substr(i));
+    each(c.value, text.substr(i, c.length), i);
+    i += c.length;
+  }
+}
+
+template <class Change>
+AlignedText map_characters(const AlignedText& in, Change change) {
+  AlignedText out;
+  std::u32string now;
+  std::string bytes;
+  for_each_character(in, [&](char32_t c, std::string_view, std::size_t i) {
+    now.clear(), bytes.clear();
+    change(c, now);
+    for (const char32_t x : now) append_utf8(bytes, x);
+    out.append(bytes, in.origin[i]);
+  });
+  out.origin.push_back(in.origin.back());
+  return out;
+}
+
+}  // namespace
+
+AlignedText::AlignedText(std::string_view original) : text(original), origin(original.size() + 1) {
+  for (std::size_t i = 0; i < origin.size(); ++i) origin[i] = i;
+}
+
+void AlignedText::append(std::string_view piece, std::size_t from) {
+  text += piece;
+  origin.insert(origin.end(), piece.size(), from);
+}
+
+bool is_space(char32_t c) noexcept {
+  return (c >= 9 && c <= 13) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 ||
+         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F ||
+         c == 0x3000;
+}
+
+bool is_digit(char32_t c) noexcept { return contains(kDigits, c); }
+
+AlignedText replace_quotes(const AlignedText& in) {
+  AlignedText out;
+  const std::string_view text = in.text;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const std::string_view two = text.substr(i, 2);
+    if (two == "``" || two == "''") {
+      out.append("\"", in.origin[i++]);
+    } else {
+      out.append(text.substr(i, 1), in.origin[i]);
+    }
+  }
+  out.origin.push_back(in.origin.back());
+  return out;
+}
+
+AlignedText strip_accents(const AlignedText& in) {
+  return map_characters(in, [](char32_t c, std::u32string& out) {
+    if (contains(kMarks, c)) return;
+    if (c >= 0xAC00 && c <= 0xD7A3) {  // Hangul. Source: Unicode 15, section 3.12
+      const char32_t s = c - 0xAC00;
+      out += 0x1100 + s / 588;
+      out += 0x1161 + s % 588 / 28;
+      if (s % 28 != 0) out += 0x11A7 + s % 28;
+    } else {
+      map(kStripped, kStrippedExpansions, kStrippedText, c, out);
+    }
+  });
+}
+
+AlignedText lower_case(const AlignedText& in) {
+  return map_characters(in, [](char32_t c, std::u32string& out) {
+    map(kLower, kLowerExpansions, kLowerText, c, out);
+  });
+}
+
+AlignedText strip_and_collapse(const AlignedText& in) {
+  AlignedText out;
+  std::size_t space = 0;
+  bool pending = false;
+  for_each_character(in, [&](char32_t c, std::string_view bytes, std::size_t i) {
+    if (is_space(c)) {
+      if (!pending) space = i;
+      pending = true;
+      return;
+    }
+    if (pending && !out.text.empty()) out.append(" ", in.origin[space]);
+    pending = false;
+    for (std::size_t k = 0; k < bytes.size(); ++k) out.append(bytes.substr(k, 1), in.origin[i + k]);
+  });
+  out.origin.push_back(pending ? in.origin[space] : in.origin.back());
+  return out;
+}
+
+AlignedText collapse_spaces(const AlignedText& in) {
+  AlignedText out;
+  for (std::size_t i = 0; i < in.text.size(); ++i)
+    if (in.text[i] != ' ' || i == 0 || in.text[i - 1] != ' ')
+      out.append(std::string_view(in.text).substr(i, 1), in.origin[i]);
+  out.origin.push_back(in.origin.back());
+  return out;
+}
+
+}  // namespace fnet

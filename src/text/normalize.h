@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fnet {
+
+/// A text made from another one, and where each of its bytes comes from.
+struct AlignedText {
+  std::string text;
+  std::vector<std::size_t> origin;  ///< [text.size() + 1]: byte of the original; the last is its end
+
+  /// The text itself.
+  explicit AlignedText(std::string_view original);
+  AlignedText() = default;
+
+  /// Appends `piece`, made from what begins at `from`.
+  void append(std::string_view piece, std::size_t from);
+};
+
+/// White_Space of Unicode, as Python's str.isspace without the four separators U+001C to U+001F.
+bool is_space(char32_t c) noexcept;
+
+/// Python's str.isdigit: Numeric_Type Digit or Decimal.
+bool is_digit(char32_t c) noexcept;
+
+/// ``` `` ``` and `''` become `"`.
+AlignedText replace_quotes(const AlignedText& in);
+
+/// Canonical decomposition of a text in NFKC, combining marks dropped: "é" becomes "e".
+AlignedText strip_accents(const AlignedText& in);
+
+/// Each character by Unicode's lower-case mapping, without the rules that look at neighbours.
+AlignedText lower_case(const AlignedText& in);
+
+/// Runs of white space become one space; none is left at the start and the end.
+AlignedText strip_and_collapse(const AlignedText& in);
+
+/// Runs of spaces (U+0020 only) become one.
+AlignedText collapse_spaces(const AlignedText& in);
+
+}  // namespace fnet

@@ -1,0 +1,293 @@
+#include "text/segmenter.h"
+
+#include <sentencepiece_processor.h>
+#include <sentencepiece_trainer.h>
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include "core/error.h"
+#include "text/normalize.h"
+#include "text/spm_check.h"
+#include "text/utf8.h"
+
+namespace fnet {
+namespace {
+
+namespace spm = sentencepiece;
+
+constexpr std::string_view kSpaceSymbol = "\xe2\x96\x81";  // ▁
+
+// Protobuf merges a message that stands there twice, field by field, so appending one overrides.
+// Field 3 of a model is its NormalizerSpec; in there 2 precompiled_charsmap, 3 add_dummy_prefix,
+// 4 remove_extra_whitespaces, 5 escape_whitespaces.
+constexpr std::string_view kOnlyEscape{"\x1a\x06\x12\x00\x18\x00\x20\x00", 8};
+constexpr std::string_view kOnlyCharsmap{"\x1a\x06\x18\x00\x20\x00\x28\x00", 8};
+
+void check(const spm::util::Status& status, const std::string& name) {
+  require(status.ok(), Kind::input, "{}: {}", name, printable(status.message()));
+}
+
+template <class Model>
+void load(Model& model, std::string_view bytes, const std::string& name) {
+  spm::util::Status status;
+  try {
+    status = model.LoadFromSerializedProto({bytes.data(), bytes.size()});
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& error) {  // the double array can't hold every set of pieces
+    fail(Kind::input, "{}: SentencePiece refuses the model: {}", name, error.what());
+  }
+  check(status, name);
+}
+
+// Field 3 of a protobuf message, of type bytes.
+std::string field_3(std::string_view data) {
+  std::string out = "\x1a";
+  std::size_t size = data.size();
+  for (; size >= 0x80; size >>= 7) out += static_cast<char>((size & 0x7FU) | 0x80U);
+  out += static_cast<char>(size);
+  return out.append(data);
+}
+
+// The converter of Hugging Face takes 100 from the score of pieces like "1,", so that they form last.
+void penalize_digit_comma(std::string& model, const SpmSummary& summary) {
+  for (const SpmSummary::Piece& piece : summary.pieces) {
+    if (!piece.text.ends_with(',') || piece.score_offset == 0) continue;
+    char32_t before = 0;
+    for (std::size_t i = 0; i + 1 < piece.text.size();) {
+      const CodePoint c = decode_utf8(piece.text.substr(i));
+      before = c.value, i += c.length;
+    }
+    if (!is_digit(before)) continue;
+    float score;
+    std::memcpy(&score, model.data() + piece.score_offset, sizeof score);
+    score -= 100.0F;
+    std::memcpy(model.data() + piece.score_offset, &score, sizeof score);
+  }
+}
+
+// White space in front of a token's text is not part of it.
+Span trim(std::string_view text, std::size_t begin, std::size_t end) {
+  while (begin < end) {
+    const CodePoint c = decode_utf8(text.substr(begin));
+    if (!is_space(c.value)) break;
+    begin = std::min(end, begin + c.length);
+  }
+  return {begin, end};
+}
+
+std::string_view rstrip(std::string_view text) {
+  std::size_t end = 0;
+  for (std::size_t i = 0; i < text.size();) {
+    const CodePoint c = decode_utf8(text.substr(i));
+    i += c.length;
+    if (!is_space(c.value)) end = i;
+  }
+  return text.substr(0, end);
+}
+
+}  // namespace
+
+struct Segmenter::Impl {
+  TokenizerConfig config;
+  spm::SentencePieceProcessor processor;
+  spm::SentencePieceNormalizer charsmap;  // hf_fast: the model's table alone
+  spm::SentencePieceNormalizer nfkc;      // where accents go
+
+  // hf modes: special tokens that stand in the text itself.
+  struct Special {
+    std::string text;
+    std::int32_t id;
+    bool strips_left;  // white space in front of it goes, as with [MASK]
+  };
+  std::vector<Special> specials;
+
+  const Special* special_at(std::string_view text) const {
+    for (const Special& special : specials)
+      if (text.starts_with(special.text)) return &special;
+    return nullptr;
+  }
+
+  void raw(std::string_view text, auto&& each) const {
+    spm::ImmutableSentencePieceText result;
+    check(processor.Encode({text.data(), text.size()}, result.mutable_proto()), "text");
+    for (std::size_t i = 0; i < result.pieces_size(); ++i) each(result.pieces(static_cast<int>(i)));
+  }
+
+  AlignedText normalized(const spm::SentencePieceNormalizer& rules, const AlignedText& in) const {
+    AlignedText out;
+    check(rules.Normalize(in.text, &out.text, &out.origin), "text");
+    if (out.origin.empty()) out.origin.push_back(in.text.size());  // nothing is left
+    for (std::size_t& i : out.origin) i = in.origin[i];
+    return out;
+  }
+
+  AlignedText case_and_accents(AlignedText in) const {
+    if (!config.keep_accents) in = strip_accents(normalized(nfkc, in));
+    if (config.do_lower_case) in = lower_case(in);
+    return in;
+  }
+
+  void segment_raw(std::string_view text, std::vector<Token>& out) const {
+    if (!config.do_lower_case && config.keep_accents) {
+      raw(text, [&](const auto& piece) {
+        out.push_back({static_cast<std::int32_t>(piece.id()), trim(text, piece.begin(), piece.end())});
+      });
+      return;
+    }
+    const AlignedText in = case_and_accents(AlignedText(text));
+    raw(in.text, [&](const auto& piece) {
+      out.push_back({static_cast<std::int32_t>(piece.id()),
+                     trim(text, in.origin[piece.begin()], in.origin[piece.end()])});
+    });
+  }
+
+  void segment_slow(std::string_view text, std::vector<Token>& out) const {
+    const AlignedText in = case_and_accents(replace_quotes(strip_and_collapse(AlignedText(text))));
+    raw(in.text, [&](const auto& piece) {
+      const Token token{static_cast<std::int32_t>(piece.id()),
+                        trim(text, in.origin[piece.begin()], in.origin[piece.end()])};
+      if (!split_digit_comma(piece.piece(), token, out)) out.push_back(token);
+    });
+  }
+
+  // "▁2005," becomes what SentencePiece makes of "2005", and ",". Source: transformers 4,
+  // FNetTokenizer._tokenize.
+  bool split_digit_comma(std::string_view piece, const Token& token, std::vector<Token>& out) const {
+    if (piece.size() < 2 || piece.back() != ',') return false;
+    std::string head;
+    char32_t last = 0;
+    for (std::size_t i = 0; i + 1 < piece.size();) {
+      const CodePoint c = decode_utf8(piece.substr(i));
+      if (c.length == 0) return false;
+      if (piece.substr(i, c.length) != kSpaceSymbol) head += piece.substr(i, c.length);
+      last = c.value, i += c.length;
+    }
+    if (!is_digit(last)) return false;
+    std::vector<std::string> parts;
+    check(processor.Encode(head, &parts), "text");
+    if (!piece.starts_with(kSpaceSymbol) && !parts.empty() && parts[0].starts_with(kSpaceSymbol)) {
+      parts[0].erase(0, kSpaceSymbol.size());
+      if (parts[0].empty()) parts.erase(parts.begin());
+    }
+    // Where the text stands as it is, the parts share its bytes out; else each has them all.
+    const bool same = token.bytes.end - token.bytes.begin == head.size() + 1;
+    std::size_t at = token.bytes.begin;
+    const auto put = [&](std::string_view part) {
+      const std::size_t size = part.size() - (part.starts_with(kSpaceSymbol) ? kSpaceSymbol.size() : 0);
+      out.push_back({processor.PieceToId({part.data(), part.size()}),
+                     same ? Span{at, at + size} : token.bytes});
+      at += size;
+    };
+    for (const std::string& part : parts) put(part);
+    put(",");
+    return true;
+  }
+
+  void segment_fast(std::string_view text, std::vector<Token>& out) const {
+    AlignedText in = case_and_accents(replace_quotes(AlignedText(text)));
+    in = collapse_spaces(normalized(charsmap, in));
+    if (in.text.empty()) return;
+    if (!in.text.starts_with(' ') && !in.text.starts_with(kSpaceSymbol)) {
+      in.text.insert(in.text.begin(), ' ');
+      in.origin.insert(in.origin.begin(), in.origin.front());
+    }
+    raw(in.text, [&](const auto& piece) {
+      out.push_back({static_cast<std::int32_t>(piece.id()),
+                     trim(text, in.origin[piece.begin()], in.origin[piece.end()])});
+    });
+  }
+
+  void segment(std::string_view text, std::vector<Token>& out) const {
+    if (config.normalization == Normalization::hf_slow) return segment_slow(text, out);
+    if (config.normalization == Normalization::hf_fast) return segment_fast(text, out);
+    segment_raw(text, out);
+  }
+};
+
+Segmenter::Segmenter(std::string_view model, const TokenizerConfig& config, const std::string& name) {
+  // The library logs to stderr; what matters comes back as a status. (Set once, for every thread.)
+  [[maybe_unused]] static const bool quiet = (spm::SetMinLogLevel(3), true);
+  const SpmSummary summary = check_sentencepiece(model, name);
+  auto impl = std::make_unique<Impl>();
+  impl->config = config;
+  if (config.normalization == Normalization::hf_fast) {
+    std::string patched(model);
+    penalize_digit_comma(patched, summary);
+    load(impl->processor, patched.append(kOnlyEscape), name);
+    load(impl->charsmap, field_3(summary.normalizer_spec).append(kOnlyCharsmap), name);
+  } else {
+    load(impl->processor, model, name);
+  }
+  if (!config.keep_accents) {
+    spm::SentencePieceNormalizer rules;
+    check(rules.LoadFromRuleName("nfkc"), "nfkc");
+    load(impl->nfkc, rules.serialized_model_proto().append(kOnlyCharsmap), "nfkc");
+  }
+  const auto& processor = impl->processor;
+  for (int id = 0; id < processor.GetPieceSize() && config.normalization != Normalization::raw; ++id) {
+    const std::string& piece = processor.IdToPiece(id);
+    const bool named = piece == config.cls_token || piece == config.sep_token ||
+                       piece == config.pad_token || piece == config.mask_token;
+    // The converter adds every control piece; the Python tokenizer knows the named ones.
+    const bool control = config.normalization == Normalization::hf_fast && processor.IsControl(id);
+    if (named || control || processor.IsUnknown(id))
+      impl->specials.push_back({piece, id, piece == config.mask_token});
+  }
+  impl_ = std::move(impl);
+}
+
+Segmenter::~Segmenter() = default;
+
+std::vector<Token> Segmenter::segment(std::string_view text) const {
+  std::vector<Token> out;
+  std::size_t begin = 0;  // of what is not cut into tokens yet
+  const auto section = [&](std::size_t end) {
+    const std::size_t first = out.size();
+    impl_->segment(text.substr(begin, end - begin), out);
+    for (std::size_t i = first; i < out.size(); ++i) {
+      out[i].bytes.begin += begin;
+      out[i].bytes.end += begin;
+    }
+  };
+  for (std::size_t i = 0; i < text.size() && !impl_->specials.empty();) {
+    const Impl::Special* found = impl_->special_at(text.substr(i));
+    if (found == nullptr) {
+      ++i;
+      continue;
+    }
+    std::size_t end = i;
+    if (found->strips_left) end = begin + rstrip(text.substr(begin, i - begin)).size();
+    if (end > begin) section(end);
+    out.push_back({found->id, {i, i + found->text.size()}});
+    i += found->text.size();
+    begin = i;
+  }
+  if (begin < text.size()) section(text.size());
+  return out;
+}
+
+std::string Segmenter::decode(const std::vector<int>& ids) const {
+  std::string out;
+  check(impl_->processor.Decode(ids, &out), "decode");
+  return out;
+}
+
+std::int32_t Segmenter::size() const noexcept { return impl_->processor.GetPieceSize(); }
+
+const std::string& Segmenter::piece(std::int32_t id) const { return impl_->processor.IdToPiece(id); }
+
+std::optional<std::int32_t> Segmenter::id(std::string_view piece) const {
+  const int id = impl_->processor.PieceToId({piece.data(), piece.size()});
+  if (impl_->processor.IdToPiece(id) != piece) return {};
+  return id;
+}
+
+std::int32_t Segmenter::unk() const noexcept { return impl_->processor.unk_id(); }
+
+bool Segmenter::is_control(std::int32_t id) const noexcept { return impl_->processor.IsControl(id); }
+
+}  // namespace fnet

@@ -1,0 +1,245 @@
+#include "fnet/tokenizer.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/file.h"
+#include "text/segmenter.h"
+#include "text/tokenizer_config.h"
+#include "text/utf8.h"
+
+namespace fnet {
+namespace {
+
+constexpr std::uint64_t kMaxModelBytes = std::uint64_t{64} << 20;
+
+void check_text(std::string_view text, const char* place, std::size_t max_bytes) {
+  require(text.size() <= max_bytes, Kind::input,
+          "{}: expected at most {} bytes, found {}; cut it into shorter ones", place, max_bytes,
+          text.size());
+  const std::size_t bad = invalid_utf8(text);
+  require(bad == std::string_view::npos, Kind::input, "{}: byte {}: expected UTF-8, found 0x{:02x}",
+          place, bad, bad < text.size() ? static_cast<unsigned char>(text[bad]) : 0);
+}
+
+void keep_first(std::vector<Token>& tokens, std::size_t n) { tokens.resize(std::min(n, tokens.size())); }
+
+void keep_last(std::vector<Token>& tokens, std::size_t n) {
+  if (n < tokens.size()) tokens.erase(tokens.begin(), tokens.end() - static_cast<std::ptrdiff_t>(n));
+}
+
+// How many tokens of each are kept. Source: TruncationStrategy::LongestFirst of Hugging Face's
+// tokenizers.
+std::pair<std::size_t, std::size_t> longest_first(std::size_t a, std::size_t b, std::size_t room) {
+  if (a + b <= room) return {a, b};
+  const std::size_t shorter = std::min({a, b, room / 2});
+  return a > b ? std::pair{room - shorter, shorter} : std::pair{shorter, room - shorter};
+}
+
+// Cuts a text's and its pair's tokens down to `room`; whether it had to.
+bool truncate(std::vector<Token>& text, std::vector<Token>& pair, std::size_t room,
+              const EncodeOptions& options) {
+  const std::size_t a = text.size(), b = pair.size();
+  if (a + b <= room) return false;
+  switch (options.truncation) {
+    case Truncation::longest_first: {
+      const auto [keep_a, keep_b] = longest_first(a, b, room);
+      keep_first(text, keep_a), keep_first(pair, keep_b);
+      break;
+    }
+    case Truncation::right:
+      keep_first(text, room), keep_first(pair, room - text.size());
+      break;
+    case Truncation::left:
+      keep_last(pair, room), keep_last(text, room - pair.size());
+      break;
+    case Truncation::only_first:
+      require(b < room, Kind::input, "text_pair: expected fewer than {} tokens, found {}; raise "
+              "max_length or cut the pair too", room, b);
+      keep_first(text, room - b);
+      break;
+    case Truncation::error:
+      fail(Kind::input, "text: expected at most {} tokens, found {}; raise max_length or choose a "
+           "truncation", room, a + b);
+  }
+  return true;
+}
+
+}  // namespace
+
+struct Tokenizer::Impl {
+  std::string model;  // the file's bytes
+  TokenizerConfig config;
+  std::string name;
+  Segmenter segmenter;
+  SpecialIds special;
+
+  Impl(std::string bytes, const TokenizerConfig& the_config, std::string the_name)
+      : model(std::move(bytes)), config(the_config), name(std::move(the_name)),
+        segmenter(model, config, name) {
+    const auto find = [&](std::string_view piece) { return segmenter.id(piece).value_or(-1); };
+    special = {segmenter.unk(),        find("<s>"),           find("</s>"),           find(config.pad_token),
+               find(config.cls_token), find(config.sep_token), find(config.mask_token)};
+  }
+
+  std::size_t specials_around(bool pair) const {
+    require(special.cls >= 0 && special.sep >= 0, Kind::input,
+            "{}: expected the pieces '{}' and '{}', found no {}; name the model's own in "
+            "tokenizer_config.json or encode without special tokens", name, config.cls_token,
+            config.sep_token, special.cls < 0 ? "first" : "second");
+    return pair ? 3 : 2;
+  }
+
+  std::size_t room(const EncodeOptions& options, bool pair) const {
+    const std::size_t around = options.add_special_tokens ? specials_around(pair) : 0;
+    if (options.max_length == 0) return ~std::size_t{0};
+    require(options.max_length >= around, Kind::usage,
+            "max_length: expected at least {} for the special tokens, found {}", around,
+            options.max_length);
+    return options.max_length - around;
+  }
+
+  static void put(Encoding& out, std::int32_t id, std::int32_t type, Span bytes) {
+    out.input_ids.push_back(id);
+    out.token_type_ids.push_back(type);
+    out.offsets.push_back(bytes);
+  }
+};
+
+Tokenizer Tokenizer::parse(std::string model, const TokenizerConfig& config, const std::string& name) {
+  return Tokenizer(std::make_shared<const Impl>(std::move(model), config, name));
+}
+
+Tokenizer Tokenizer::load(const std::filesystem::path& path) {
+  if (!std::filesystem::is_directory(path))
+    return parse(read_file(path, kMaxModelBytes), {}, path.string());
+  const std::filesystem::path model = path / "spiece.model", config = path / "tokenizer_config.json";
+  if (!std::filesystem::exists(config)) return parse(read_file(model, kMaxModelBytes), {}, model.string());
+  Tokenizer out = parse(read_file(model, kMaxModelBytes), read_tokenizer_config(config), model.string());
+  const SpecialIds& special = out.special();
+  const TokenizerConfig& names = out.config();
+  for (const auto& [id, key, piece] : {std::tuple{special.cls, "cls_token", names.cls_token},
+                                       {special.sep, "sep_token", names.sep_token},
+                                       {special.pad, "pad_token", names.pad_token},
+                                       {special.mask, "mask_token", names.mask_token}})
+    require(id >= 0, Kind::input, "{}: {}: expected a piece of {}, found '{}'", config.string(), key,
+            model.string(), printable(piece));
+  return out;
+}
+
+Encoding Tokenizer::encode(std::string_view text, std::optional<std::string_view> pair,
+                           const EncodeOptions& options) const {
+  const std::size_t room = impl_->room(options, pair.has_value());
+  check_text(text, "text", options.max_bytes);
+  if (pair) check_text(*pair, "text_pair", options.max_bytes);
+  std::vector<Token> first = impl_->segmenter.segment(text), second;
+  if (pair) second = impl_->segmenter.segment(*pair);
+
+  Encoding out;
+  out.truncated = truncate(first, second, room, options);
+  const SpecialIds& special = impl_->special;
+  const bool around = options.add_special_tokens;
+  if (around) Impl::put(out, special.cls, 0, {});
+  for (const Token& token : first) Impl::put(out, token.id, 0, token.bytes);
+  if (around) Impl::put(out, special.sep, 0, {});
+  if (!pair) return out;
+  for (const Token& token : second) Impl::put(out, token.id, 1, token.bytes);
+  if (around) Impl::put(out, special.sep, 1, {});
+  return out;
+}
+
+Encoding Tokenizer::encode_words(std::span<const std::string> words,
+                                 const EncodeOptions& options) const {
+  const std::size_t room = impl_->room(options, false);
+  std::vector<Token> tokens, none;
+  std::vector<std::int32_t> word_ids;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    check_text(words[i], fmt::format("word {}", i).c_str(), options.max_bytes);
+    std::vector<Token> pieces = impl_->segmenter.segment(words[i]);
+    if (pieces.empty()) pieces.push_back({impl_->special.unk, {0, words[i].size()}});
+    tokens.insert(tokens.end(), pieces.begin(), pieces.end());
+    word_ids.resize(tokens.size(), static_cast<std::int32_t>(i));
+  }
+  Encoding out;
+  out.truncated = truncate(tokens, none, room, options);
+  if (options.truncation == Truncation::left)
+    word_ids.erase(word_ids.begin(), word_ids.end() - static_cast<std::ptrdiff_t>(tokens.size()));
+  word_ids.resize(tokens.size());
+
+  if (options.add_special_tokens) Impl::put(out, impl_->special.cls, 0, {});
+  for (const Token& token : tokens) Impl::put(out, token.id, 0, token.bytes);
+  if (options.add_special_tokens) {
+    Impl::put(out, impl_->special.sep, 0, {});
+    word_ids.insert(word_ids.begin(), -1);
+    word_ids.push_back(-1);
+  }
+  out.word_ids = std::move(word_ids);
+  return out;
+}
+
+std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_special) const {
+  std::string out;
+  std::vector<int> run;  // ids between two special ones
+  const auto join = [&](std::string_view part) {
+    if (!out.empty() && !part.empty()) out += ' ';
+    out += part;
+  };
+  for (const std::int32_t id : ids) {
+    require(id >= 0 && id < vocab_size(), Kind::input, "ids: expected 0 to {}, found {}",
+            vocab_size() - 1, id);
+    const bool inside = !impl_->segmenter.is_control(id);  // SentencePiece writes [MASK] in place
+    if (!is_special(id) || (inside && !skip_special)) {
+      run.push_back(id);
+    } else if (!skip_special) {
+      join(impl_->segmenter.decode(run));
+      join(piece(id));
+      run.clear();
+    }
+  }
+  join(impl_->segmenter.decode(run));
+  return out;
+}
+
+std::int32_t Tokenizer::vocab_size() const noexcept { return impl_->segmenter.size(); }
+
+const std::string& Tokenizer::piece(std::int32_t id) const {
+  require(id >= 0 && id < vocab_size(), Kind::usage, "id: expected 0 to {}, found {}", vocab_size() - 1,
+          id);
+  return impl_->segmenter.piece(id);
+}
+
+std::optional<std::int32_t> Tokenizer::id(std::string_view piece) const {
+  return impl_->segmenter.id(piece);
+}
+
+const SpecialIds& Tokenizer::special() const noexcept { return impl_->special; }
+
+bool Tokenizer::is_special(std::int32_t id) const noexcept {
+  const SpecialIds& s = impl_->special;
+  return id >= 0 && id < vocab_size() && id != s.unk &&
+         (impl_->segmenter.is_control(id) || id == s.bos || id == s.eos || id == s.pad || id == s.cls ||
+          id == s.sep || id == s.mask);
+}
+
+const TokenizerConfig& Tokenizer::config() const noexcept { return impl_->config; }
+
+void Tokenizer::save(const std::filesystem::path& path) const {
+  if (!std::filesystem::is_directory(path)) return write_file(path, impl_->model);
+  write_file(path / "spiece.model", impl_->model);
+  write_file(path / "tokenizer_config.json", tokenizer_config_json(impl_->config, piece(impl_->special.unk)));
+}
+
+std::vector<Span> code_point_offsets(std::string_view text, std::span<const Span> bytes) {
+  std::vector<std::size_t> before(text.size() + 1);  // code points that begin before byte i
+  for (std::size_t i = 0; i < text.size(); ++i)
+    before[i + 1] = before[i] + ((static_cast<unsigned char>(text[i]) & 0xC0U) != 0x80);
+  std::vector<Span> out(bytes.begin(), bytes.end());
+  for (Span& span : out) {
+    require(span.begin <= span.end && span.end <= text.size(), Kind::usage,
+            "offsets: expected a range in {} bytes, found {} to {}", text.size(), span.begin, span.end);
+    span = {before[span.begin], before[span.end]};
+  }
+  return out;
+}
+
+}  // namespace fnet

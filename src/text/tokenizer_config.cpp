@@ -1,0 +1,63 @@
+#include "text/tokenizer_config.h"
+
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/json.h"
+
+namespace fnet {
+namespace {
+
+constexpr std::array<std::string_view, 3> kNormalizations{"raw", "hf_slow", "hf_fast"};
+
+struct TokenKey {
+  const char* key;
+  std::string TokenizerConfig::*member;
+};
+constexpr std::array<TokenKey, 4> kTokens{{{"cls_token", &TokenizerConfig::cls_token},
+                                           {"sep_token", &TokenizerConfig::sep_token},
+                                           {"mask_token", &TokenizerConfig::mask_token},
+                                           {"pad_token", &TokenizerConfig::pad_token}}};
+
+}  // namespace
+
+TokenizerConfig read_tokenizer_config(const std::filesystem::path& path) {
+  const std::string source = path.string();
+  const nlohmann::json json = read_json_file(path);
+  require(json.is_object(), Kind::input, "{}: expected an object, found {}", source, json.type_name());
+  TokenizerConfig config;
+  const auto read = [&](const char* key, auto& value) {
+    const auto found = json.find(key);
+    if (found == json.end() || found->is_null()) return;
+    value = json_cast<std::remove_reference_t<decltype(value)>>(*found, source, key);
+  };
+  read("do_lower_case", config.do_lower_case);
+  read("keep_accents", config.keep_accents);
+  std::string mode = "raw";
+  read("normalization", mode);
+  const auto* at = std::find(kNormalizations.begin(), kNormalizations.end(), mode);
+  require(at != kNormalizations.end(), Kind::input,
+          "{}: normalization: expected raw, hf_slow or hf_fast, found '{}'", source, printable(mode));
+  config.normalization = static_cast<Normalization>(at - kNormalizations.begin());
+  for (const TokenKey& token : kTokens) {  // a string, or an AddedToken with its text in "content"
+    const auto found = json.find(token.key);
+    if (found == json.end() || found->is_null()) continue;
+    const bool object = found->is_object() && found->contains("content");
+    config.*token.member = json_cast<std::string>(object ? (*found)["content"] : *found, source, token.key);
+  }
+  return config;
+}
+
+std::string tokenizer_config_json(const TokenizerConfig& config, const std::string& unk_token) {
+  nlohmann::ordered_json json;
+  json["tokenizer_class"] = "FNetTokenizer";
+  json["do_lower_case"] = config.do_lower_case;
+  json["keep_accents"] = config.keep_accents;
+  json["normalization"] = kNormalizations[static_cast<std::size_t>(config.normalization)];
+  json["unk_token"] = unk_token;
+  for (const TokenKey& token : kTokens) json[token.key] = config.*token.member;
+  return json.dump(2) + "\n";
+}
+
+}  // namespace fnet
