@@ -83,12 +83,12 @@ class WeightReader {
 };
 
 /// Values of a weight as they are stored, [product of its shape].
-using WeightSource = std::function<std::span<const float>(const std::string& name)>;
+using StoredWeights = std::function<std::span<const float>(const std::string& name)>;
 
 /// Writes `model.safetensors` into an existing directory, or, where it would be over
 /// `max_shard_bytes`, shards and their index, as transformers does; old weight files that the new
 /// ones replace are removed. `source` is called once for each spec, one span alive at a time.
 void save_weights(const std::filesystem::path& directory, const std::vector<WeightSpec>& specs,
-                  const WeightSource& source, std::uint64_t max_shard_bytes = 5'000'000'000);
+                  const StoredWeights& source, std::uint64_t max_shard_bytes = 5'000'000'000);
 
 }  // namespace fnet

@@ -35,7 +35,7 @@ std::vector<std::vector<const WeightSpec*>> split(const std::vector<WeightSpec>&
 }
 
 void write_shard(const fs::path& path, const std::vector<const WeightSpec*>& specs,
-                 const WeightSource& source) {
+                 const StoredWeights& source) {
   std::vector<TensorSource> tensors;
   for (const WeightSpec* spec : specs) {
     tensors.push_back({.name = spec->name, .shape = spec->shape, .data = [spec, &source] {
@@ -63,7 +63,7 @@ void remove_others(const fs::path& directory, const std::set<std::string>& writt
 }  // namespace
 
 void save_weights(const fs::path& directory, const std::vector<WeightSpec>& specs,
-                  const WeightSource& source, std::uint64_t max_shard_bytes) {
+                  const StoredWeights& source, std::uint64_t max_shard_bytes) {
   const auto shards = split(specs, max_shard_bytes);
   if (shards.size() == 1) {
     write_shard(directory / kWeightsFile, shards.front(), source);
