@@ -1,8 +1,25 @@
 // All kernels, in the order in which they use each other; included inside a target region.
 #include "kernels/vec.inl"
+//
+#include "kernels/math.inl"
+#include "kernels/norm.inl"
+//
+#include "kernels/convert.inl"
+#include "kernels/product.inl"
+//
+#include "kernels/peak.inl"
 
 extern const Table kTable;
 const Table kTable = {
     .name = kName,
     .lanes = kLanes,
+    .product = {.panel = kPanel,
+                .tile_rows = kTileRows,
+                .pack = pack,
+                .convert = convert,
+                .multiply = multiply,
+                .finish_f32 = finish<float>,
+                .finish_bf16 = finish<std::uint16_t>,
+                .finish_rows = finish_rows},
+    .spin = spin,
 };

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "kernels/product_kernels.h"
+
 namespace fnet::kernels {
 
 /// What one instruction set offers: plain function pointers to code compiled for it.
@@ -17,6 +19,9 @@ namespace fnet::kernels {
 struct Table {
   std::string_view name;  ///< As in FNET_ISA: "avx512_bf16".
   std::size_t lanes;      ///< Floats in one vector.
+  ProductKernels product;
+  /// Does this many steps of bare multiply-adds in registers; returns the number of operations.
+  std::size_t (*spin)(Dtype, std::size_t steps) noexcept;
 };
 
 /// The table in use: the best one this CPU can run, or the one FNET_ISA names. Chosen once.

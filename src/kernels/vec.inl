@@ -5,7 +5,7 @@ inline F32 load(const float* p) {
   return v;
 }
 inline void store(float* p, F32 v) { __builtin_memcpy(p, &v, sizeof v); }
-inline F32 splat(float x) { return F32{} + x; }
+inline F32 splat(float x) { return x - F32{}; }  // folded away, where 0 + x would turn −0 into 0
 inline F32 to_float(I32 v) { return __builtin_convertvector(v, F32); }
 inline I32 to_int(F32 v) { return __builtin_convertvector(v, I32); }  // truncates
 

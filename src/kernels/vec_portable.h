@@ -32,11 +32,19 @@ inline F32 round(F32 a) {
 
 inline F32 load_part(const float* p, std::size_t n) {
   F32 v = {};
-  for (std::size_t i = 0; i < n; ++i) v[i] = p[i];
+  if (n == kLanes) {
+    __builtin_memcpy(&v, p, sizeof v);
+  } else {
+    for (std::size_t i = 0; i < n; ++i) v[i] = p[i];
+  }
   return v;
 }
 inline void store_part(float* p, std::size_t n, F32 v) {
-  for (std::size_t i = 0; i < n; ++i) p[i] = v[i];
+  if (n == kLanes) {
+    __builtin_memcpy(p, &v, sizeof v);
+  } else {
+    for (std::size_t i = 0; i < n; ++i) p[i] = v[i];
+  }
 }
 
 inline F32 dot_bf16(F32 sum, I32 a, I32 b) {

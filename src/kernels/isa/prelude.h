@@ -7,6 +7,10 @@
 #include <cstdint>
 #include <limits>
 
+#if defined(__GNUC__) && !defined(__clang__)
+// GCC 12 warns of its own _mm512_undefined_ps.
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #if defined(__x86_64__)
 #include <immintrin.h>
 #elif defined(__aarch64__)

@@ -1,0 +1,31 @@
+// The bare instruction of a product, over and over: 24 independent sums (12 with 16 registers).
+template <Dtype dtype>
+std::size_t spin(std::size_t steps) {
+  constexpr std::size_t kSums = kTileRows >= 8 ? 24 : 2 * kTileRows;
+  using Sum = typename Step<dtype>::Sum;
+  Sum sums[kSums] = {};
+  I32 b = I32{} + 0x01010101;
+  for (std::size_t i = 0; i < steps; ++i) {
+    asm volatile("" : "+m"(b));  // else the loop is a constant
+    const I32 value = b;
+#pragma GCC unroll 24
+    for (std::size_t j = 0; j < kSums; ++j) {
+      sums[j] = Step<dtype>::apply(sums[j], 0x01010101U, value);
+    }
+  }
+  for (std::size_t j = 0; j < kSums; ++j) asm volatile("" : : "m"(sums[j]));
+  return 2 * kSums * kLanes * per_unit(dtype) * steps;
+}
+
+/// Does `steps` steps and says how many operations they were.
+inline std::size_t spin(Dtype dtype, std::size_t steps) noexcept {
+  switch (dtype) {
+    case Dtype::float32:
+      return spin<Dtype::float32>(steps);
+    case Dtype::bfloat16:
+      return spin<Dtype::bfloat16>(steps);
+    case Dtype::int8:
+      break;
+  }
+  return spin<Dtype::int8>(steps);
+}

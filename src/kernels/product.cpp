@@ -1,0 +1,154 @@
+#include "kernels/product.h"
+
+#include <cmath>
+#include <functional>
+
+#include "core/error.h"
+#include "kernels/split.h"
+
+namespace fnet::kernels {
+namespace {
+
+constexpr std::size_t kMostRows = 96;  // of a block: with two sub-panels it stays in 1 MiB of L2
+
+std::size_t units_of(std::size_t length, Dtype dtype) {
+  return (length + per_unit(dtype) - 1) / per_unit(dtype);
+}
+
+float largest_magnitude(const float* x, std::size_t n) {
+  float most = 0.0F;
+  for (std::size_t i = 0; i < n; ++i) most = std::max(most, std::fabs(x[i]));
+  return most;
+}
+
+}  // namespace
+
+std::size_t PackedMatrix::panels() const noexcept {
+  return (n_ + isa_->product.panel - 1) / isa_->product.panel;
+}
+
+std::size_t PackedMatrix::length(std::size_t c) const noexcept {
+  return std::min(chunks_.length, k_ - c * chunks_.length);
+}
+
+RightChunk PackedMatrix::chunk(std::size_t panel, std::size_t c) const noexcept {
+  const std::size_t width = isa_->product.panel;
+  RightChunk chunk{};
+  chunk.units = units_ + (panel * panel_units_ + c * units_of(chunks_.length, dtype_)) * width;
+  chunk.count = units_of(length(c), dtype_);
+  if (dtype_ == Dtype::int8) {
+    chunk.scale = scale_ + panel * width;
+    chunk.sums = sums_ + (panel * chunks_.count + c) * width;
+  }
+  return chunk;
+}
+
+PackedMatrix pack(const float* weights, std::size_t n, std::size_t k, Dtype dtype, ThreadPool* pool,
+                  const Table& isa) {
+  require(n > 0 && k > 0, Kind::internal, "pack: expected at least one row and column, found {}x{}",
+          n, k);
+  PackedMatrix m;
+  m.n_ = n, m.k_ = k, m.dtype_ = dtype, m.isa_ = &isa;
+  m.chunks_ = chunks(k, dtype);
+  // Whole chunks first, so that only the last one may end in an unfinished unit.
+  m.panel_units_ = units_of(k, dtype);
+  const std::size_t width = isa.product.panel;
+  const std::size_t panels = m.panels();
+  const bool int8 = dtype == Dtype::int8;
+  const auto cut = [&](Cutter cutter) {
+    m.units_ = cutter.cut<std::uint32_t>(panels * m.panel_units_ * width);
+    m.scale_ = cutter.cut<float>(int8 ? panels * width : 0);
+    m.sums_ = cutter.cut<std::int32_t>(int8 ? panels * m.chunks_.count * width : 0);
+    return cutter.used();
+  };
+  m.bytes_ = cut(Cutter{});
+  m.memory_ = aligned_bytes(m.bytes_);
+  cut(Cutter{m.memory_.get()});
+
+  const auto pack_panel = [&](std::size_t panel, int) {
+    const float* w = weights + panel * width * k;
+    const std::size_t columns = std::min(width, n - panel * width);
+    float* scale = int8 ? m.scale_ + panel * width : nullptr;
+    for (std::size_t j = 0; int8 && j < width; ++j) {
+      scale[j] = j < columns ? largest_magnitude(w + j * k, k) / 127.0F : 0.0F;
+    }
+    for (std::size_t c = 0; c < m.chunks_.count; ++c) {
+      const RightChunk chunk = m.chunk(panel, c);
+      isa.product.pack(dtype, w + c * m.chunks_.length, k, columns, m.length(c), scale,
+                       const_cast<std::uint32_t*>(chunk.units),
+                       const_cast<std::int32_t*>(chunk.sums));
+    }
+  };
+  if (pool != nullptr) {
+    pool->run(panels, std::ref(pack_panel));
+  } else {
+    for (std::size_t panel = 0; panel < panels; ++panel) pack_panel(panel, 0);
+  }
+  return m;
+}
+
+void linear(const float* x, std::size_t rows, const PackedMatrix& weights, const float* bias,
+            Activation activation, float* y, ThreadPool& pool, Workspace& workspace) {
+  if (rows == 0) return;
+  const ProductKernels& kernels = weights.isa().product;
+  const std::size_t width = kernels.panel;
+  const std::size_t panels = weights.panels();
+  const auto threads = static_cast<std::size_t>(pool.size());
+  const bool by_rows = split_rows(rows, pool, weights.isa());
+  const Split blocks = by_rows ? row_blocks(rows, kMostRows, pool) : Split{rows, 1};
+
+  struct Scratch {
+    LeftBlock left;
+    float* sums;
+  };
+  const auto cut = [&](Cutter& cutter, std::size_t left_rows) {
+    return Scratch{LeftBlock::cut(cutter, left_rows, weights.chunks().count, weights.dtype()),
+                   cutter.cut<float>(blocks.largest() * width)};
+  };
+  const auto panel_of = [&](const Scratch& scratch, std::size_t block_rows, std::size_t panel,
+                            float* out) {
+    multiply_panel(scratch.left, block_rows, weights, panel, scratch.sums);
+    const std::size_t column = panel * width;
+    kernels.finish_f32({.sums = scratch.sums,
+                        .gate_sums = nullptr,
+                        .bias = bias == nullptr ? nullptr : bias + column,
+                        .gate_bias = nullptr,
+                        .activation = activation,
+                        .rows = block_rows,
+                        .columns = std::min(width, weights.n() - column)},
+                       out + column, weights.n());
+  };
+  if (by_rows) {
+    Cutter measure;
+    cut(measure, blocks.largest());
+    std::byte* memory = workspace.take(threads * measure.used());
+    const auto task = [&](std::size_t block, int thread) {
+      Cutter cutter(memory + static_cast<std::size_t>(thread) * measure.used());
+      const Scratch scratch = cut(cutter, blocks.largest());
+      const std::size_t first = blocks.begin(block);
+      scratch.left.convert(x + first * weights.k(), 0, blocks.size(block), weights);
+      for (std::size_t panel = 0; panel < panels; ++panel) {
+        panel_of(scratch, blocks.size(block), panel, y + first * weights.n());
+      }
+    };
+    pool.run(blocks.parts, std::ref(task));
+    return;
+  }
+  Cutter measure;
+  LeftBlock::cut(measure, rows, weights.chunks().count, weights.dtype());
+  for (std::size_t t = 0; t < threads; ++t) measure.cut<float>(rows * width);
+  Cutter cutter(workspace.take(measure.used()));
+  const LeftBlock left = LeftBlock::cut(cutter, rows, weights.chunks().count, weights.dtype());
+  auto* sums = cutter.cut<float>(threads * rows * width);
+  const Split parts{rows, std::min(rows, threads)};
+  const auto convert = [&](std::size_t part, int) {
+    left.convert(x + parts.begin(part) * weights.k(), parts.begin(part), parts.size(part), weights);
+  };
+  pool.run(parts.parts, std::ref(convert));
+  const auto task = [&](std::size_t panel, int thread) {
+    panel_of({left, sums + static_cast<std::size_t>(thread) * rows * width}, rows, panel, y);
+  };
+  pool.run(panels, std::ref(task));
+}
+
+}  // namespace fnet::kernels

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+
+#include "kernels/product.h"
+
+namespace fnet::kernels {
+
+/// Rows in parts of nearly equal size.
+struct Split {
+  std::size_t total, parts;
+  std::size_t begin(std::size_t part) const {
+    return total / parts * part + std::min(part, total % parts);
+  }
+  std::size_t size(std::size_t part) const { return begin(part + 1) - begin(part); }
+  std::size_t largest() const { return (total + parts - 1) / parts; }
+};
+
+/// Whether threads share out the rows, or with too few of them the columns of the weights: then each
+/// weight is read by one core.
+inline bool split_rows(std::size_t rows, const ThreadPool& pool, const Table& isa) {
+  const auto threads = static_cast<std::size_t>(pool.size());
+  return threads == 1 || rows >= 2 * threads * isa.product.tile_rows;
+}
+
+/// Blocks of at most `most` rows, as many for one thread as for another.
+inline Split row_blocks(std::size_t rows, std::size_t most, const ThreadPool& pool) {
+  const auto threads = static_cast<std::size_t>(pool.size());
+  const std::size_t blocks = (rows + most - 1) / most;
+  return {rows, std::min(rows, (blocks + threads - 1) / threads * threads)};
+}
+
+/// Cuts one block of memory into arrays, each aligned to 64 bytes. A first pass without memory adds
+/// up the sizes.
+class Cutter {
+ public:
+  explicit Cutter(std::byte* memory = nullptr) : memory_(memory) {}
+  template <class T>
+  T* cut(std::size_t count) {
+    std::byte* p = memory_ == nullptr ? nullptr : memory_ + used_;
+    used_ += (count * sizeof(T) + 63) / 64 * 64;
+    return reinterpret_cast<T*>(p);
+  }
+  std::size_t used() const { return used_; }
+
+ private:
+  std::byte* memory_;
+  std::size_t used_ = 0;
+};
+
+/// A block of rows of a left factor, every chunk converted.
+struct LeftBlock {
+  LeftChunk base;
+  std::size_t rows;
+  Dtype dtype;
+
+  static LeftBlock cut(Cutter& cutter, std::size_t rows, std::size_t chunks, Dtype dtype) {
+    auto* units = cutter.cut<std::uint32_t>(rows * chunks * row_stride(dtype));
+    const std::size_t scales = dtype == Dtype::int8 ? rows * chunks : 0;
+    return {{units, cutter.cut<float>(scales), cutter.cut<std::int32_t>(scales)}, rows, dtype};
+  }
+  /// Chunk c, from row `first` on.
+  LeftChunk chunk(std::size_t c, std::size_t first = 0) const {
+    const std::size_t at = c * rows + first;
+    return {base.units + at * row_stride(dtype), base.scale + at, base.zero + at};
+  }
+  /// Converts x [count, k] into the rows from `first` on, for products with `w`.
+  void convert(const float* x, std::size_t first, std::size_t count, const PackedMatrix& w) const {
+    for (std::size_t c = 0; c < w.chunks().count; ++c) {
+      w.isa().product.convert(dtype, x + c * w.chunks().length, w.k(), count,
+                              w.length(c), chunk(c, first));
+    }
+  }
+};
+
+/// sums [rows, panel] = the whole product of one panel.
+inline void multiply_panel(const LeftBlock& left, std::size_t rows, const PackedMatrix& w,
+                           std::size_t panel, float* sums) {
+  const std::size_t count = w.chunks().count;
+  for (std::size_t c = 0; c < count; ++c) {
+    const bool last = c + 1 == count;
+    const std::size_t next_panel = std::min(panel + last, w.panels() - 1);
+    w.isa().product.multiply(w.dtype(), left.chunk(c), rows, w.chunk(panel, c), sums, c > 0,
+                             w.chunk(next_panel, last ? 0 : c + 1).units);
+  }
+}
+
+}  // namespace fnet::kernels

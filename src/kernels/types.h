@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace fnet::kernels {
+
+/// What the factors of a product are held in; sums are float32 (int32 for int8, exact).
+enum class Dtype : std::uint8_t { float32, bfloat16, int8 };
+
+/// gelu is x·Φ(x); gelu_tanh is its tanh form (Hugging Face's `gelu_new`, `gelu_pytorch_tanh`).
+enum class Activation : std::uint8_t { none, gelu, gelu_tanh, relu, silu, tanh };
+
+enum class NormKind : std::uint8_t { none, layer_norm, rms_norm };
+
+/// A norm over rows of H numbers. layer_norm: (x − mean) / sqrt(variance + eps) · weight + bias;
+/// rms_norm: x / sqrt(mean(x²) + eps) · weight. A null weight is ones, a null bias zeros.
+struct NormArgs {
+  NormKind kind = NormKind::none;
+  const float* weight = nullptr;  ///< [H]
+  const float* bias = nullptr;    ///< [H], layer_norm only
+  float eps = 1e-12F;
+};
+
+/// The dimension that a product sums over is cut into chunks of equal length (the last may be
+/// shorter). Each chunk is summed on its own, in order, and the chunks' sums are added in order: that
+/// bounds the rounding error, and lets int8 scale each chunk of a row by itself. It depends on K
+/// alone, so a row's bits do not depend on the rows around it.
+struct Chunks {
+  std::size_t count;
+  std::size_t length;
+};
+
+/// Numbers in one 4-byte unit.
+constexpr std::size_t per_unit(Dtype dtype) {
+  return dtype == Dtype::float32 ? 1 : dtype == Dtype::bfloat16 ? 2 : 4;
+}
+
+constexpr std::size_t longest_chunk(Dtype dtype) { return dtype == Dtype::float32 ? 512 : 1024; }
+
+constexpr Chunks chunks(std::size_t k, Dtype dtype) {
+  const std::size_t longest = longest_chunk(dtype);
+  const std::size_t count = (k + longest - 1) / longest;
+  return {count, ((k + count - 1) / count + 31) / 32 * 32};  // whole panels of every ISA
+}
+
+/// Units from one row of a converted chunk to the next: fixed, so that a tile's addresses are
+/// constants, and no multiple of 4 KiB, which would put all rows of a tile into one cache set.
+constexpr std::size_t row_stride(Dtype dtype) {
+  return longest_chunk(dtype) / per_unit(dtype) + 16;
+}
+
+}  // namespace fnet::kernels
