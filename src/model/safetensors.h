@@ -33,9 +33,9 @@ std::string shape_text(std::span<const std::int64_t> shape);
 
 /// One tensor of a file: row-major, little endian.
 struct TensorInfo {
-  std::string name;
+  std::string name = {};
   Dtype dtype = Dtype::f32;
-  std::vector<std::int64_t> shape;
+  std::vector<std::int64_t> shape = {};
   std::uint64_t begin = 0;  ///< of its bytes, from the start of the file
   std::uint64_t bytes = 0;
 
@@ -86,10 +86,10 @@ class SafetensorsFile {
 /// A tensor to write. `data` is called once, when its turn comes; its span must stay valid until the
 /// next call, so one buffer can serve all tensors.
 struct TensorSource {
-  std::string name;
+  std::string name = {};
   Dtype dtype = Dtype::f32;
-  std::vector<std::int64_t> shape;
-  std::function<std::span<const std::byte>()> data;
+  std::vector<std::int64_t> shape = {};
+  std::function<std::span<const std::byte>()> data = {};
 };
 
 /// Writes a file byte for byte as the reference library does (sorted by type, widest first, then by

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "temporary.h"
 
 namespace fnet {
 namespace {
@@ -22,18 +23,12 @@ using testing::HasSubstr;
 
 class File : public testing::Test {
  protected:
-  File() {
-    std::string name = (fs::temp_directory_path() / "fnet_file_XXXXXX").native();
-    directory_ = mkdtemp(name.data());
-  }
-  ~File() override { fs::remove_all(directory_); }
-
-  fs::path make(const std::string& name, std::string_view bytes) const {
-    std::ofstream(directory_ / name, std::ios::binary) << bytes;
-    return directory_ / name;
+  std::filesystem::path make(const std::string& name, std::string_view bytes) const {
+    return temporary_.make(name, bytes);
   }
 
-  fs::path directory_;
+  TemporaryDirectory temporary_;
+  const fs::path& directory_ = temporary_.path();
 };
 
 std::string gzip(std::string_view text) {
@@ -59,17 +54,6 @@ std::vector<std::string> lines_of(const fs::path& path, std::size_t max_line_byt
     EXPECT_EQ(reader.line_number(), lines.size());
   }
   return lines;
-}
-
-template <class F>
-Error error_of(F&& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error;
-  }
-  ADD_FAILURE() << "expected an Error";
-  return {Kind::internal, ""};
 }
 
 TEST_F(File, reads_whole_files_up_to_the_limit) {
