@@ -1,0 +1,130 @@
+#include "text/data.h"
+
+#include <algorithm>
+
+#include "text/data_format.h"
+#include "text/utf8.h"
+
+namespace fnet {
+namespace {
+
+struct FormatEntry {
+  std::string_view name;
+  std::array<std::string_view, 3> extensions;
+  std::unique_ptr<DataFormat> (*open)(Lines&, const ReadOptions&);
+};
+
+// The one list of formats.
+constexpr std::array<FormatEntry, 5> kFormats{{
+    {"tsv", {".tsv"}, open_tsv},
+    {"csv", {".csv"}, open_csv},
+    {"jsonl", {".jsonl", ".ndjson"}, open_jsonl},
+    {"conll", {".conll", ".bio", ".iob"}, open_conll},
+    {"text", {".txt", ".text"}, open_text},
+}};
+
+const FormatEntry& find_format(std::filesystem::path path, const std::string& format) {
+  if (!format.empty()) {
+    for (const FormatEntry& entry : kFormats)
+      if (entry.name == format) return entry;
+    fail(Kind::usage, "format: expected {}, found '{}'", fmt::join(data_formats(), ", "),
+         printable(format));
+  }
+  if (path == "-") return kFormats.back();
+  if (path.extension() == ".gz") path.replace_extension();
+  const std::string extension = path.extension().string();
+  for (const FormatEntry& entry : kFormats)
+    for (const std::string_view known : entry.extensions)
+      if (!extension.empty() && extension == known) return entry;
+  fail(Kind::usage, "{}: expected an extension that tells the format, found '{}'; name the format: {}",
+       path.string(), printable(extension), fmt::join(data_formats(), ", "));
+}
+
+}  // namespace
+
+Lines::Lines(const std::filesystem::path& path, std::size_t max_bytes)
+    : file_(std::in_place, path, max_bytes), name_(file_->name()), max_bytes_(max_bytes) {}
+
+Lines::Lines(std::string bytes, std::string name, std::size_t max_bytes)
+    : bytes_(std::move(bytes)), name_(std::move(name)), max_bytes_(max_bytes) {
+  if (bytes_.starts_with("\xef\xbb\xbf")) at_ = 3;  // byte order mark
+}
+
+std::uint64_t Lines::number() const noexcept { return file_ ? file_->line_number() : number_; }
+
+bool Lines::next(std::string_view& line) {
+  if (!(file_ ? file_->next(line) : next_in_memory(line))) return false;
+  const std::size_t at = invalid_utf8(line);
+  if (at != std::string_view::npos)
+    bad(number(), "byte {}: expected UTF-8, found 0x{:02x}", at, static_cast<unsigned char>(line[at]));
+  return true;
+}
+
+bool Lines::next_in_memory(std::string_view& line) {
+  if (at_ >= bytes_.size()) return false;
+  const std::size_t end = std::min(bytes_.find('\n', at_), bytes_.size());
+  line = std::string_view(bytes_).substr(at_, end - at_);
+  at_ = end + 1;
+  ++number_;
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  if (line.size() > max_bytes_)
+    bad(number_, "expected at most {} bytes in a line, found {}", max_bytes_, line.size());
+  return true;
+}
+
+struct DataReader::State {
+  Lines lines;
+  bool skip_bad_lines;
+  std::unique_ptr<DataFormat> format;
+  std::size_t skipped = 0;
+};
+
+DataReader::DataReader(const std::filesystem::path& path, const ReadOptions& options) {
+  const FormatEntry& entry = find_format(path, options.format);
+  state_.reset(new State{Lines(path, options.max_bytes), options.skip_bad_lines, nullptr});
+  state_->format = entry.open(state_->lines, options);
+}
+
+DataReader::DataReader(std::string bytes, const std::string& name, const ReadOptions& options) {
+  const FormatEntry& entry = find_format(name, options.format);
+  state_.reset(new State{Lines(std::move(bytes), name, options.max_bytes), options.skip_bad_lines, nullptr});
+  state_->format = entry.open(state_->lines, options);
+}
+
+DataReader::~DataReader() = default;
+DataReader::DataReader(DataReader&&) noexcept = default;
+
+bool DataReader::next(Example& example) {
+  for (;;) {
+    const std::uint64_t before = state_->lines.number();
+    example = {};
+    try {
+      return state_->format->next(example);
+    } catch (const Error& error) {
+      // Where no line was read, it is the file that is bad, and the next try would fail again.
+      const bool line = error.kind() == Kind::input && state_->lines.number() > before;
+      if (!state_->skip_bad_lines || !line) throw;
+      ++state_->skipped;
+    }
+  }
+}
+
+std::size_t DataReader::skipped() const noexcept { return state_->skipped; }
+
+std::span<const std::string_view> data_formats() {
+  static constexpr auto names = [] {
+    std::array<std::string_view, kFormats.size()> out;
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = kFormats[i].name;
+    return out;
+  }();
+  return names;
+}
+
+std::vector<Example> read_examples(const std::filesystem::path& path, const ReadOptions& options) {
+  DataReader reader(path, options);
+  std::vector<Example> out;
+  for (Example example; reader.next(example);) out.push_back(std::move(example));
+  return out;
+}
+
+}  // namespace fnet
