@@ -163,13 +163,18 @@ struct Encoder {
 /// Where the encoder's weights stand: under `fnet.` in a model with a head, as Hugging Face does.
 inline std::string_view encoder_place(const Config& c) { return c.has_head() ? "fnet" : ""; }
 
+/// The weights of the task's head, if there is one.
+inline void head_weights(const Specs& specs, const Config& c) {
+#define FNET_HEAD(task_name, Type, architecture, help) \
+  if (c.task == task_name) Type::weights(specs, c);
+#include "model/kinds.def"
+}
+
 /// All weights of a model, in a fixed order.
 inline std::vector<WeightSpec> model_weights(const Config& c) {
   Specs specs;
   Encoder::weights(specs.under(encoder_place(c)), c);
-#define FNET_HEAD(task_name, Type, architecture, help) \
-  if (c.task == task_name) Type::weights(specs, c);
-#include "model/kinds.def"
+  head_weights(specs, c);
   return specs.list();
 }
 

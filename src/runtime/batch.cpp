@@ -1,0 +1,58 @@
+#include "runtime/batch.h"
+
+#include "core/error.h"
+
+namespace fnet {
+
+std::int64_t rows_of(std::size_t tokens, const Config& config, std::int64_t longest) {
+  const LengthPolicy policy = config.lengths();
+  const auto count = static_cast<std::int64_t>(tokens);
+  const std::int64_t limit = policy.kind == LengthPolicy::Kind::fixed
+                                 ? policy.length
+                                 : config.max_position_embeddings;
+  require(count >= 1, Kind::input, "text: expected at least one token, found none");
+  require(count <= limit, Kind::input,
+          "text: expected at most {} tokens ({}), found {}; truncate it or raise the limit of the model",
+          limit, policy.kind == LengthPolicy::Kind::fixed ? config.length_policy : "max_position_embeddings",
+          count);
+  switch (policy.kind) {
+    case LengthPolicy::Kind::fixed:
+      return policy.length;
+    case LengthPolicy::Kind::batch:
+      return longest;
+    case LengthPolicy::Kind::exact:
+      break;
+  }
+  return count;
+}
+
+Batch pack(std::span<const Encoding> texts, const Config& config, std::int64_t longest) {
+  Batch batch;
+  for (const Encoding& text : texts) {
+    const std::size_t tokens = text.input_ids.size();
+    require(text.token_type_ids.empty() || text.token_type_ids.size() == tokens, Kind::usage,
+            "encoding: expected as many token_type_ids as input_ids ({}), found {}", tokens,
+            text.token_type_ids.size());
+    const std::int64_t rows = rows_of(tokens, config, longest);
+    batch.rows.add(rows, static_cast<std::int64_t>(tokens));
+    for (std::size_t i = 0; i < tokens; ++i) {
+      const std::int32_t id = text.input_ids[i];
+      const std::int32_t type = text.token_type_ids.empty() ? 0 : text.token_type_ids[i];
+      require(id >= 0 && id < config.vocab_size, Kind::input,
+              "input_ids[{}]: expected an id from 0 to {} (vocab_size), found {}", i,
+              config.vocab_size - 1, id);
+      require(type >= 0 && type < config.type_vocab_size, Kind::input,
+              "token_type_ids[{}]: expected a type from 0 to {} (type_vocab_size), found {}", i,
+              config.type_vocab_size - 1, type);
+      batch.ids.push_back(id);
+      batch.types.push_back(type);
+    }
+    const auto end = static_cast<std::size_t>(batch.rows.total());
+    batch.ids.resize(end, static_cast<std::int32_t>(config.pad_token_id));
+    batch.types.resize(end, 0);
+  }
+  batch.positions = batch.rows.positions<std::int32_t>();
+  return batch;
+}
+
+}  // namespace fnet

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/rows.h"
+#include "fnet/config.h"
+#include "fnet/tokenizer.h"
+
+namespace fnet {
+
+/// Texts packed end to end: what a forward pass reads. All vectors [T].
+struct Batch {
+  Rows rows;
+  std::vector<std::int32_t> ids, types, positions;
+};
+
+/// Rows that a text of `tokens` tokens takes under the model's length policy; `longest` counts for
+/// `batch` only. Throws: input where the text has no token or does not fit.
+std::int64_t rows_of(std::size_t tokens, const Config& config, std::int64_t longest);
+
+/// Packs texts; padding rows hold pad_token_id with type 0. `longest`: the most tokens of a text in
+/// the caller's whole batch. Throws: input where an id, a type or a length does not fit the model.
+Batch pack(std::span<const Encoding> texts, const Config& config, std::int64_t longest);
+
+}  // namespace fnet

@@ -1,0 +1,284 @@
+#include "fnet/engine.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "blocks/model.h"
+#include "core/error.h"
+#include "core/parallel.h"
+#include "model/kinds.h"
+#include "runtime/batch.h"
+#include "runtime/model.h"
+
+namespace fnet {
+namespace {
+
+/// Rows of one pass through the model: enough for the products to run at full speed, small enough
+/// that activations stay a few megabytes.
+constexpr std::int64_t kRowsPerPass = 4096;
+
+void softmax(std::span<float> scores) {
+  const float top = std::ranges::max(scores);
+  float sum = 0;
+  for (float& s : scores) sum += s = std::exp(s - top);
+  for (float& s : scores) s /= sum;
+}
+
+std::vector<Prediction> best_labels(std::span<float> scores, const Config& config, std::size_t top_k) {
+  softmax(scores);
+  std::vector<std::size_t> order(scores.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; });
+  order.resize(std::min(top_k, order.size()));
+  std::vector<Prediction> best;
+  for (const std::size_t i : order) best.push_back({config.labels[i], scores[i]});
+  return best;
+}
+
+}  // namespace
+
+struct Engine::Impl {
+  Config config;
+  EngineOptions options;
+  std::optional<Tokenizer> tokenizer;
+  std::vector<std::string> warnings;
+  std::unique_ptr<Model> model;
+  Weights<Tensor>::Map head_weights;  // pooler and classifier, small
+  std::unique_ptr<ThreadPool> pool;
+
+  /// Calls use(index of the first text, batch, hidden) for the texts in passes of bounded size.
+  void run(std::span<const Encoding> texts, bool first_rows_only, auto&& use) const {
+    std::int64_t longest = 0;
+    for (const Encoding& text : texts) {
+      longest = std::max(longest, static_cast<std::int64_t>(text.input_ids.size()));
+    }
+    for (std::size_t begin = 0; begin < texts.size();) {
+      std::size_t end = begin;
+      for (std::int64_t rows = 0; end < texts.size(); ++end) {
+        rows += rows_of(texts[end].input_ids.size(), config, longest);
+        if (rows > kRowsPerPass && end > begin) break;
+      }
+      const Batch batch = pack(texts.subspan(begin, end - begin), config, longest);
+      use(begin, batch, model->hidden(batch, first_rows_only, *pool));
+      begin = end;
+    }
+  }
+
+  Weights<Tensor> root() const { return Weights<Tensor>(head_weights); }
+  Weights<Tensor> encoder() const { return root().under(encoder_place(config)); }
+
+  /// One row a text, as `first_rows_only` leaves them.
+  static Rows single_rows(std::int64_t texts) {
+    Rows rows;
+    for (std::int64_t i = 0; i < texts; ++i) rows.add(1);
+    return rows;
+  }
+
+  static bool reads_first_row(std::string_view pooling) {
+    return pooling == "cls" || pooling == "pooler";
+  }
+
+  void require_task(std::string_view task) const {
+    require(config.task == task, Kind::usage, "model: expected a model for {}, found one for {}", task,
+            config.task);
+  }
+};
+
+Engine::Engine(const Config& config, const WeightSource& weights, const EngineOptions& options,
+               std::optional<Tokenizer> tokenizer)
+    : impl_(std::make_unique<Impl>()) {
+  config.validate();
+  Impl& m = *impl_;
+  m.config = config;
+  m.options = options;
+  m.tokenizer = std::move(tokenizer);
+  if (m.tokenizer) {
+    require(m.tokenizer->vocab_size() <= config.vocab_size, Kind::input,
+            "tokenizer: expected at most {} pieces (vocab_size), found {}", config.vocab_size,
+            m.tokenizer->vocab_size());
+  }
+  m.pool = std::make_unique<ThreadPool>(options.threads);
+  m.model = options.formulas ? make_formula_model(config, weights)
+                             : make_fused_model(config, weights, options.dtype);
+  Specs specs;
+  if (config.pooler) PoolerPooling::weights(specs.under(encoder_place(config)), config);
+  head_weights(specs, config);
+  m.head_weights = read_tensors(specs.list(), weights);
+}
+
+Engine::Engine(Engine&&) noexcept = default;
+Engine& Engine::operator=(Engine&&) noexcept = default;
+Engine::~Engine() = default;
+
+Engine Engine::load(const std::filesystem::path& directory, const EngineOptions& options) {
+  std::vector<std::string> warnings;
+  const Config config = Config::load(directory, &warnings);
+  LoadOptions load;
+  load.allow_unexpected = !config.has_head();  // an encoder may be read out of any FNet
+  const WeightReader reader = WeightReader::open(directory, model_weights(config), load);
+  for (const std::string& name : reader.report().unexpected) {
+    warnings.push_back(fmt::format("{}: tensor '{}' is not used", directory.string(), name));
+  }
+  std::optional<Tokenizer> tokenizer;
+  if (std::filesystem::exists(directory / "spiece.model")) tokenizer = Tokenizer::load(directory);
+  Engine engine(
+      config,
+      [&](const std::string& name, std::span<const std::int64_t>) { return reader.read(name); },
+      options, std::move(tokenizer));
+  engine.impl_->warnings = std::move(warnings);
+  return engine;
+}
+
+const Config& Engine::config() const noexcept { return impl_->config; }
+const EngineOptions& Engine::options() const noexcept { return impl_->options; }
+const std::vector<std::string>& Engine::warnings() const noexcept { return impl_->warnings; }
+std::size_t Engine::workspace_bytes() const noexcept { return impl_->model->workspace_bytes(); }
+
+std::size_t Engine::weight_bytes() const noexcept {
+  std::size_t bytes = impl_->model->weight_bytes();
+  for (const auto& [name, tensor] : impl_->head_weights) bytes += tensor.values().size_bytes();
+  return bytes;
+}
+
+const Tokenizer& Engine::tokenizer() const {
+  require(impl_->tokenizer.has_value(), Kind::usage,
+          "model: it has no tokenizer (spiece.model); pass token ids instead of texts");
+  return *impl_->tokenizer;
+}
+
+namespace {
+
+EncodeOptions encode_options(const Config& config, const EngineOptions& options) {
+  const LengthPolicy policy = config.lengths();
+  std::int64_t limit = config.max_position_embeddings;
+  if (policy.kind == LengthPolicy::Kind::fixed) limit = std::min(limit, policy.length);
+  EncodeOptions encode;
+  encode.max_length = static_cast<std::size_t>(limit);
+  if (options.max_length > 0) encode.max_length = std::min(encode.max_length, options.max_length);
+  encode.truncation = options.truncation;
+  return encode;
+}
+
+}  // namespace
+
+Encoding Engine::encode(const TextInput& input) const {
+  const EncodeOptions options = encode_options(impl_->config, impl_->options);
+  return input.pair ? tokenizer().encode(input.text, *input.pair, options)
+                    : tokenizer().encode(input.text, {}, options);
+}
+
+Encoding Engine::encode_words(std::span<const std::string> words) const {
+  return tokenizer().encode_words(words, encode_options(impl_->config, impl_->options));
+}
+
+std::vector<Matrix> Engine::forward(std::span<const Encoding> batch) const {
+  std::vector<Matrix> result;
+  impl_->run(batch, false, [&](std::size_t, const Batch& packed, const Tensor& x) {
+    for (std::int64_t i = 0; i < packed.rows.texts(); ++i) {
+      Matrix matrix(static_cast<std::size_t>(packed.rows.length(i)), static_cast<std::size_t>(x.cols()));
+      std::ranges::copy_n(x.row(packed.rows.begin(i)).data(), static_cast<std::ptrdiff_t>(matrix.data.size()),
+                          matrix.data.begin());
+      result.push_back(std::move(matrix));
+    }
+  });
+  return result;
+}
+
+Matrix Engine::embed(std::span<const Encoding> batch, std::string_view pooling, bool normalize) const {
+  if (pooling.empty()) pooling = impl_->config.pooling;
+  const auto known = pooling_kinds();
+  require(std::ranges::any_of(known, [&](const KindRow& row) { return row.name == pooling; }),
+          Kind::usage, "pooling: expected cls, mean, max or pooler, found '{}'", printable(pooling));
+  require(pooling != "pooler" || impl_->config.pooler, Kind::usage,
+          "pooling: expected cls, mean or max, found 'pooler' for a model without pooler weights");
+  Matrix result(batch.size(), static_cast<std::size_t>(impl_->config.hidden_size));
+  const bool first = Impl::reads_first_row(pooling);
+  impl_->run(batch, first, [&](std::size_t begin, const Batch& packed, const Tensor& x) {
+    const Rows rows = first ? Impl::single_rows(packed.rows.texts()) : packed.rows;
+    const Tensor pooled = pool(pooling, x, rows, impl_->encoder());
+    std::ranges::copy(pooled.values(), result.row(begin).begin());
+  });
+  if (normalize) {
+    for (std::size_t i = 0; i < result.rows; ++i) {
+      double sum = 0;
+      for (const float v : result.row(i)) sum += static_cast<double>(v) * v;
+      const auto scale = static_cast<float>(sum > 0 ? 1.0 / std::sqrt(sum) : 0.0);
+      for (float& v : result.row(i)) v *= scale;
+    }
+  }
+  return result;
+}
+
+Matrix Engine::embed(std::span<const TextInput> texts, std::string_view pooling, bool normalize) const {
+  std::vector<Encoding> batch;
+  for (const TextInput& text : texts) batch.push_back(encode(text));
+  return embed(batch, pooling, normalize);
+}
+
+Matrix Engine::logits(std::span<const Encoding> batch) const {
+  const Impl& m = *impl_;
+  m.require_task("text-classification");
+  Matrix result(batch.size(), m.config.labels.size());
+  const bool first = Impl::reads_first_row(m.config.pooling);
+  m.run(batch, first, [&](std::size_t begin, const Batch& packed, const Tensor& x) {
+    const Rows rows = first ? Impl::single_rows(packed.rows.texts()) : packed.rows;
+    const Tensor scores = head(x, rows, m.root(), m.config, NoDrop());
+    std::ranges::copy(scores.values(), result.row(begin).begin());
+  });
+  return result;
+}
+
+std::vector<Matrix> Engine::token_logits(std::span<const Encoding> batch) const {
+  const Impl& m = *impl_;
+  m.require_task("token-classification");
+  std::vector<Matrix> result;
+  m.run(batch, false, [&](std::size_t, const Batch& packed, const Tensor& x) {
+    const Tensor scores = head(x, packed.rows, m.root(), m.config, NoDrop());
+    for (std::int64_t i = 0; i < packed.rows.texts(); ++i) {
+      Matrix matrix(static_cast<std::size_t>(packed.rows.length(i)), m.config.labels.size());
+      std::ranges::copy_n(scores.row(packed.rows.begin(i)).data(),
+                          static_cast<std::ptrdiff_t>(matrix.data.size()), matrix.data.begin());
+      result.push_back(std::move(matrix));
+    }
+  });
+  return result;
+}
+
+std::vector<std::vector<Prediction>> Engine::classify(std::span<const Encoding> batch,
+                                                      std::size_t top_k) const {
+  Matrix scores = logits(batch);
+  std::vector<std::vector<Prediction>> result;
+  for (std::size_t i = 0; i < scores.rows; ++i) {
+    result.push_back(best_labels(scores.row(i), impl_->config, top_k));
+  }
+  return result;
+}
+
+std::vector<std::vector<Prediction>> Engine::classify(std::span<const TextInput> texts,
+                                                      std::size_t top_k) const {
+  std::vector<Encoding> batch;
+  for (const TextInput& text : texts) batch.push_back(encode(text));
+  return classify(batch, top_k);
+}
+
+std::vector<std::vector<Prediction>> Engine::tag(
+    std::span<const std::vector<std::string>> sentences) const {
+  std::vector<Encoding> batch;
+  for (const auto& words : sentences) batch.push_back(encode_words(words));
+  std::vector<Matrix> scores = token_logits(batch);
+  std::vector<std::vector<Prediction>> result;
+  for (std::size_t s = 0; s < batch.size(); ++s) {
+    std::vector<Prediction> tags(sentences[s].size());
+    for (std::size_t i = 0; i < batch[s].input_ids.size(); ++i) {
+      if (!batch[s].first_of_word(i)) continue;
+      tags[static_cast<std::size_t>(batch[s].word_ids[i])] =
+          best_labels(scores[s].row(i), impl_->config, 1).front();
+    }
+    result.push_back(std::move(tags));
+  }
+  return result;
+}
+
+}  // namespace fnet
