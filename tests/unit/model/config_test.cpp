@@ -1,0 +1,124 @@
+#include "fnet/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "fnet/error.h"
+
+namespace fnet {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::string message_of(auto&& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+Config parse(const std::string& text) { return Config::from_json(text, "config.json"); }
+
+TEST(Config, presets_have_the_widths_of_the_tables) {
+  const Config base = Config::preset("base");
+  EXPECT_EQ(base.hidden_size, 768);
+  EXPECT_EQ(base.num_hidden_layers, 12);
+  EXPECT_EQ(base.intermediate_size, 3072);
+  EXPECT_EQ(Config::preset("large").hidden_size, 1024);
+  EXPECT_EQ(Config::preset("small").num_hidden_layers, 6);
+  EXPECT_EQ(Config::preset("tiny").intermediate_size, 512);
+  EXPECT_THAT(message_of([] { Config::preset("huge"); }), HasSubstr("found 'huge'"));
+}
+
+TEST(Config, round_trips_through_json) {
+  Config config = Config::preset("tiny");
+  config.task = "text-classification";
+  config.labels = {"no", "yes", "\"quoted\" ä"};
+  config.mixers = {"fourier", "identity", "fourier", "fourier"};
+  config.norm_type = "rms_norm";
+  config.norm_position = "pre";
+  config.ffn_type = "swiglu";
+  config.length_policy = "fixed:128";
+  config.layer_norm_eps = 1e-6;
+  EXPECT_EQ(parse(config.to_json()), config);
+}
+
+TEST(Config, reads_a_hugging_face_file_as_hugging_face_does) {
+  std::vector<std::string> warnings;
+  const Config config = Config::from_json(
+      R"({"architectures": ["FNetForSequenceClassification"], "model_type": "fnet", "hidden_size": 64,
+          "max_position_embeddings": 256, "transformers_version": "5.0", "hidden_sise": 3})",
+      "config.json", &warnings);
+  EXPECT_EQ(config.task, "text-classification");
+  EXPECT_THAT(config.labels, ElementsAre("LABEL_0", "LABEL_1"));
+  EXPECT_EQ(config.length_policy, "fixed:256");
+  EXPECT_EQ(config.pooling, "pooler");
+  EXPECT_THAT(warnings, ElementsAre(AllOf(HasSubstr("hidden_sise"), HasSubstr("'hidden_size'"))));
+}
+
+TEST(Config, names_key_value_and_what_is_allowed) {
+  EXPECT_THAT(message_of([] { parse(R"({"norm_type": "rmsnorm"})"); }),
+              AllOf(HasSubstr("config.json"), HasSubstr("norm_type"), HasSubstr("layer_norm, rms_norm"),
+                    HasSubstr("did you mean 'rms_norm'")));
+  EXPECT_THAT(message_of([] { parse(R"({"hidden_size": 64.0})"); }), HasSubstr("expected an integer"));
+  EXPECT_THAT(message_of([] { parse(R"({"hidden_size": "64"})"); }), HasSubstr("expected an integer"));
+  EXPECT_THAT(message_of([] { parse(R"({"num_hidden_layers": 1000000000})"); }), HasSubstr("1 to 1024"));
+  EXPECT_THAT(message_of([] { parse(R"({"hidden_size": 1099511627776})"); }), HasSubstr("1 to 65536"));
+  EXPECT_THAT(message_of([] { parse(R"({"layer_norm_eps": 0})"); }), HasSubstr("layer_norm_eps"));
+  EXPECT_THAT(message_of([] { parse(R"({"hidden_size": 1, "hidden_size": 2})"); }),
+              HasSubstr("hidden_size"));
+  EXPECT_THAT(message_of([] { parse(R"({"model_type": "bert"})"); }), HasSubstr("expected \"fnet\""));
+  EXPECT_THAT(message_of([] { parse(R"([])"); }), HasSubstr("a JSON object"));
+  EXPECT_THAT(message_of([] { parse(R"({"length_policy": "fixed:0"})"); }), HasSubstr("fixed:N"));
+  EXPECT_THAT(message_of([] { parse(R"({"length_policy": "fixed:513"})"); }), HasSubstr("found 513"));
+  EXPECT_THAT(message_of([] { parse(R"({"mixers": ["fourier", "identity"]})"); }),
+              HasSubstr("num_hidden_layers"));
+  EXPECT_THAT(message_of([] { parse(R"({"pooler": false})"); }), HasSubstr("pooling"));
+  EXPECT_THAT(message_of([] {
+                parse(R"({"architectures": ["FNetForSequenceClassification"],
+                          "id2label": {"0": "a", "2": "b"}})");
+              }),
+              HasSubstr("id2label"));
+  EXPECT_THAT(message_of([] {
+                parse(R"({"architectures": ["FNetForSequenceClassification"],
+                          "id2label": {"0": "a", "1": "a"}})");
+              }),
+              HasSubstr("twice"));
+}
+
+TEST(Config, refuses_the_keys_of_another_family_with_the_reason) {
+  EXPECT_THAT(message_of([] { parse(R"({"hidden_dim": 64})"); }),
+              AllOf(HasSubstr("hidden_dim"), HasSubstr("keras-hub")));
+  EXPECT_THAT(message_of([] { parse(R"({"normalization_type": "rms_norm"})"); }), HasSubstr("norm_type"));
+}
+
+TEST(Config, set_parses_every_type_and_suggests_names) {
+  Config config;
+  config.set("vocab_size", "50265");
+  config.set("layer_norm_eps", "1e-6");
+  config.set("pooler", "false");
+  config.set("mixers", "fourier,identity");
+  EXPECT_EQ(config.vocab_size, 50265);
+  EXPECT_DOUBLE_EQ(config.layer_norm_eps, 1e-6);
+  EXPECT_FALSE(config.pooler);
+  EXPECT_THAT(config.mixers, ElementsAre("fourier", "identity"));
+  EXPECT_THAT(message_of([&] { config.set("vocab_size", "12x"); }), HasSubstr("expected an integer"));
+  EXPECT_THAT(message_of([&] { config.set("norm", "x"); }), HasSubstr("unknown key"));
+  EXPECT_THAT(message_of([&] { config.set("nrom_type", "x"); }), HasSubstr("did you mean 'norm_type'"));
+}
+
+TEST(Config, describe_lists_every_key_once) {
+  const auto fields = Config().describe();
+  EXPECT_GT(fields.size(), 20U);
+  for (const auto& field : fields) {
+    EXPECT_FALSE(field.help.empty()) << field.name;
+    EXPECT_THAT(Config().to_json(), HasSubstr("\"" + field.name + "\""));
+  }
+}
+
+}  // namespace
+}  // namespace fnet
