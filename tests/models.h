@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/random.h"
+#include "fnet/engine.h"
+#include "model/init.h"
+
+namespace fnet::testing_models {
+
+/// A small model with every part, for tests that do not care which.
+inline Config small_config() {
+  Config config;
+  config.vocab_size = 100;
+  config.hidden_size = 48;
+  config.num_hidden_layers = 3;
+  config.intermediate_size = 80;
+  config.max_position_embeddings = 160;
+  return config;
+}
+
+/// Values with some life in them: norms near 1, biases not 0, so that a mix-up shows.
+inline WeightSource lively_weights(std::uint64_t seed = 1) {
+  return [seed](const std::string& name, std::span<const std::int64_t> shape) {
+    WeightSpec spec{name, {shape.begin(), shape.end()}, Init::normal};
+    std::vector<float> values = initial_values(spec, shape.size() == 1 ? 0.1 : 0.2, seed);
+    if (name.ends_with("LayerNorm.weight")) {
+      for (float& v : values) v += 1.0F;
+    }
+    return values;
+  };
+}
+
+/// A text of `tokens` random tokens.
+inline Encoding random_encoding(Philox& random, std::size_t tokens, const Config& config) {
+  Encoding encoding;
+  for (std::size_t i = 0; i < tokens; ++i) {
+    encoding.input_ids.push_back(
+        static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(config.vocab_size))));
+    encoding.token_type_ids.push_back(static_cast<std::int32_t>(random.below(2)));
+  }
+  return encoding;
+}
+
+/// `count` texts of 1 to `longest` tokens.
+inline std::vector<Encoding> random_encodings(std::size_t count, std::size_t longest,
+                                              const Config& config, std::uint64_t seed) {
+  Philox random(seed, 0);
+  std::vector<Encoding> texts;
+  for (std::size_t i = 0; i < count; ++i) {
+    texts.push_back(random_encoding(random, 1 + random.below(longest), config));
+  }
+  return texts;
+}
+
+/// ‖a − b‖ / ‖b‖.
+inline double relative_error(std::span<const float> a, std::span<const float> b) {
+  double difference = 0, size = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    difference += (double{a[i]} - b[i]) * (double{a[i]} - b[i]);
+    size += double{b[i]} * b[i];
+  }
+  return std::sqrt(difference / size);
+}
+
+}  // namespace fnet::testing_models

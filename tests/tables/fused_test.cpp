@@ -1,0 +1,82 @@
+// Walks kinds.def: for every row the fused kernels answer as the formulas of blocks/ do.
+#include <gtest/gtest.h>
+
+#include "fnet/engine.h"
+#include "model/kinds.h"
+#include "models.h"
+
+namespace fnet {
+namespace {
+
+using namespace testing_models;
+
+// Both sides sum in fp32 in different orders; three layers of norms keep the error near 1e-6.
+constexpr double kBound = 5e-6;
+
+void expect_equal(const Config& config) {
+  SCOPED_TRACE(config.to_json());
+  const auto texts = random_encodings(7, 50, config, 9);
+  EngineOptions formulas;
+  formulas.formulas = true;
+  const Engine fast(config, lively_weights());
+  const Engine slow(config, lively_weights(), formulas);
+  const auto a = fast.forward(texts);
+  const auto b = slow.forward(texts);
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    EXPECT_LT(relative_error(a[i].data, b[i].data), kBound) << "text " << i;
+  }
+  if (config.pooler || config.pooling != "pooler") {
+    EXPECT_LT(relative_error(fast.embed(texts).data, slow.embed(texts).data), kBound);
+  }
+  if (config.task == "text-classification") {
+    EXPECT_LT(relative_error(fast.logits(texts).data, slow.logits(texts).data), kBound);
+  }
+  if (config.task == "token-classification") {
+    const auto x = fast.token_logits(texts);
+    const auto y = slow.token_logits(texts);
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      EXPECT_LT(relative_error(x[i].data, y[i].data), kBound);
+    }
+  }
+}
+
+/// Every row of the tables, one change at a time, with post- and pre-norm.
+std::vector<Config> every_row() {
+  std::vector<Config> configs;
+  for (const char* position : {"post", "pre"}) {
+    Config base = small_config();
+    base.norm_position = position;
+    const auto add = [&](auto&& change) { configs.push_back(base), change(configs.back()); };
+    for (const KindRow& row : norm_kinds()) add([&](Config& c) { c.norm_type = row.name; });
+    for (const KindRow& row : ffn_kinds()) add([&](Config& c) { c.ffn_type = row.name; });
+    for (const KindRow& row : mixer_kinds()) add([&](Config& c) { c.mixers = {std::string(row.name)}; });
+    for (const KindRow& row : pooling_kinds()) add([&](Config& c) { c.pooling = row.name; });
+    for (const KindRow& row : activation_kinds()) add([&](Config& c) { c.hidden_act = row.name; });
+    for (const KindRow& row : task_kinds()) {
+      add([&](Config& c) {
+        c.task = row.name;
+        if (c.has_head()) c.labels = {"a", "b", "c"};
+      });
+    }
+    add([](Config& c) { c.mixers = {"fourier", "identity", "fourier"}; });
+    add([](Config& c) { c.fourier_norm = "ortho"; });
+    add([](Config& c) { c.embedding_projection = false, c.embedding_norm_eps = 1e-3; });
+    add([](Config& c) { c.pooler = false, c.pooling = "mean"; });
+    add([](Config& c) { c.hidden_size = 37, c.intermediate_size = 53; });
+  }
+  return configs;
+}
+
+TEST(Tables, fused_kernels_equal_the_formulas_for_every_row) {
+  for (const Config& config : every_row()) expect_equal(config);
+}
+
+TEST(Tables, every_row_is_accepted_and_round_trips_through_config_json) {
+  for (const Config& config : every_row()) {
+    EXPECT_NO_THROW(config.validate());
+    EXPECT_EQ(Config::from_json(config.to_json(), "config.json"), config);
+  }
+}
+
+}  // namespace
+}  // namespace fnet
