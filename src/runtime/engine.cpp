@@ -115,7 +115,7 @@ Engine::~Engine() = default;
 Engine Engine::load(const std::filesystem::path& directory, const EngineOptions& options) {
   std::vector<std::string> warnings;
   const Config config = Config::load(directory, &warnings);
-  LoadOptions load;
+  WeightOptions load;
   load.allow_unexpected = !config.has_head();  // an encoder may be read out of any FNet
   const WeightReader reader = WeightReader::open(directory, model_weights(config), load);
   for (const std::string& name : reader.report().unexpected) {

@@ -51,4 +51,10 @@ std::unique_ptr<Model> make_formula_model(const Config& config, const WeightSour
   return std::make_unique<FormulaModel>(config, source);
 }
 
+// Interim: until the kernels land, the fused model is the formula model.
+std::unique_ptr<Model> make_fused_model(const Config& config, const WeightSource& source,
+                                        std::string_view) {
+  return make_formula_model(config, source);
+}
+
 }  // namespace fnet

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <numbers>
 
 #include "core/error.h"
 
@@ -158,6 +160,45 @@ Tensor max_rows(const Tensor& x, const Rows& rows) {
       const auto row = x.row(rows.begin(i) + r);
       for (std::size_t c = 0; c < row.size(); ++c) best[c] = std::max(best[c], row[c]);
     }
+  }
+  return y;
+}
+
+Tensor fourier_mix(const Tensor& x, const Rows& rows, bool ortho) {
+  // Re(F_L X F_H) = C_L X C_H − S_L X S_H, by definition.
+  Tensor y(x.rows(), x.cols());
+  const std::int64_t h = x.cols();
+  const auto table = [](std::int64_t n) {
+    std::vector<std::pair<double, double>> t(static_cast<std::size_t>(n));
+    for (std::int64_t k = 0; k < n; ++k) {
+      const double a = 2 * std::numbers::pi * static_cast<double>(k) / static_cast<double>(n);
+      t[static_cast<std::size_t>(k)] = {std::cos(a), std::sin(a)};
+    }
+    return t;
+  };
+  const auto th = table(h);
+  for (std::int64_t text = 0; text < rows.texts(); ++text) {
+    const std::int64_t l = rows.rows(text), begin = rows.begin(text);
+    const auto tl = table(l);
+    std::vector<double> c(static_cast<std::size_t>(l * h)), s(c.size());
+    for (std::int64_t i = 0; i < l; ++i)
+      for (std::int64_t k = 0; k < h; ++k)
+        for (std::int64_t j = 0; j < h; ++j) {
+          const auto& [co, si] = th[static_cast<std::size_t>(k * j % h)];
+          const double v = x.row(begin + i)[static_cast<std::size_t>(j)];
+          c[static_cast<std::size_t>(i * h + k)] += v * co;
+          s[static_cast<std::size_t>(i * h + k)] += v * si;
+        }
+    const double scale = ortho ? 1 / std::sqrt(static_cast<double>(l * h)) : 1;
+    for (std::int64_t n = 0; n < l; ++n)
+      for (std::int64_t k = 0; k < h; ++k) {
+        double sum = 0;
+        for (std::int64_t i = 0; i < l; ++i) {
+          const auto& [co, si] = tl[static_cast<std::size_t>(n * i % l)];
+          sum += co * c[static_cast<std::size_t>(i * h + k)] - si * s[static_cast<std::size_t>(i * h + k)];
+        }
+        y.fill()[static_cast<std::size_t>((begin + n) * h + k)] = static_cast<float>(sum * scale);
+      }
   }
   return y;
 }
