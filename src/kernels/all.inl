@@ -6,6 +6,7 @@
 //
 #include "kernels/convert.inl"
 #include "kernels/product.inl"
+#include "kernels/rows.inl"
 //
 #include "kernels/peak.inl"
 
@@ -17,9 +18,12 @@ const Table kTable = {
                 .tile_rows = kTileRows,
                 .pack = pack,
                 .convert = convert,
+                .pack_rows = pack_rows,
+                .convert_columns = convert_columns,
                 .multiply = multiply,
                 .finish_f32 = finish<float>,
                 .finish_bf16 = finish<std::uint16_t>,
                 .finish_rows = finish_rows},
+    .rows = {.add_norm = add_norm_rows, .embed = embed_rows, .activate = activate_span},
     .spin = spin,
 };

@@ -52,35 +52,65 @@ inline void convert(Dtype dtype, const float* x, std::size_t stride, std::size_t
   }
 }
 
-inline std::uint32_t bf16_bits(float x) {
-  std::uint16_t lanes[kLanes];
-  store_bf16(lanes, splat(x));
-  return lanes[0];
+// One output's weights as units; returns their int8 sum.
+inline std::int32_t pack_column(Dtype dtype, const float* w, std::size_t length, float inverse,
+                                std::uint32_t* units) {
+  I32 total = {};
+  for (std::size_t i = 0; i < length; i += kLanes) {
+    const F32 v = length - i < kLanes ? load_part(w + i, length - i) : load(w + i);
+    if (dtype == Dtype::float32) {
+      store((float*)units + i, v);
+    } else if (dtype == Dtype::bfloat16) {
+      store_bf16((std::uint16_t*)units + i, v);
+    } else {
+      const I32 q = to_int(round(v * splat(inverse)));
+      store_u8((std::uint8_t*)units + i, q);
+      total += q;
+    }
+  }
+  std::int32_t sum = 0;
+  for (std::size_t i = 0; i < kLanes; ++i) sum += total[i];
+  return sum;
 }
 
 inline void pack(Dtype dtype, const float* weights, std::size_t stride, std::size_t columns,
                  std::size_t length, const float* scale, std::uint32_t* units,
                  std::int32_t* sums) noexcept {
-  const std::size_t group = per_unit(dtype);
+  const std::size_t count = (length + per_unit(dtype) - 1) / per_unit(dtype);
+  std::uint32_t column[512 + kLanes];  // a longest chunk and the end of a vector
   for (std::size_t j = 0; j < kPanel; ++j) {
-    const float* w = weights + (j < columns ? j : 0) * stride;
-    const float inverse = scale != nullptr && scale[j] > 0.0F ? 1.0F / scale[j] : 0.0F;
-    std::int32_t total = 0;
-    for (std::size_t i = 0; i < length; i += group) {
-      std::uint32_t unit = 0;
-      for (std::size_t g = 0; g < group && i + g < length && j < columns; ++g) {
-        if (dtype == Dtype::float32) {
-          unit = __builtin_bit_cast(std::uint32_t, w[i]);
-        } else if (dtype == Dtype::bfloat16) {
-          unit |= bf16_bits(w[i + g]) << (16 * g);
-        } else {
-          const auto q = static_cast<std::int32_t>(__builtin_rintf(w[i + g] * inverse));
-          unit |= (static_cast<std::uint32_t>(q) & 255U) << (8 * g);
-          total += q;
+    std::int32_t sum = 0;
+    if (j < columns) {
+      const float inverse = scale != nullptr && scale[j] > 0.0F ? 1.0F / scale[j] : 0.0F;
+      sum = pack_column(dtype, weights + j * stride, length, inverse, column);
+    }
+    for (std::size_t i = 0; i < count; ++i) units[i * kPanel + j] = j < columns ? column[i] : 0U;
+    if (sums != nullptr) sums[j] = sum;
+  }
+}
+
+inline void pack_rows(const float* b, std::size_t stride, std::size_t columns, std::size_t length,
+                      std::uint32_t* units) noexcept {
+  for (std::size_t k = 0; k < length; ++k) {
+    for (std::size_t j = 0; j < kPanel; j += kLanes) {
+      const std::size_t left = columns > j ? columns - j : 0;
+      const F32 v = load_part(b + k * stride + j, left < kLanes ? left : kLanes);
+      store((float*)units + k * kPanel + j, v);
+    }
+  }
+}
+
+inline void convert_columns(const float* x, std::size_t stride, std::size_t rows,
+                            std::size_t length, LeftChunk out) noexcept {
+  constexpr std::size_t kStride = row_stride(Dtype::float32);
+  constexpr std::size_t kSide = 16;  // a square of whole cache lines at a time
+  for (std::size_t k = 0; k < length; k += kSide) {
+    for (std::size_t r = 0; r < rows; r += kSide) {
+      for (std::size_t j = r; j < r + kSide && j < rows; ++j) {
+        for (std::size_t i = k; i < k + kSide && i < length; ++i) {
+          out.units[j * kStride + i] = __builtin_bit_cast(std::uint32_t, x[i * stride + j]);
         }
       }
-      units[i / group * kPanel + j] = unit;
     }
-    if (sums != nullptr) sums[j] = total;
   }
 }

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "kernels/product_kernels.h"
+#include "kernels/row_kernels.h"
 
 namespace fnet::kernels {
 
@@ -20,6 +21,7 @@ struct Table {
   std::string_view name;  ///< As in FNET_ISA: "avx512_bf16".
   std::size_t lanes;      ///< Floats in one vector.
   ProductKernels product;
+  RowKernels rows;
   /// Does this many steps of bare multiply-adds in registers; returns the number of operations.
   std::size_t (*spin)(Dtype, std::size_t steps) noexcept;
 };

@@ -1,34 +1,48 @@
-// Norms of one row, in place. Four partial sums a vector wide, so that the order depends on n alone.
+// Norms of one row, in place.
 
 // What lies past the row's end counts as `pad`.
-inline F32 load_or(const float* x, std::size_t i, std::size_t n, float pad) {
-  if (n - i >= kLanes) return load(x + i);
+inline F32 load_or(const float* x, std::size_t n, float pad) {
   float lanes[kLanes];
-  for (std::size_t j = 0; j < kLanes; ++j) lanes[j] = i + j < n ? x[i + j] : pad;
+  for (std::size_t j = 0; j < kLanes; ++j) lanes[j] = j < n ? x[j] : pad;
   return load(lanes);
 }
 
-inline void norm_row(float* y, std::size_t n, const NormArgs& norm) {
+/// Σ (x − centre)^power of a row, power 1 or 2. Four partial sums a vector wide keep the adders busy
+/// and the rounding error small; their order depends on n alone.
+template <int power>
+inline float sum_of(const float* x, std::size_t n, float centre) {
+  const F32 c = splat(centre);
+  F32 s0 = {}, s1 = {}, s2 = {}, s3 = {};
+  std::size_t i = 0;
+  for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
+    const F32 d0 = load(x + i) - c;
+    const F32 d1 = load(x + i + kLanes) - c;
+    const F32 d2 = load(x + i + 2 * kLanes) - c;
+    const F32 d3 = load(x + i + 3 * kLanes) - c;
+    s0 = power == 1 ? s0 + d0 : fma(d0, d0, s0);
+    s1 = power == 1 ? s1 + d1 : fma(d1, d1, s1);
+    s2 = power == 1 ? s2 + d2 : fma(d2, d2, s2);
+    s3 = power == 1 ? s3 + d3 : fma(d3, d3, s3);
+  }
+  for (; i < n; i += kLanes) {
+    const F32 d = (n - i < kLanes ? load_or(x + i, n - i, centre) : load(x + i)) - c;
+    s0 = power == 1 ? s0 + d : fma(d, d, s0);
+  }
+  return sum((s0 + s1) + (s2 + s3));
+}
+
+/// The variance is taken in a second pass over the centred row: no cancellation, however far the
+/// mean is from zero.
+inline void norm_row(float* y, std::size_t n, const NormArgs& norm) noexcept {
   if (norm.kind == NormKind::none) return;
-  const bool centred = norm.kind == NormKind::layer_norm;
   const auto count = static_cast<float>(n);
-  float mean = 0.0F;
-  if (centred) {
-    F32 s[4] = {};
-    for (std::size_t i = 0; i < n; i += kLanes) s[i / kLanes % 4] += load_or(y, i, n, 0.0F);
-    mean = sum((s[0] + s[1]) + (s[2] + s[3])) / count;
-  }
-  // A second pass over the centred row: no cancellation, however far the mean is from zero.
-  F32 s[4] = {};
-  for (std::size_t i = 0; i < n; i += kLanes) {
-    const F32 d = load_or(y, i, n, mean) - splat(mean);
-    s[i / kLanes % 4] = fma(d, d, s[i / kLanes % 4]);
-  }
-  const float variance = sum((s[0] + s[1]) + (s[2] + s[3])) / count;
+  const float mean = norm.kind == NormKind::layer_norm ? sum_of<1>(y, n, 0.0F) / count : 0.0F;
+  const float variance = sum_of<2>(y, n, mean) / count;
+  const F32 centre = splat(mean);
   const F32 scale = splat(1.0F / __builtin_sqrtf(variance + norm.eps));
   for (std::size_t i = 0; i < n; i += kLanes) {
     const std::size_t part = n - i < kLanes ? n - i : kLanes;
-    F32 v = (load_part(y + i, part) - splat(mean)) * scale;
+    F32 v = (load_part(y + i, part) - centre) * scale;
     if (norm.weight != nullptr) v *= load_part(norm.weight + i, part);
     if (norm.bias != nullptr) v += load_part(norm.bias + i, part);
     store_part(y + i, part, v);

@@ -3,7 +3,13 @@ template <Dtype dtype>
 std::size_t spin(std::size_t steps) {
   constexpr std::size_t kSums = kTileRows >= 8 ? 24 : 2 * kTileRows;
   using Sum = typename Step<dtype>::Sum;
-  Sum sums[kSums] = {};
+  Sum sums[kSums];
+#pragma GCC unroll 24  // an array indexed by a loop would live in memory
+  for (std::size_t j = 0; j < kSums; ++j) {
+    Sum start = {};
+    asm volatile("" : "+m"(start));  // else all sums are one and the same
+    sums[j] = start;
+  }
   I32 b = I32{} + 0x01010101;
   for (std::size_t i = 0; i < steps; ++i) {
     asm volatile("" : "+m"(b));  // else the loop is a constant
@@ -13,7 +19,10 @@ std::size_t spin(std::size_t steps) {
       sums[j] = Step<dtype>::apply(sums[j], 0x01010101U, value);
     }
   }
-  for (std::size_t j = 0; j < kSums; ++j) asm volatile("" : : "m"(sums[j]));
+  Sum total = {};
+#pragma GCC unroll 24
+  for (std::size_t j = 0; j < kSums; ++j) total += sums[j];
+  asm volatile("" : : "m"(total));
   return 2 * kSums * kLanes * per_unit(dtype) * steps;
 }
 

@@ -1,0 +1,100 @@
+#include "kernels/gemm.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "kernels/split.h"
+
+namespace fnet::kernels {
+namespace {
+
+constexpr std::size_t kMostRows = 96;
+constexpr std::size_t kMostColumns = 1536;  // of a task: its sums take 590 KB
+
+void add_scaled(const float* sums, std::size_t rows, std::size_t columns, std::size_t width,
+                float beta, float* c, std::size_t stride) {
+  for (std::size_t r = 0; r < rows; ++r) {
+    const float* from = sums + r * width;
+    float* to = c + r * stride;
+    if (beta == 0.0F) {
+      std::copy_n(from, columns, to);
+    } else {
+      for (std::size_t j = 0; j < columns; ++j) to[j] = from[j] + beta * to[j];
+    }
+  }
+}
+
+}  // namespace
+
+void gemm(std::size_t m, std::size_t n, std::size_t k, MatrixView a, MatrixView b, float beta,
+          float* c, std::size_t c_stride, ThreadPool& pool, Workspace& workspace,
+          const Table& isa) {
+  if (m == 0 || n == 0) return;
+  const ProductKernels& kernels = isa.product;
+  const std::size_t width = kernels.panel;
+  const std::size_t panels = (n + width - 1) / width;
+  const Chunks cut = chunks(std::max<std::size_t>(k, 1), Dtype::float32);
+  const auto length = [&](std::size_t chunk) {
+    return std::min(cut.length, k - chunk * cut.length);
+  };
+  const Split rows = row_blocks(m, kMostRows, pool);
+  const Split groups{panels, (panels * width + kMostColumns - 1) / kMostColumns};
+
+  const std::size_t left_units = rows.largest() * row_stride(Dtype::float32);
+  const std::size_t sums_size = rows.largest() * groups.largest() * width;
+  const std::size_t of_thread = (left_units + sums_size + 15) / 16 * 16;
+  const auto threads = static_cast<std::size_t>(pool.size());
+  auto* packed = reinterpret_cast<std::uint32_t*>(
+      workspace.take((panels * width * k + threads * of_thread) * sizeof(float)));
+  auto* scratch = reinterpret_cast<float*>(packed + panels * width * k);
+
+  const auto pack = [&](std::size_t panel, int) {
+    const std::size_t column = panel * width;
+    const std::size_t columns = std::min(width, n - column);
+    for (std::size_t i = 0; i < cut.count; ++i) {
+      const std::size_t first = i * cut.length;
+      std::uint32_t* units = packed + (panel * k + first) * width;
+      if (b.transposed) {
+        kernels.pack(Dtype::float32, b.data + column * b.stride + first, b.stride, columns,
+                     length(i), nullptr, units, nullptr);
+      } else {
+        kernels.pack_rows(b.data + first * b.stride + column, b.stride, columns, length(i), units);
+      }
+    }
+  };
+  pool.run(panels, std::ref(pack));
+
+  const auto multiply = [&](std::size_t index, int thread) {
+    const std::size_t block = index / groups.parts;
+    const std::size_t group = index % groups.parts;
+    const std::size_t first_row = rows.begin(block);
+    const std::size_t count = rows.size(block);
+    float* sums = scratch + static_cast<std::size_t>(thread) * of_thread;
+    const LeftChunk left{reinterpret_cast<std::uint32_t*>(sums + sums_size), nullptr, nullptr};
+    for (std::size_t i = 0; i < cut.count; ++i) {
+      const std::size_t first = i * cut.length;
+      if (a.transposed) {
+        kernels.convert_columns(a.data + first * a.stride + first_row, a.stride, count, length(i),
+                                left);
+      } else {
+        kernels.convert(Dtype::float32, a.data + first_row * a.stride + first, a.stride, count,
+                        length(i), left);
+      }
+      for (std::size_t p = 0; p < groups.size(group); ++p) {
+        const std::size_t panel = groups.begin(group) + p;
+        const RightChunk right{packed + (panel * k + first) * width, length(i), nullptr, nullptr};
+        const std::size_t next = std::min(panel + 1, panels - 1);
+        kernels.multiply(Dtype::float32, left, count, right, sums + p * count * width, i > 0,
+                         packed + (next * k + first) * width);
+      }
+    }
+    for (std::size_t p = 0; p < groups.size(group); ++p) {
+      const std::size_t column = (groups.begin(group) + p) * width;
+      add_scaled(sums + p * count * width, count, std::min(width, n - column), width, beta,
+                 c + first_row * c_stride + column, c_stride);
+    }
+  };
+  pool.run(rows.parts * groups.parts, std::ref(multiply));
+}
+
+}  // namespace fnet::kernels

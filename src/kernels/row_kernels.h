@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/types.h"
+
+namespace fnet::kernels {
+
+/// Embedding tables, [.., hidden] each; position and type may be null.
+struct Embedding {
+  const float* word;
+  const float* position = nullptr;
+  const float* type = nullptr;
+  std::size_t hidden;
+  NormArgs norm;
+};
+
+/// Operations on rows on one thread; rows.h shares them out.
+struct RowKernels {
+  void (*add_norm)(const float* x, const float* residual, std::size_t rows, std::size_t n,
+                   const NormArgs&, float* y) noexcept;
+  void (*embed)(const Embedding&, const std::int32_t* ids, const std::int32_t* positions,
+                const std::int32_t* types, std::size_t rows, float* y) noexcept;
+  void (*activate)(Activation, const float* x, std::size_t n, float* y) noexcept;
+};
+
+}  // namespace fnet::kernels

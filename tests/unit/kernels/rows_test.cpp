@@ -1,0 +1,139 @@
+#include "kernels/rows.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "reference.h"
+
+namespace fnet::kernels {
+namespace {
+
+using reference::normals;
+using reference::relative_error;
+
+constexpr std::size_t kWidths[] = {1, 2, 7, 37, 64, 100, 768, 1000, 3072};
+
+// Every float exponent, many mantissas, both signs: 0 up to 2^20.
+std::vector<float> magnitudes() {
+  std::vector<float> values = {0.0F, -0.0F};
+  Philox random(3, 0);
+  for (int exponent = -126; exponent <= 20; ++exponent) {
+    for (int i = 0; i < (exponent < -30 ? 20 : 2000); ++i) {
+      const float v = std::ldexp(1.0F + random.uniform(), exponent);
+      values.push_back(v);
+      values.push_back(-v);
+    }
+  }
+  return values;
+}
+
+TEST(activate, stays_within_its_stated_errors_for_all_magnitudes) {
+  const auto x = magnitudes();
+  std::vector<float> y(x.size());
+  ThreadPool pool(2);
+  for (const Table* isa : tables()) {
+    for (const Activation act : {Activation::none, Activation::gelu, Activation::gelu_tanh,
+                                 Activation::relu, Activation::silu, Activation::tanh}) {
+      activate(act, x.data(), x.size(), y.data(), pool, *isa);
+      const bool gelu = act == Activation::gelu || act == Activation::gelu_tanh;
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        const double want = reference::activate(act, x[i]);
+        const auto rounded = static_cast<float>(want);
+        const double ulp =
+            std::nextafter(std::abs(rounded), std::numeric_limits<float>::infinity()) -
+            std::abs(static_cast<double>(rounded));
+        const double allowed =
+            act == Activation::none || act == Activation::relu
+                ? 0.0
+                : std::max(4 * ulp, gelu ? 2e-7 : 1e-38 * std::abs(x[i]));
+        ASSERT_LE(std::abs(y[i] - want), allowed)
+            << isa->name << " activation " << static_cast<int>(act) << " of " << x[i];
+      }
+    }
+  }
+}
+
+// float32 sums of a row lose less than 1e-6 of its deviation, even where the mean is 1000 times it:
+// that loses log2(1000) of the 24 bits of the input itself, which is exact here.
+TEST(add_norm, is_its_formula_for_every_width) {
+  ThreadPool pool(2);
+  for (const Table* isa : tables()) {
+    for (const std::size_t n : kWidths) {
+      const std::size_t rows = 40;
+      const auto weight = normals(n, 1), bias = normals(n, 2);
+      auto x = normals(rows * n, 3);
+      const auto residual = normals(rows * n, 4, 0.25F);
+      std::vector<double> sums(x.size());
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        sums[i] = static_cast<double>(x[i] + residual[i]);
+      }
+      for (const NormKind kind : {NormKind::none, NormKind::layer_norm, NormKind::rms_norm}) {
+        NormArgs norm{.kind = kind, .weight = weight.data(), .bias = bias.data(), .eps = 1e-3F};
+        if (kind == NormKind::rms_norm) norm.bias = nullptr;
+        auto want = sums;
+        reference::normalize(want, n, norm);
+        std::vector<float> y = x;  // in place
+        add_norm(y.data(), residual.data(), rows, n, norm, y.data(), pool, *isa);
+        EXPECT_LE(relative_error(y, want), 1e-6) << isa->name << " width " << n;
+      }
+    }
+  }
+}
+
+TEST(add_norm, keeps_its_digits_where_the_mean_is_large) {
+  ThreadPool pool(1);
+  const std::size_t n = 768;
+  auto x = normals(n, 3);
+  for (float& v : x) v += 1000.0F;
+  std::vector<double> want(x.begin(), x.end());
+  const NormArgs norm{.kind = NormKind::layer_norm};
+  reference::normalize(want, n, norm);
+  for (const Table* isa : tables()) {
+    std::vector<float> y(n);
+    add_norm(x.data(), nullptr, 1, n, norm, y.data(), pool, *isa);
+    // The mean itself rounds to half an ulp of 1000, 3e-5 of a deviation of 1.
+    EXPECT_LE(relative_error(y, want), 5e-5) << isa->name;
+  }
+}
+
+TEST(embed, gathers_adds_and_normalizes) {
+  ThreadPool pool(2);
+  for (const Table* isa : tables()) {
+    for (const std::size_t n : kWidths) {
+      const std::size_t rows = 50;
+      const auto word = normals(11 * n, 1), position = normals(7 * n, 2), type = normals(2 * n, 3);
+      const auto weight = normals(n, 4), bias = normals(n, 5);
+      const NormArgs norm{
+          .kind = NormKind::layer_norm, .weight = weight.data(), .bias = bias.data(), .eps = 1e-3F};
+      std::vector<std::int32_t> ids(rows), positions(rows), types(rows);
+      std::vector<double> want, words;
+      for (std::size_t r = 0; r < rows; ++r) {
+        ids[r] = static_cast<std::int32_t>(r * 5 % 11);
+        positions[r] = static_cast<std::int32_t>(r % 7);
+        types[r] = static_cast<std::int32_t>(r % 2);
+        for (std::size_t i = 0; i < n; ++i) {
+          words.push_back(word[static_cast<std::size_t>(ids[r]) * n + i]);
+          want.push_back(static_cast<double>(words.back()) +
+                         position[static_cast<std::size_t>(positions[r]) * n + i] +
+                         type[static_cast<std::size_t>(types[r]) * n + i]);
+        }
+      }
+      reference::normalize(want, n, norm);
+      std::vector<float> y(rows * n);
+      embed({.word = word.data(), .position = position.data(), .type = type.data(), .hidden = n,
+             .norm = norm},
+            ids.data(), positions.data(), types.data(), rows, y.data(), pool, *isa);
+      // The sums round before the mean is taken away: two that nearly agree lose digits.
+      EXPECT_LE(relative_error(y, want), n < 8 ? 1e-5 : 1e-6) << isa->name << " width " << n;
+      embed({.word = word.data(), .hidden = n, .norm = {}}, ids.data(), nullptr, nullptr, rows,
+            y.data(), pool, *isa);
+      EXPECT_EQ(relative_error(y, words), 0.0) << isa->name << " width " << n;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace fnet::kernels
