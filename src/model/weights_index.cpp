@@ -1,7 +1,6 @@
 #include "model/weights_index.h"
 
 #include <algorithm>
-#include <cctype>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -69,11 +68,11 @@ void check_weights_index(const WeightsIndex& index, std::string_view source,
     }
   }
   if (count == index.shard_of.size()) return;
-  for (const auto& [tensor, file] : index.shard_of) {
+  for (const auto& entry : index.shard_of) {
     const bool held = std::ranges::any_of(
-        shards, [&](const SafetensorsFile& shard) { return shard.find(tensor) != nullptr; });
+        shards, [&](const SafetensorsFile& shard) { return shard.find(entry.first) != nullptr; });
     require(held, Kind::input, "{}: weight_map.{}: expected '{}' to hold this tensor, found none",
-            printable(source), printable(tensor), file);
+            printable(source), printable(entry.first), entry.second);
   }
 }
 
