@@ -8,6 +8,12 @@
 #include "kernels/product.inl"
 #include "kernels/rows.inl"
 //
+#include "kernels/transpose.inl"
+//
+#include "kernels/fourier_dft.inl"
+//
+#include "kernels/fourier.inl"
+//
 #include "kernels/peak.inl"
 
 extern const Table kTable;
@@ -25,5 +31,6 @@ const Table kTable = {
                 .finish_bf16 = finish<std::uint16_t>,
                 .finish_rows = finish_rows},
     .rows = {.add_norm = add_norm_rows, .embed = embed_rows, .activate = activate_span},
+    .fourier = {.columns = fourier_columns, .rows = fourier_rows, .first_row = fourier_first_row},
     .spin = spin,
 };

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "kernels/fourier_kernels.h"
 #include "kernels/product_kernels.h"
 #include "kernels/row_kernels.h"
 
@@ -22,6 +23,7 @@ struct Table {
   std::size_t lanes;      ///< Floats in one vector.
   ProductKernels product;
   RowKernels rows;
+  FourierKernels fourier;
   /// Does this many steps of bare multiply-adds in registers; returns the number of operations.
   std::size_t (*spin)(Dtype, std::size_t steps) noexcept;
 };

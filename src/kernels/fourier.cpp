@@ -1,0 +1,186 @@
+#include "kernels/fourier.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <utility>
+
+#include "core/error.h"
+
+namespace fnet::kernels {
+namespace {
+
+/// Floats up to a multiple of 64 bytes, to which vectors are aligned.
+std::size_t aligned(std::size_t floats) { return (floats + 15) / 16 * 16; }
+
+/// How one text is cut, in floats and tasks; the layouts are those of fourier.inl.
+struct Shape {
+  std::size_t column_tasks, row_tasks;  ///< each of two blocks of `lanes`
+  std::size_t spectrum, work;
+
+  Shape(const FourierTables& f, std::size_t lanes) {
+    const std::size_t element = 2 * lanes;
+    const std::size_t half_hidden = f.hidden / 2 + 1, half_length = f.length / 2 + 1;
+    column_tasks = (half_hidden + element - 1) / element;
+    row_tasks = (half_length + element - 1) / element;
+    spectrum = aligned((half_length + lanes - 1) / lanes * half_hidden * element);
+    const std::size_t columns = (f.length + f.columns.scratch) * element;
+    const std::size_t transposed = element * (f.hidden + element);
+    const std::size_t rows = f.hidden * element + std::max(f.rows.scratch * element, transposed);
+    const std::size_t first_row = f.hidden + lanes + (f.hidden + f.rows.scratch) * element;
+    work = aligned(std::max({columns, rows, first_row}));
+  }
+};
+
+float* take(Workspace& workspace, std::size_t bytes) {
+  return reinterpret_cast<float*>(workspace.take(bytes));
+}
+
+std::shared_ptr<const Dft> checked_dft(const char* name, std::size_t n) {
+  require(n >= 1 && n <= std::size_t{1} << 24, Kind::usage,
+          "FourierPlan: {}: expected 1 to 16777216, found {}", name, n);
+  return std::make_shared<const Dft>(n);
+}
+
+void mix(const FourierText& text, const NormArgs& norm, float* spectrum, const Table& isa) {
+  const FourierTables& f = text.plan->tables();
+  const Shape shape(f, isa.lanes);
+  float* const work = spectrum + shape.spectrum;
+  for (std::size_t i = 0; i < shape.column_tasks; ++i) {
+    isa.fourier.columns(f, text.x, i, spectrum, work);
+  }
+  for (std::size_t i = 0; i < shape.row_tasks; ++i) {
+    isa.fourier.rows(f, spectrum, i, text.residual, text.y, norm, work);
+  }
+}
+
+/// Which texts of a batch all threads share, and where scratch goes: `spectrum` floats for all,
+/// then `each` floats a thread.
+struct Layout {
+  std::size_t threads;
+  std::size_t shared_length;  ///< Texts of this length or more are shared.
+  std::size_t spectrum = 0, each = 0;
+
+  Layout(std::span<const FourierText> texts, std::size_t thread_count, std::size_t lanes)
+      : threads(thread_count) {
+    std::size_t total = 0;
+    for (const FourierText& text : texts) total += text.plan->length();
+    // Half a thread's part of the batch: a longer text done by one thread could keep the others
+    // waiting. The two barriers of a shared text cost less than the work of 64 rows.
+    shared_length = threads == 1 ? SIZE_MAX : std::max<std::size_t>(64, total / (2 * threads) + 1);
+    for (const FourierText& text : texts) {
+      const Shape shape(text.plan->tables(), lanes);
+      if (shared(text)) {
+        spectrum = std::max(spectrum, shape.spectrum);
+        each = std::max(each, shape.work);
+      } else {
+        each = std::max(each, shape.spectrum + shape.work);
+      }
+    }
+  }
+  std::size_t bytes() const { return (spectrum + threads * each) * sizeof(float); }
+  bool shared(const FourierText& text) const { return text.plan->length() >= shared_length; }
+};
+
+}  // namespace
+
+FourierPlan::FourierPlan(std::size_t length, std::size_t hidden, bool ortho)
+    : FourierPlan(length, checked_dft("hidden", hidden), ortho) {}
+
+FourierPlan::FourierPlan(std::size_t length, const FourierPlan& like)
+    : FourierPlan(length, like.rows_, like.ortho_) {}
+
+FourierPlan::FourierPlan(std::size_t length, std::shared_ptr<const Dft> rows, bool ortho)
+    : ortho_(ortho), rows_(std::move(rows)) {
+  const std::size_t hidden = rows_->tables().length;
+  columns_ = length == hidden ? rows_ : checked_dft("length", length);
+  require(length <= (std::size_t{1} << 40) / hidden, Kind::usage,
+          "FourierPlan: length {} × hidden {}: expected at most 2^40 values", length, hidden);
+  tables_ = {.length = length,
+             .hidden = hidden,
+             .columns = columns_->tables(),
+             .rows = rows_->tables(),
+             .scale = 1.0F};
+  if (ortho) {
+    tables_.scale = static_cast<float>(
+        1.0 / std::sqrt(static_cast<double>(length) * static_cast<double>(hidden)));
+  }
+}
+
+std::size_t FourierPlan::bytes() const noexcept {
+  return sizeof *this + (columns_ == rows_ ? 0 : columns_->bytes());
+}
+
+FourierPlans::FourierPlans(std::size_t hidden, bool ortho, std::size_t max_bytes)
+    : model_(1, hidden, ortho), max_bytes_(max_bytes) {}
+
+std::shared_ptr<const FourierPlan> FourierPlans::get(std::size_t length) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = by_length_.find(length); found != by_length_.end()) {
+      uses_.splice(uses_.begin(), uses_, found->second);
+      return uses_.front();
+    }
+  }
+  // Made without the lock: another thread may make the same plan, and the first one in stays.
+  auto plan = std::make_shared<const FourierPlan>(length, model_);
+  const std::lock_guard lock(mutex_);
+  if (const auto found = by_length_.find(length); found != by_length_.end()) return *found->second;
+  bytes_ += plan->bytes();
+  uses_.push_front(plan);
+  by_length_.emplace(length, uses_.begin());
+  while (bytes_ > max_bytes_ && uses_.size() > 1) {
+    bytes_ -= uses_.back()->bytes();
+    by_length_.erase(uses_.back()->length());
+    uses_.pop_back();
+  }
+  return plan;
+}
+
+std::size_t fourier_bytes(const FourierPlan& plan, const Table& isa) {
+  const Shape shape(plan.tables(), isa.lanes);
+  return (shape.spectrum + shape.work) * sizeof(float);
+}
+
+std::size_t fourier_bytes(std::span<const FourierText> texts, int threads, const Table& isa) {
+  return Layout(texts, static_cast<std::size_t>(threads), isa.lanes).bytes();
+}
+
+void fourier_mix(const FourierText& text, const NormArgs& norm, Workspace& workspace,
+                 const Table& isa) {
+  mix(text, norm, take(workspace, fourier_bytes(*text.plan, isa)), isa);
+}
+
+void fourier_mix(std::span<const FourierText> texts, const NormArgs& norm, ThreadPool& pool,
+                 Workspace& workspace, const Table& isa) {
+  const Layout layout(texts, static_cast<std::size_t>(pool.size()), isa.lanes);
+  float* const spectrum = take(workspace, layout.bytes());
+  const auto work = [&](int thread) {
+    return spectrum + layout.spectrum + static_cast<std::size_t>(thread) * layout.each;
+  };
+  // By reference: a std::function of these lambdas themselves would take memory.
+  for (const FourierText& text : texts) {
+    if (!layout.shared(text)) continue;
+    const Shape shape(text.plan->tables(), isa.lanes);
+    const auto column_task = [&](std::size_t i, int thread) {
+      isa.fourier.columns(text.plan->tables(), text.x, i, spectrum, work(thread));
+    };
+    const auto row_task = [&](std::size_t i, int thread) {
+      isa.fourier.rows(text.plan->tables(), spectrum, i, text.residual, text.y, norm, work(thread));
+    };
+    pool.run(shape.column_tasks, std::cref(column_task));
+    pool.run(shape.row_tasks, std::cref(row_task));
+  }
+  const auto text_task = [&](std::size_t i, int thread) {
+    if (!layout.shared(texts[i])) mix(texts[i], norm, work(thread), isa);
+  };
+  pool.run(texts.size(), std::cref(text_task));
+}
+
+void fourier_first_row(const FourierPlan& plan, const float* x, float* y, Workspace& workspace,
+                       const Table& isa) {
+  isa.fourier.first_row(plan.tables(), x, y, take(workspace, fourier_bytes(plan, isa)));
+}
+
+}  // namespace fnet::kernels

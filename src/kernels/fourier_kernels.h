@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/types.h"
+
+namespace fnet::kernels {
+
+/// One Stockham pass: butterflies of `radix` points.
+struct DftPass {
+  std::uint32_t radix;
+  const float* twiddles;  ///< [length / radix][radix - 1] complex; null in the last pass.
+  const float* matrix;    ///< Odd radix without a codelet: [radix/2][radix/2] of cos, sin.
+};
+
+/// A complex DFT of one length as a row of Stockham passes, for data that fits the L1 cache.
+struct DftShort {
+  static constexpr std::size_t kMaxPasses = 12;
+  std::size_t length = 1;
+  std::size_t count = 0;  ///< Passes; 0 when length is 1.
+  DftPass passes[kMaxPasses] = {};
+};
+
+/// The plain data that the vector code reads: a complex DFT of any length n,
+/// out[k] = Σ_j in[j]·exp(-2πi·jk/n).
+///
+/// Elements are complex numbers in each lane of two vectors. The transform done is of length
+/// m = outer.length · inner.length: `outer` over strided elements, `twiddles`, `inner` over
+/// contiguous ones, so that each element travels twice through the L2 cache however long the
+/// transform is. m is n itself where n has only small prime factors; else m ≥ 2n-1, and the DFT is
+/// a convolution with a chirp. Source: Bailey 1990 (four steps); Bluestein 1970 (chirp).
+struct DftTables {
+  std::size_t length = 1;       ///< n
+  std::size_t work_length = 1;  ///< m
+  DftShort outer, inner;        ///< outer.length is 1 where one short transform is enough.
+  /// Elements between two rows of the matrix [outer][inner]; odd, so that rows fall into different
+  /// sets of the cache.
+  std::size_t pitch = 1;
+  std::size_t scratch = 0;  ///< Elements of scratch that one transform takes; see fourier_dft.inl.
+  const float* twiddles = nullptr;  ///< [inner.length][outer.length] complex
+  const float* chirp = nullptr;     ///< [n] complex: exp(-πi·j²/n); null where m = n.
+  const float* kernel = nullptr;    ///< [m] complex: the DFT of the conjugate chirp, over m.
+};
+
+/// What the mixing of one text of L rows and H columns reads.
+struct FourierTables {
+  std::size_t length = 1;   ///< L
+  std::size_t hidden = 1;   ///< H
+  DftTables columns, rows;  ///< Of length L and H.
+  float scale = 1.0F;       ///< Of the result.
+};
+
+/// The two steps of mixing one text on one thread, and the short way to its first row; fourier.inl
+/// says how they work. fourier.cpp sizes `spectrum` and `work`, which are aligned to vectors.
+struct FourierKernels {
+  /// Columns 2·lanes·task … of x [L, H], into the spectrum.
+  void (*columns)(const FourierTables& f, const float* x, std::size_t task, float* spectrum,
+                  float* work) noexcept;
+  /// Rows n and L-n of y [L, H] for the 2·lanes n of the task: norm(residual + mix); a null
+  /// residual adds nothing.
+  void (*rows)(const FourierTables& f, const float* spectrum, std::size_t task,
+               const float* residual, float* y, const NormArgs& norm, float* work) noexcept;
+  /// Row 0 of mix(x), y [H].
+  void (*first_row)(const FourierTables& f, const float* x, float* y, float* work) noexcept;
+};
+
+}  // namespace fnet::kernels
