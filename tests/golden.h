@@ -18,7 +18,7 @@
 #include "fnet/config.h"
 #include "fnet/tokenizer.h"
 
-// The golden files of tests/golden, which tools/make_goldens.py writes: what implementations that
+// The golden files of tests/golden/model, which tools/make_goldens.py writes: what implementations that
 // are not ours answer, and how far torch's float32 is from the float64 answer.
 namespace fnet::golden {
 
@@ -114,7 +114,7 @@ inline Golden load(const std::filesystem::path& path) {
 /// Names of the golden files, without `.json`: parameters of a test.
 inline std::vector<std::string> names() {
   std::vector<std::string> result;
-  for (const auto& entry : std::filesystem::directory_iterator(FNET_SOURCE_DIR "/tests/golden")) {
+  for (const auto& entry : std::filesystem::directory_iterator(FNET_SOURCE_DIR "/tests/golden/model")) {
     result.push_back(entry.path().stem().string());
   }
   std::ranges::sort(result);
@@ -122,7 +122,7 @@ inline std::vector<std::string> names() {
 }
 
 inline Golden named(const std::string& name) {
-  return load(FNET_SOURCE_DIR "/tests/golden/" + name + ".json");
+  return load(FNET_SOURCE_DIR "/tests/golden/model/" + name + ".json");
 }
 
 /// The bar: our error to float64 is at most twice torch's own. Both sum the same float32 products

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write tests/golden/*.json: what implementations that are not ours answer, for the parity tests.
+"""Write tests/golden/model/*.json: what implementations that are not ours answer, for the parity tests.
 
     python tools/make_goldens.py            # writes all files
     python tools/make_goldens.py --check    # recomputes them and compares: nothing is written
@@ -25,7 +25,7 @@ import numpy as np
 from formula_weights import fnv1a64, weight
 from reference_model import NumpyOps, ReferenceModel, TorchOps
 
-GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "tests" / "golden"
+GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "tests" / "golden" / "model"
 LENGTHS = (1, 7, 100, 128, 509, 512)
 SAMPLE = 96  # values kept of an output
 LABELS = 24  # classes of the heads: enough that an error over them says something
@@ -139,8 +139,9 @@ class Transformers:
         torch.set_grad_enabled(False)
         self.torch = torch
         keys = {k: v for k, v in config.items() if hasattr(FNetConfig(), k)}
-        make = lambda kind: self._fill(kind(FNetConfig(**keys, num_labels=LABELS)), double)
-        self.sequence, self.token = make(FNetForSequenceClassification), make(FNetForTokenClassification)
+        hf_config = FNetConfig(**keys, num_labels=LABELS)
+        self.sequence = self._fill(FNetForSequenceClassification(hf_config), double)
+        self.token = self._fill(FNetForTokenClassification(hf_config), double)
 
     def _fill(self, model, double):
         model.load_state_dict(
@@ -293,10 +294,13 @@ def make_golden(name):
     return golden
 
 
+def compact(value):
+    return json.dumps(value, separators=(",", ":"))
+
+
 def written(golden):
     """JSON with one line for each case's tokens and for each output."""
     head = {k: v for k, v in golden.items() if k != "cases"}
-    compact = lambda value: json.dumps(value, separators=(",", ":"))
     lines = []
     for case in golden["cases"]:
         tokens = {k: v for k, v in case.items() if k != "outputs"}

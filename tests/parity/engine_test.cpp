@@ -1,0 +1,71 @@
+#include "fnet/engine.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "golden.h"
+
+namespace fnet {
+namespace {
+
+std::vector<float> packed(const std::vector<Matrix>& texts) {
+  std::vector<float> all;
+  for (const Matrix& text : texts) all.insert(all.end(), text.data.begin(), text.data.end());
+  return all;
+}
+
+Engine engine_for(const golden::Golden& golden, const std::string& task,
+                  const EngineOptions& options) {
+  Config config = golden.config;
+  config.task = task;
+  if (config.has_head()) config.labels = golden.labels;
+  return {config, golden::formula_weight, options};
+}
+
+std::vector<float> answer(const Engine& engine, const std::string& output,
+                          const std::vector<Encoding>& texts) {
+  if (output == "hidden") return packed(engine.forward(texts));
+  if (output == "text-classification") return engine.logits(texts).data;
+  if (output == "token-classification") return packed(engine.token_logits(texts));
+  return engine.embed(texts, output.substr(std::string("embed ").size())).data;
+}
+
+/// Every output of every case of a golden file with at most `most` values in its hidden state, by
+/// an engine with these options.
+void check(const std::string& file, const EngineOptions& options, std::size_t most) {
+  const golden::Golden golden = golden::named(file);
+  for (const std::string task : {"encoder", "text-classification", "token-classification"}) {
+    const Engine engine = engine_for(golden, task, options);
+    for (const golden::Case& c : golden.cases) {
+      if (c.outputs.at("hidden").size > most) continue;
+      for (const auto& [name, output] : c.outputs) {
+        const bool of_encoder = name == "hidden" || name.starts_with("embed ");
+        if (of_encoder ? task != "encoder" : task != name) continue;
+        golden::expect_close(output, answer(engine, name, c.texts),
+                             file + ": " + std::to_string(c.texts.size()) +
+                                 " texts, the first of " +
+                                 std::to_string(c.texts[0].input_ids.size()) + ": " + name);
+      }
+    }
+  }
+}
+
+class Parity : public testing::TestWithParam<std::string> {};
+
+TEST_P(Parity, engine_is_as_near_to_float64_as_torch) {
+  check(GetParam(), {.threads = 2}, 64 * 130);
+}
+
+// The formulas' transform is a sum over all pairs: short texts only.
+TEST_P(Parity, formulas_are_as_near_to_float64_as_torch) {
+  check(GetParam(), {.threads = 2, .formulas = true}, 64 * 130);
+}
+
+INSTANTIATE_TEST_SUITE_P(Golden, Parity, testing::ValuesIn(golden::names()),
+                         [](const auto& file) { return file.param; });
+
+}  // namespace
+}  // namespace fnet
