@@ -1,0 +1,319 @@
+#!/usr/bin/env python3
+"""Train FNet with transformers on a recipe of ours, to compare what is learned and how fast.
+
+    learning_transformers.py --task text-classification --tokenizer spiece.model \\
+        --train train.tsv.gz --dev dev.tsv.gz --recipe recipe.json --seed 1
+
+The recipe has the names and defaults of `fnet finetune`, and `model` in it the keys of config.json:
+    {"epochs": 10, "learning_rate": 1e-3, "model": {"hidden_size": 256, "fourier_norm": "ortho"}}
+Prints a line of progress an epoch to stderr and one JSON object to stdout:
+    {"dev_accuracy": …, "best_epoch": …, "accuracy": […], "seconds": […], …}
+
+What transformers' FNet lacks is patched in: the length policy `exact` (each text's transform over its
+own rows: one FFT for each length in a batch), `fourier_norm` ortho, and poolings other than the
+pooler. The model, optimiser, loss and loop are otherwise torch's and transformers' own, in float32.
+"""
+
+import argparse
+import collections
+import copy
+import csv
+import gzip
+import json
+import math
+import sys
+import time
+
+import sentencepiece
+import torch
+import transformers
+from torch.nn import functional as F
+
+RECIPE = dict(
+    epochs=10, batch_size=32, learning_rate=1e-3, warmup=0.1, weight_decay=0.01, max_grad_norm=1.0,
+    token_dropout=0.0, label_smoothing=0.0, average=0.998, class_weights="none", max_length=0,
+)  # fmt: skip
+MODEL = dict(
+    hidden_size=256, num_hidden_layers=4, intermediate_size=512, max_position_embeddings=512,
+    fourier_norm="backward", length_policy="exact", pooling="pooler",
+)  # fmt: skip
+IGNORED = -100  # the label of a piece that is not the first of its word
+
+Example = collections.namedtuple("Example", "ids labels")  # labels: one class, or one a token
+Batch = collections.namedtuple("Batch", "ids lengths labels")
+
+
+def read_lines(path):
+    return (gzip.open if path.endswith(".gz") else open)(path, "rt", encoding="utf-8")
+
+
+def read_texts(path):
+    """(text, label) of a TSV file with a header."""
+    with read_lines(path) as file:
+        rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        return [(row["text"], row["label"]) for row in rows]
+
+
+def read_sentences(path):
+    """(words, tags) of a CoNLL file."""
+    sentences, words, tags = [], [], []
+    with read_lines(path) as file:
+        for line in [*file, "\n"]:
+            if line.strip():
+                fields = line.split()
+                words.append(fields[0])
+                tags.append(fields[-1])
+            elif words:
+                sentences.append((words, tags))
+                words, tags = [], []
+    return sentences
+
+
+class Data:
+    """Examples of both files, encoded as `[CLS] … [SEP]`."""
+
+    def __init__(self, options, max_length):
+        self.pieces = sentencepiece.SentencePieceProcessor(model_file=options.tokenizer)
+        self.cls, self.sep, self.mask, self.pad = map(
+            self.pieces.piece_to_id, ("[CLS]", "[SEP]", "[MASK]", "<pad>")
+        )
+        self.room = max_length - 2
+        tagging = options.task == "token-classification"
+        read, encode = (read_sentences, self._tagged) if tagging else (read_texts, self._labelled)
+        train, dev = read(options.train), read(options.dev)
+        if options.limit:
+            train, dev = train[: options.limit], dev[: options.limit]
+        self.labels = sorted({tag for _, y in train for tag in (y if tagging else [y])})
+        self.number = {label: i for i, label in enumerate(self.labels)}
+        self.train, self.dev = [encode(*row) for row in train], [encode(*row) for row in dev]
+
+    def _labelled(self, text, label):
+        ids = [self.cls, *self.pieces.encode(text)[: self.room], self.sep]
+        return Example(ids, self.number.get(label, -1))
+
+    def _tagged(self, words, tags):
+        ids, labels = [], []
+        for word, tag in zip(words, tags):
+            pieces = self.pieces.encode(word) or [self.pieces.unk_id()]
+            ids += pieces
+            labels += [self.number.get(tag, -1)] + [IGNORED] * (len(pieces) - 1)
+        ids, labels = ids[: self.room], labels[: self.room]
+        return Example([self.cls, *ids, self.sep], [IGNORED, *labels, IGNORED])
+
+    def batch(self, examples, fixed):
+        """Padded to the longest, or to `fixed` rows. Labels of tagging are padded likewise."""
+        lengths = [len(example.ids) for example in examples]
+        rows = fixed or max(lengths)
+        ids = torch.tensor([e.ids + [self.pad] * (rows - len(e.ids)) for e in examples])
+        labels = [
+            e.labels + [IGNORED] * (rows - len(e.ids)) if isinstance(e.labels, list) else e.labels
+            for e in examples
+        ]
+        return Batch(ids, torch.tensor(lengths), torch.tensor(labels))
+
+
+class Mixing:
+    """Stands in for `fourier_transform` of a layer of transformers' FNet, which reads `.real`.
+
+    With `lengths` set, each text is transformed over its own rows: along the hidden axis all at once,
+    along the sequence in groups of equal length. Rows past a text are zero.
+    """
+
+    def __init__(self, norm):
+        self.norm, self.lengths = norm, None
+
+    def __call__(self, x):
+        if self.lengths is None:
+            return torch.fft.fft2(x, norm=self.norm)
+        across = torch.fft.fft(x, dim=2, norm=self.norm)
+        y = torch.zeros_like(across)
+        for length in self.lengths.unique().tolist():
+            texts = (self.lengths == length).nonzero().squeeze(1)
+            y[texts, :length] = torch.fft.fft(across[texts, :length], dim=1, norm=self.norm)
+        return y
+
+
+class Pooling(torch.nn.Module):
+    """Stands in for the pooler: cls, mean or max over the text's own rows."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.kind, self.lengths = kind, None
+
+    def forward(self, hidden):
+        if self.kind == "cls":
+            return hidden[:, 0]
+        inside = (torch.arange(hidden.shape[1]) < self.lengths[:, None])[..., None]
+        if self.kind == "max":
+            return hidden.masked_fill(~inside, -math.inf).amax(1)
+        return (hidden * inside).sum(1) / self.lengths[:, None]
+
+
+class Model:
+    """transformers' FNet with a head, and what was patched into it."""
+
+    def __init__(self, task, keys, data):
+        own = {key: keys.pop(key) for key in ("fourier_norm", "length_policy", "pooling")}
+        unknown = [key for key in keys if not hasattr(transformers.FNetConfig(), key)]
+        if unknown:
+            sys.exit(f"learning_transformers.py: transformers' FNet has no {', '.join(unknown)}")
+        config = transformers.FNetConfig(
+            vocab_size=data.pieces.vocab_size(), num_labels=len(data.labels), pad_token_id=data.pad, **keys
+        )
+        tagging = task == "token-classification"
+        kind = "FNetForTokenClassification" if tagging else "FNetForSequenceClassification"
+        self.net = getattr(transformers, kind)(config)
+        self.exact = own["length_policy"] == "exact"
+        self.rows = int(own["length_policy"].partition(":")[2] or 0)  # of fixed:N, else 0
+        self.mixing, self.pooling = Mixing(own["fourier_norm"]), None
+        for layer in self.net.fnet.encoder.layer:
+            layer.fourier.self.fourier_transform = self.mixing
+        if own["pooling"] != "pooler" and not tagging:
+            self.pooling = self.net.fnet.pooler = Pooling(own["pooling"])
+
+    def logits(self, ids, lengths):
+        self.mixing.lengths = lengths if self.exact else None
+        if self.pooling is not None:
+            self.pooling.lengths = lengths
+        return self.net(input_ids=ids).logits
+
+
+def class_weights(kind, data):
+    if kind == "none":
+        return None
+    counts = collections.Counter()
+    for example in data.train:
+        labels = example.labels if isinstance(example.labels, list) else [example.labels]
+        counts.update(label for label in labels if label != IGNORED)
+    total = sum(counts.values())
+    return torch.tensor([total / (len(data.labels) * counts[i]) for i in range(len(data.labels))])
+
+
+def accuracy(model, data, batch_size):
+    """Share of the dev texts, or of the dev words, that get their label."""
+    model.net.eval()
+    right = count = 0
+    by_length = sorted(data.dev, key=lambda example: len(example.ids))
+    with torch.no_grad():
+        for begin in range(0, len(by_length), batch_size):
+            batch = data.batch(by_length[begin : begin + batch_size], model.rows)
+            guess, wanted = model.logits(batch.ids, batch.lengths).argmax(-1), batch.labels
+            counted = wanted != IGNORED
+            right += int((guess == wanted)[counted].sum())
+            count += int(counted.sum())
+    return right / count
+
+
+class Average:
+    """Exponential moving average of the weights, what is evaluated. Young averages forget faster."""
+
+    def __init__(self, model, decay):
+        self.model, self.decay, self.steps = model, decay, 0
+        self.net = copy.deepcopy(model.net) if decay else None
+
+    def update(self):
+        if self.net is None:
+            return
+        self.steps += 1
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.net.parameters()), list(self.model.net.parameters()), 1 - decay)
+
+    def evaluate(self, data, batch_size):
+        if self.net is None:
+            return accuracy(self.model, data, batch_size)
+        live, self.model.net = self.model.net, self.net
+        for layer in self.net.fnet.encoder.layer:
+            layer.fourier.self.fourier_transform = self.model.mixing
+        if self.model.pooling is not None:
+            self.net.fnet.pooler = self.model.pooling
+        result = accuracy(self.model, data, batch_size)
+        self.model.net = live
+        return result
+
+
+def train(options, recipe):
+    torch.manual_seed(options.seed)
+    keys = {**MODEL, **recipe["model"]}
+    data = Data(options, recipe["max_length"] or keys["max_position_embeddings"])
+    model = Model(options.task, keys, data)
+    decayed = [p for n, p in model.net.named_parameters() if not n.endswith("bias") and "LayerNorm" not in n]
+    others = [p for n, p in model.net.named_parameters() if n.endswith("bias") or "LayerNorm" in n]
+    optimizer = torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": recipe["weight_decay"]}, {"params": others, "weight_decay": 0}],
+        lr=recipe["learning_rate"],
+    )
+    batch_size = recipe["batch_size"]
+    steps = recipe["epochs"] * math.ceil(len(data.train) / batch_size)
+    schedule = transformers.get_linear_schedule_with_warmup(optimizer, round(recipe["warmup"] * steps), steps)
+    weights = class_weights(recipe["class_weights"], data)
+    average = Average(model, recipe["average"])
+    report = {"accuracy": [], "loss": [], "seconds": [], "tokens": sum(len(e.ids) for e in data.train)}
+
+    for epoch in range(1, recipe["epochs"] + 1):
+        model.net.train()
+        order, losses, start = torch.randperm(len(data.train)).tolist(), [], time.perf_counter()
+        for begin in range(0, len(order), batch_size):
+            examples = [data.train[i] for i in order[begin : begin + batch_size]]
+            batch = data.batch(examples, model.rows)
+            ids = batch.ids
+            if recipe["token_dropout"]:
+                special = (ids == data.cls) | (ids == data.sep) | (ids == data.pad)
+                dropped = (torch.rand(ids.shape) < recipe["token_dropout"]) & ~special
+                ids = ids.masked_fill(dropped, data.mask)
+            logits = model.logits(ids, batch.lengths)
+            loss = F.cross_entropy(
+                logits.flatten(0, -2), batch.labels.flatten(), weight=weights,
+                ignore_index=IGNORED, label_smoothing=recipe["label_smoothing"],
+            )  # fmt: skip
+            loss.backward()
+            if recipe["max_grad_norm"]:
+                torch.nn.utils.clip_grad_norm_(model.net.parameters(), recipe["max_grad_norm"])
+            optimizer.step()
+            schedule.step()
+            optimizer.zero_grad()
+            average.update()
+            losses.append(loss.item())
+        report["seconds"].append(round(time.perf_counter() - start, 3))
+        report["loss"].append(round(sum(losses) / len(losses), 4))
+        report["accuracy"].append(round(average.evaluate(data, batch_size), 5))
+        print(
+            f"epoch {epoch}: loss {report['loss'][-1]}, dev accuracy {report['accuracy'][-1]}, "
+            f"{report['seconds'][-1]} s",
+            file=sys.stderr, flush=True,
+        )  # fmt: skip
+    best = max(report["accuracy"])
+    return {
+        "trainer": f"transformers {transformers.__version__}, torch {torch.__version__}",
+        "seed": options.seed,
+        "dev_accuracy": best,
+        "best_epoch": report["accuracy"].index(best) + 1,
+        **report,
+        "parameters": sum(p.numel() for p in model.net.parameters()),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--task", required=True, choices=("text-classification", "token-classification"))
+    for name in ("tokenizer", "train", "dev"):
+        parser.add_argument(f"--{name}", required=True, metavar="FILE")
+    parser.add_argument("--recipe", metavar="FILE", help="JSON; without it the defaults")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=0, help="0: torch's own choice")
+    parser.add_argument("--limit", type=int, default=0, help="only so many texts of each file, for a trial")
+    options = parser.parse_args()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    given = {}
+    if options.recipe:
+        with open(options.recipe, encoding="utf-8") as file:
+            given = json.load(file)
+    unknown = set(given) - set(RECIPE) - {"model"}
+    if unknown:
+        sys.exit(f"learning_transformers.py: {options.recipe}: unknown key {', '.join(sorted(unknown))}")
+    print(json.dumps(train(options, {**RECIPE, "model": {}, **given})))
+
+
+if __name__ == "__main__":
+    main()
