@@ -1,14 +1,14 @@
 // All kernels, in the order in which they use each other; included inside a target region.
 #include "kernels/vec.inl"
 //
+#include "kernels/transpose.inl"
+//
 #include "kernels/math.inl"
 #include "kernels/norm.inl"
 //
 #include "kernels/convert.inl"
 #include "kernels/product.inl"
 #include "kernels/rows.inl"
-//
-#include "kernels/transpose.inl"
 //
 #include "kernels/fourier_dft.inl"
 //

@@ -73,19 +73,46 @@ inline std::int32_t pack_column(Dtype dtype, const float* w, std::size_t length,
   return sum;
 }
 
+// to [columns, rows] = the transpose of from [rows, columns].
+inline void transpose_units(const float* from, std::size_t from_stride, std::size_t rows,
+                            std::size_t columns, float* to, std::size_t to_stride) {
+  for (std::size_t r = 0; r < rows; r += kLanes) {
+    for (std::size_t c = 0; c < columns; c += kLanes) {
+      if (r + kLanes <= rows && c + kLanes <= columns) {
+        F32 t[kLanes];
+        for (std::size_t i = 0; i < kLanes; ++i) t[i] = load(from + (r + i) * from_stride + c);
+        transpose(t);
+        for (std::size_t i = 0; i < kLanes; ++i) store(to + (c + i) * to_stride + r, t[i]);
+        continue;
+      }
+      for (std::size_t i = r; i < rows && i < r + kLanes; ++i) {
+        for (std::size_t j = c; j < columns && j < c + kLanes; ++j) {
+          to[j * to_stride + i] = from[i * from_stride + j];
+        }
+      }
+    }
+  }
+}
+
 inline void pack(Dtype dtype, const float* weights, std::size_t stride, std::size_t columns,
                  std::size_t length, const float* scale, std::uint32_t* units,
                  std::int32_t* sums) noexcept {
   const std::size_t count = (length + per_unit(dtype) - 1) / per_unit(dtype);
-  std::uint32_t column[512 + kLanes];  // a longest chunk and the end of a vector
+  constexpr std::size_t kStride = row_stride(Dtype::float32);
+  float converted[kLanes * kStride];  // some columns of a longest chunk
   for (std::size_t j = 0; j < kPanel; ++j) {
+    float* column = converted + j % kLanes * kStride;
     std::int32_t sum = 0;
     if (j < columns) {
       const float inverse = scale != nullptr && scale[j] > 0.0F ? 1.0F / scale[j] : 0.0F;
-      sum = pack_column(dtype, weights + j * stride, length, inverse, column);
+      sum = pack_column(dtype, weights + j * stride, length, inverse, (std::uint32_t*)column);
+    } else {
+      __builtin_memset(column, 0, count * sizeof *column);
     }
-    for (std::size_t i = 0; i < count; ++i) units[i * kPanel + j] = j < columns ? column[i] : 0U;
     if (sums != nullptr) sums[j] = sum;
+    if (j % kLanes == kLanes - 1) {
+      transpose_units(converted, kStride, kLanes, count, (float*)units + (j + 1 - kLanes), kPanel);
+    }
   }
 }
 
@@ -102,15 +129,5 @@ inline void pack_rows(const float* b, std::size_t stride, std::size_t columns, s
 
 inline void convert_columns(const float* x, std::size_t stride, std::size_t rows,
                             std::size_t length, LeftChunk out) noexcept {
-  constexpr std::size_t kStride = row_stride(Dtype::float32);
-  constexpr std::size_t kSide = 16;  // a square of whole cache lines at a time
-  for (std::size_t k = 0; k < length; k += kSide) {
-    for (std::size_t r = 0; r < rows; r += kSide) {
-      for (std::size_t j = r; j < r + kSide && j < rows; ++j) {
-        for (std::size_t i = k; i < k + kSide && i < length; ++i) {
-          out.units[j * kStride + i] = __builtin_bit_cast(std::uint32_t, x[i * stride + j]);
-        }
-      }
-    }
-  }
+  transpose_units(x, stride, length, rows, (float*)out.units, row_stride(Dtype::float32));
 }
