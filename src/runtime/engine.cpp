@@ -50,6 +50,7 @@ struct Engine::Impl {
 
   /// Calls use(index of the first text, batch, hidden) for the texts in passes of bounded size.
   void run(std::span<const Encoding> texts, bool first_rows_only, auto&& use) const {
+    const UseThreads threads(*pool);
     std::int64_t longest = 0;
     for (const Encoding& text : texts) {
       longest = std::max(longest, static_cast<std::int64_t>(text.input_ids.size()));
@@ -101,7 +102,7 @@ Engine::Engine(const Config& config, const WeightSource& weights, const EngineOp
   }
   m.pool = std::make_unique<ThreadPool>(options.threads);
   m.model = options.formulas ? make_formula_model(config, weights)
-                             : make_fused_model(config, weights, options.dtype);
+                             : make_fused_model(config, weights, options.dtype, *m.pool);
   Specs specs;
   if (config.pooler) PoolerPooling::weights(specs.under(encoder_place(config)), config);
   head_weights(specs, config);

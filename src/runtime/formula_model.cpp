@@ -12,7 +12,8 @@ class FormulaModel final : public Model {
     map_ = read_tensors(specs.list(), source);
   }
 
-  Tensor hidden(const Batch& batch, bool first_rows_only, ThreadPool&) const override {
+  Tensor hidden(const Batch& batch, bool first_rows_only, ThreadPool& pool) const override {
+    const UseThreads threads(pool);
     const Weights<Tensor> w = Weights<Tensor>(map_).under(encoder_place(config_));
     const Weights<Tensor> embeddings = w.under("embeddings");
     const Tensor words = lookup(embeddings["word_embeddings.weight"], batch.ids);
@@ -49,12 +50,6 @@ Weights<Tensor>::Map read_tensors(std::span<const WeightSpec> specs, const Weigh
 
 std::unique_ptr<Model> make_formula_model(const Config& config, const WeightSource& source) {
   return std::make_unique<FormulaModel>(config, source);
-}
-
-// Interim: until the kernels land, the fused model is the formula model.
-std::unique_ptr<Model> make_fused_model(const Config& config, const WeightSource& source,
-                                        std::string_view) {
-  return make_formula_model(config, source);
 }
 
 }  // namespace fnet

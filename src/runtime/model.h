@@ -33,6 +33,6 @@ std::unique_ptr<Model> make_formula_model(const Config& config, const WeightSour
 
 /// The same through the kernels, in fused steps; a part without a kernel runs as its formula.
 std::unique_ptr<Model> make_fused_model(const Config& config, const WeightSource& source,
-                                        std::string_view dtype);
+                                        std::string_view dtype, ThreadPool& pool);
 
 }  // namespace fnet

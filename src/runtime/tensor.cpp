@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <numbers>
+#include <map>
+#include <utility>
 
 #include "core/error.h"
+#include "kernels/fourier.h"
+#include "kernels/workspace.h"
 
 namespace fnet {
 namespace {
@@ -37,19 +40,34 @@ Tensor zip(const Tensor& a, const Tensor& b, F f) {
 
 float logistic(float v) { return 1.0F / (1.0F + std::exp(-v)); }
 
-/// Σ a[i] b[i] in sixteen partial sums: fast, and in an order that depends on n alone.
-float dot(const float* a, const float* b, std::int64_t n) {
-  constexpr int lanes = 16;
-  float sums[lanes] = {};
-  std::int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    for (int k = 0; k < lanes; ++k) sums[k] += a[i + k] * b[i + k];
-  }
-  for (int k = 0; i < n; ++i, ++k) sums[k] += a[i] * b[i];
-  for (int half = lanes / 2; half > 0; half /= 2) {
-    for (int k = 0; k < half; ++k) sums[k] += sums[k + half];
-  }
-  return sums[0];
+thread_local ThreadPool* workers = nullptr;
+
+ThreadPool& current_pool() {
+  if (workers != nullptr) return *workers;
+  thread_local ThreadPool alone(1);
+  return alone;
+}
+
+kernels::Workspace& workspace() {
+  thread_local kernels::Workspace space;
+  return space;
+}
+
+/// Plans by length, shared by all that mix this width.
+kernels::FourierPlans& plans(std::size_t hidden, bool ortho) {
+  static std::mutex mutex;
+  static std::map<std::pair<std::size_t, bool>, kernels::FourierPlans> all;
+  const std::lock_guard lock(mutex);
+  return all.try_emplace({hidden, ortho}, hidden, ortho).first->second;
+}
+
+Tensor product(const Tensor& x, const Tensor& weight, const float* bias) {
+  require(x.cols() == weight.cols(), Kind::internal, "dense: x has {} columns, the weight {}",
+          x.cols(), weight.cols());
+  Tensor y(x.rows(), weight.rows());
+  kernels::linear(x.values().data(), static_cast<std::size_t>(x.rows()), weight.packed(), bias,
+                  kernels::Activation::none, y.fill().data(), current_pool(), workspace());
+  return y;
 }
 
 }  // namespace
@@ -58,10 +76,22 @@ Tensor::Tensor(std::int64_t rows, std::int64_t cols)
     : Tensor(rows, cols, std::vector<float>(static_cast<std::size_t>(rows * cols))) {}
 
 Tensor::Tensor(std::int64_t rows, std::int64_t cols, std::vector<float> values)
-    : rows_(rows), cols_(cols), values_(std::make_shared<std::vector<float>>(std::move(values))) {
-  require(values_->size() == static_cast<std::size_t>(rows * cols), Kind::internal,
-          "tensor [{}, {}] of {} values", rows, cols, values_->size());
+    : rows_(rows), cols_(cols), storage_(std::make_shared<Storage>()) {
+  storage_->values = std::move(values);
+  require(storage_->values.size() == static_cast<std::size_t>(rows * cols), Kind::internal,
+          "tensor [{}, {}] of {} values", rows, cols, storage_->values.size());
 }
+
+const kernels::PackedMatrix& Tensor::packed() const {
+  std::call_once(storage_->once, [this] {
+    storage_->packed = kernels::pack(values().data(), static_cast<std::size_t>(rows_),
+                                     static_cast<std::size_t>(cols_), kernels::Dtype::float32);
+  });
+  return storage_->packed;
+}
+
+UseThreads::UseThreads(ThreadPool& pool) : outer_(std::exchange(workers, &pool)) {}
+UseThreads::~UseThreads() { workers = outer_; }
 
 Tensor operator+(const Tensor& a, const Tensor& b) { return zip(a, b, std::plus<>()); }
 Tensor operator-(const Tensor& a, const Tensor& b) { return zip(a, b, std::minus<>()); }
@@ -105,20 +135,9 @@ Tensor mean_last(const Tensor& x) {
   return y;
 }
 
-Tensor dense(const Tensor& x, const Tensor& weight) {
-  require(x.cols() == weight.cols(), Kind::internal, "dense: x has {} columns, the weight {}",
-          x.cols(), weight.cols());
-  Tensor y(x.rows(), weight.rows());
-  float* out = y.fill().data();
-  for (std::int64_t i = 0; i < x.rows(); ++i) {
-    for (std::int64_t j = 0; j < weight.rows(); ++j) {
-      *out++ = dot(x.row(i).data(), weight.row(j).data(), x.cols());
-    }
-  }
-  return y;
-}
+Tensor dense(const Tensor& x, const Tensor& weight) { return product(x, weight, nullptr); }
 Tensor dense(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  return dense(x, weight) + bias;
+  return product(x, weight, bias.values().data());
 }
 
 Tensor lookup(const Tensor& table, std::span<const std::int32_t> ids) {
@@ -165,41 +184,16 @@ Tensor max_rows(const Tensor& x, const Rows& rows) {
 }
 
 Tensor fourier_mix(const Tensor& x, const Rows& rows, bool ortho) {
-  // Re(F_L X F_H) = C_L X C_H − S_L X S_H, by definition.
   Tensor y(x.rows(), x.cols());
-  const std::int64_t h = x.cols();
-  const auto table = [](std::int64_t n) {
-    std::vector<std::pair<double, double>> t(static_cast<std::size_t>(n));
-    for (std::int64_t k = 0; k < n; ++k) {
-      const double a = 2 * std::numbers::pi * static_cast<double>(k) / static_cast<double>(n);
-      t[static_cast<std::size_t>(k)] = {std::cos(a), std::sin(a)};
-    }
-    return t;
-  };
-  const auto th = table(h);
-  for (std::int64_t text = 0; text < rows.texts(); ++text) {
-    const std::int64_t l = rows.rows(text), begin = rows.begin(text);
-    const auto tl = table(l);
-    std::vector<double> c(static_cast<std::size_t>(l * h)), s(c.size());
-    for (std::int64_t i = 0; i < l; ++i)
-      for (std::int64_t k = 0; k < h; ++k)
-        for (std::int64_t j = 0; j < h; ++j) {
-          const auto& [co, si] = th[static_cast<std::size_t>(k * j % h)];
-          const double v = x.row(begin + i)[static_cast<std::size_t>(j)];
-          c[static_cast<std::size_t>(i * h + k)] += v * co;
-          s[static_cast<std::size_t>(i * h + k)] += v * si;
-        }
-    const double scale = ortho ? 1 / std::sqrt(static_cast<double>(l * h)) : 1;
-    for (std::int64_t n = 0; n < l; ++n)
-      for (std::int64_t k = 0; k < h; ++k) {
-        double sum = 0;
-        for (std::int64_t i = 0; i < l; ++i) {
-          const auto& [co, si] = tl[static_cast<std::size_t>(n * i % l)];
-          sum += co * c[static_cast<std::size_t>(i * h + k)] - si * s[static_cast<std::size_t>(i * h + k)];
-        }
-        y.fill()[static_cast<std::size_t>((begin + n) * h + k)] = static_cast<float>(sum * scale);
-      }
+  auto& cache = plans(static_cast<std::size_t>(x.cols()), ortho);
+  std::vector<std::shared_ptr<const kernels::FourierPlan>> held;
+  std::vector<kernels::FourierText> texts;
+  for (std::int64_t i = 0; i < rows.texts(); ++i) {
+    held.push_back(cache.get(static_cast<std::size_t>(rows.rows(i))));
+    const std::int64_t begin = rows.begin(i) * x.cols();
+    texts.push_back({held.back().get(), x.values().data() + begin, nullptr, y.fill().data() + begin});
   }
+  kernels::fourier_mix(texts, kernels::NormArgs{}, current_pool(), workspace());
   return y;
 }
 

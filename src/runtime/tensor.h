@@ -2,10 +2,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <vector>
 
+#include "core/parallel.h"
 #include "core/rows.h"
+#include "kernels/product.h"
 
 namespace fnet {
 
@@ -21,16 +24,36 @@ class Tensor {
 
   std::int64_t rows() const { return rows_; }
   std::int64_t cols() const { return cols_; }
-  std::span<const float> values() const { return *values_; }
+  std::span<const float> values() const { return storage_->values; }
   std::span<const float> row(std::int64_t i) const {
     return values().subspan(static_cast<std::size_t>(i * cols_), static_cast<std::size_t>(cols_));
   }
   /// For the maker of a tensor only.
-  std::span<float> fill() { return *values_; }
+  std::span<float> fill() { return storage_->values; }
+
+  /// The same values packed for products, made on first use: for weights.
+  const kernels::PackedMatrix& packed() const;
 
  private:
+  struct Storage {
+    std::vector<float> values;
+    std::once_flag once;
+    kernels::PackedMatrix packed;
+  };
   std::int64_t rows_ = 0, cols_ = 0;
-  std::shared_ptr<std::vector<float>> values_;
+  std::shared_ptr<Storage> storage_;
+};
+
+/// While it lives, this thread's products and transforms below run on these workers; else on one.
+class UseThreads {
+ public:
+  explicit UseThreads(ThreadPool& pool);
+  ~UseThreads();
+  UseThreads(const UseThreads&) = delete;
+  UseThreads& operator=(const UseThreads&) = delete;
+
+ private:
+  ThreadPool* outer_;
 };
 
 // Element by element; [T, 1] and [1, H] are repeated to [T, H].
