@@ -75,6 +75,9 @@ struct Config {
   /// Sets a key from text, as `--set key=value` does. Throws: usage.
   void set(std::string_view key, std::string_view value);
 
+  /// The same from `key=value`.
+  void assign(std::string_view setting);
+
   /// Throws input: the key, its value, what is allowed.
   void validate() const;
 

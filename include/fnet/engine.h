@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "fnet/config.h"
@@ -88,6 +89,10 @@ class Engine {
   /// Bytes held by weights, and by the workspace so far.
   std::size_t weight_bytes() const noexcept;
   std::size_t workspace_bytes() const noexcept;
+
+  /// Where the passes so far spent their time, in seconds: products, mixing, norms, with what is
+  /// fused to each.
+  std::vector<std::pair<std::string, double>> seconds_by_part() const;
 
   /// Tokens of a text as this model reads it: truncated by the options, never longer than the
   /// position table. Throws: input where the text is bad, or too long with Truncation::error.

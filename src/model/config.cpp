@@ -367,6 +367,13 @@ void Config::set(std::string_view key, std::string_view value) {
        near.empty() ? "; `fnet info` lists the keys" : "; did you mean '" + near + "'?");
 }
 
+void Config::assign(std::string_view setting) {
+  const std::size_t equals = setting.find('=');
+  require(equals != std::string_view::npos, fnet::Kind::usage, "--set: expected key=value, found '{}'",
+          printable(setting));
+  set(setting.substr(0, equals), setting.substr(equals + 1));
+}
+
 void Config::validate() const {
   fields([&](std::string_view name, auto member, const Allowed& allowed, std::string_view) {
     check(name, this->*member, allowed);

@@ -143,6 +143,14 @@ std::size_t Engine::weight_bytes() const noexcept {
   return bytes;
 }
 
+std::vector<std::pair<std::string, double>> Engine::seconds_by_part() const {
+  std::vector<std::pair<std::string, double>> parts;
+  for (std::size_t i = 0; i < kPartNames.size(); ++i) {
+    parts.emplace_back(kPartNames[i], impl_->model->times().seconds(i));
+  }
+  return parts;
+}
+
 const Tokenizer& Engine::tokenizer() const {
   require(impl_->tokenizer.has_value(), Kind::usage,
           "model: it has no tokenizer (spiece.model); pass token ids instead of texts");

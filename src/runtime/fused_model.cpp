@@ -13,7 +13,7 @@ namespace fnet {
 namespace {
 
 using kernels::Activation;
-using kernels::Dtype;
+using Type = kernels::Dtype;  // of products; fnet::Dtype is that of files
 using kernels::NormArgs;
 using kernels::NormKind;
 using kernels::PackedMatrix;
@@ -47,7 +47,7 @@ bool has_kernels(const Config& c) {
 /// Reads the weights below one place of the model.
 class Reader {
  public:
-  Reader(const Config& config, const WeightSource& source, Dtype dtype, ThreadPool& pool)
+  Reader(const Config& config, const WeightSource& source, Type dtype, ThreadPool& pool)
       : source_(source), dtype_(dtype), pool_(pool) {
     for (const WeightSpec& spec : model_weights(config)) shapes_[spec.name] = spec.shape;
   }
@@ -64,7 +64,7 @@ class Reader {
   std::vector<float> values_if_any(const std::string& name) const {
     return shapes_.contains(name) ? values(name) : std::vector<float>();
   }
-  PackedMatrix matrix(const std::string& name, std::optional<Dtype> dtype = {}) const {
+  PackedMatrix matrix(const std::string& name, std::optional<Type> dtype = {}) const {
     const auto& shape = shapes_.at(name);
     return kernels::pack(values(name).data(), static_cast<std::size_t>(shape[0]),
                          static_cast<std::size_t>(shape[1]), dtype.value_or(dtype_), &pool_);
@@ -72,7 +72,7 @@ class Reader {
 
  private:
   const WeightSource& source_;
-  Dtype dtype_;
+  Type dtype_;
   ThreadPool& pool_;
   std::map<std::string, std::vector<std::int64_t>> shapes_;
 };
@@ -96,7 +96,7 @@ struct Linear {
   std::vector<float> bias;
 
   Linear() = default;
-  Linear(const Reader& read, const std::string& place, std::optional<Dtype> dtype = {})
+  Linear(const Reader& read, const std::string& place, std::optional<Type> dtype = {})
       : weight(read.matrix(place + ".weight", dtype)), bias(read.values_if_any(place + ".bias")) {}
   const float* bias_or_null() const { return bias.empty() ? nullptr : bias.data(); }
 };
@@ -158,7 +158,7 @@ struct Scratch {
 
 class FusedModel final : public Model {
  public:
-  FusedModel(const Config& config, const WeightSource& source, Dtype dtype, ThreadPool& pool)
+  FusedModel(const Config& config, const WeightSource& source, Type dtype, ThreadPool& pool)
       : config_(config), plans_(static_cast<std::size_t>(config.hidden_size), config.fourier_norm == "ortho") {
     const Reader read(config, source, dtype, pool);
     const std::string place(encoder_place(config));
@@ -209,9 +209,13 @@ class FusedModel final : public Model {
     Tensor x(batch.rows.total(), config_.hidden_size);
     const auto rows = static_cast<std::size_t>(batch.rows.total());
     float* sums = projection_ ? scratch.take_rows(rows * width()) : x.fill().data();
-    kernels::embed({words_.data(), positions_.data(), types_.data(), width(), embedding_norm_.args},
-                   batch.ids.data(), batch.positions.data(), batch.types.data(), rows, sums, pool);
+    {
+      const PartTimes::Span timed(times_, Part::norms);
+      kernels::embed({words_.data(), positions_.data(), types_.data(), width(), embedding_norm_.args},
+                     batch.ids.data(), batch.positions.data(), batch.types.data(), rows, sums, pool);
+    }
     if (projection_) {
+      const PartTimes::Span timed(times_, Part::products);
       kernels::linear(sums, rows, projection_->weight, projection_->bias_or_null(), Activation::none,
                       x.fill().data(), pool, scratch.products);
     }
@@ -219,6 +223,7 @@ class FusedModel final : public Model {
   }
 
   void normalize(const NormArgs& norm, const Tensor& x, float* y, ThreadPool& pool) const {
+    const PartTimes::Span timed(times_, Part::norms);
     kernels::add_norm(x.values().data(), nullptr, static_cast<std::size_t>(x.rows()), width(), norm, y,
                       pool);
   }
@@ -230,15 +235,29 @@ class FusedModel final : public Model {
     float* normed = pre() ? scratch.take_rows(count * width()) : data;
     const NormArgs after = pre() ? NormArgs{} : layer.mixing_norm.args;
     if (pre()) normalize(layer.mixing_norm.args, x, normed, pool);
+    mix(layer, rows, normed, data, after, pool, scratch);
+    if (pre()) normalize(layer.output_norm.args, x, normed, pool);
+    feed_forward(layer, normed, data, count, pool, scratch);
+    return x;
+  }
+
+  /// data ← norm(data + mix(source)).
+  void mix(const Layer& layer, const Rows& rows, const float* source, float* data, const NormArgs& after,
+           ThreadPool& pool, Scratch& scratch) const {
+    const PartTimes::Span timed(times_, Part::mixing);
     if (layer.fourier) {
-      list_texts(rows, normed, data, scratch);
+      list_texts(rows, source, data, scratch);
       kernels::fourier_mix(scratch.texts, after, pool, scratch.mixing);
     } else {
-      kernels::add_norm(normed, data, count, width(), after, data, pool);
+      kernels::add_norm(source, data, static_cast<std::size_t>(rows.total()), width(), after, data, pool);
     }
-    if (pre()) normalize(layer.output_norm.args, x, normed, pool);
-    kernels::feed_forward(layer.feed_forward(config_), normed, data, data, count, pool, scratch.products);
-    return x;
+  }
+
+  /// data ← [norm](data + ffn(x)), the norm in post-norm models.
+  void feed_forward(const Layer& layer, const float* x, float* data, std::size_t rows, ThreadPool& pool,
+                    Scratch& scratch) const {
+    const PartTimes::Span timed(times_, Part::products);
+    kernels::feed_forward(layer.feed_forward(config_), x, data, data, rows, pool, scratch.products);
   }
 
   /// What `block` gives for each text's first row alone. Source: DESIGN: row 0 of the mixing is a sum
@@ -255,30 +274,34 @@ class FusedModel final : public Model {
       source = normed;
     }
     Tensor mixed(first.rows(), first.cols());
-    if (layer.fourier) {
-      list_texts(rows, source, nullptr, scratch);
-      scratch.threads.resize(static_cast<std::size_t>(pool.size()));
-      pool.run(count, [&](std::size_t i, int thread) {
-        kernels::fourier_first_row(*scratch.texts[i].plan, scratch.texts[i].x,
-                                   mixed.fill().data() + i * width(),
-                                   scratch.threads[static_cast<std::size_t>(thread)]);
-      });
-    } else {
-      for (std::size_t i = 0; i < count; ++i) {
-        std::copy_n(source + static_cast<std::size_t>(rows.begin(static_cast<std::int64_t>(i))) * width(),
-                    width(), mixed.fill().data() + i * width());
-      }
-    }
-    const float* mixed_rows = mixed.values().data();
-    kernels::add_norm(mixed_rows, data, count, width(), pre() ? NormArgs{} : layer.mixing_norm.args, data,
-                      pool);
+    mix_first_rows(layer, rows, source, mixed, pool, scratch);
+    kernels::add_norm(mixed.values().data(), data, count, width(),
+                      pre() ? NormArgs{} : layer.mixing_norm.args, data, pool);
     float* normed = data;
     if (pre()) {
       normed = mixed.fill().data();
       normalize(layer.output_norm.args, first, normed, pool);
     }
-    kernels::feed_forward(layer.feed_forward(config_), normed, data, data, count, pool, scratch.products);
+    feed_forward(layer, normed, data, count, pool, scratch);
     return first;
+  }
+
+  /// The mixing's first row of each text: `mixed` [B, H].
+  void mix_first_rows(const Layer& layer, const Rows& rows, const float* source, Tensor& mixed,
+                      ThreadPool& pool, Scratch& scratch) const {
+    const PartTimes::Span timed(times_, Part::mixing);
+    const auto row_of = [&](std::size_t text) { return mixed.fill().data() + text * width(); };
+    list_texts(rows, source, nullptr, scratch);
+    scratch.threads.resize(static_cast<std::size_t>(pool.size()));
+    pool.run(scratch.texts.size(), [&](std::size_t i, int thread) {
+      const kernels::FourierText& text = scratch.texts[i];
+      if (layer.fourier) {
+        kernels::fourier_first_row(*text.plan, text.x, row_of(i),
+                                   scratch.threads[static_cast<std::size_t>(thread)]);
+      } else {
+        std::copy_n(text.x, width(), row_of(i));
+      }
+    });
   }
 
   /// The texts' places in `source`; the mixing is added to `target` where there is one.
@@ -316,19 +339,19 @@ class FusedModel final : public Model {
   mutable std::vector<std::unique_ptr<Scratch>> idle_;
 };
 
-Dtype dtype_of(std::string_view name) {
-  if (name == "float32") return Dtype::float32;
-  if (name == "bfloat16") return Dtype::bfloat16;
+Type dtype_of(std::string_view name) {
+  if (name == "float32") return Type::float32;
+  if (name == "bfloat16") return Type::bfloat16;
   require(name == "int8", Kind::usage, "--dtype: expected float32, bfloat16 or int8, found '{}'",
           printable(name));
-  return Dtype::int8;
+  return Type::int8;
 }
 
 }  // namespace
 
 std::unique_ptr<Model> make_fused_model(const Config& config, const WeightSource& source,
                                         std::string_view dtype, ThreadPool& pool) {
-  const Dtype type = dtype_of(dtype);
+  const Type type = dtype_of(dtype);
   if (!has_kernels(config)) return make_formula_model(config, source);
   return std::make_unique<FusedModel>(config, source, type, pool);
 }

@@ -1,8 +1,13 @@
 #pragma once
 
+#include <array>
+#include <atomic>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 
 #include "blocks/weights.h"
 #include "core/parallel.h"
@@ -12,6 +17,37 @@
 #include "runtime/tensor.h"
 
 namespace fnet {
+
+/// Where a pass spends its time, added up over all passes.
+enum class Part {
+  products,  ///< linear maps with what is fused to them: activation, residual, norm
+  mixing,    ///< mixing with the residual and norm fused to it
+  norms,     ///< norms by themselves, and the embeddings' sum and norm
+};
+inline constexpr std::array<std::string_view, 3> kPartNames = {"products", "mixing", "norms"};
+
+class PartTimes {
+ public:
+  /// Adds the time from its making to its end.
+  class Span {
+   public:
+    Span(PartTimes& times, Part part)
+        : sum_(times.nanoseconds_[static_cast<std::size_t>(part)]), start_(Clock::now()) {}
+    ~Span() { sum_ += std::chrono::nanoseconds(Clock::now() - start_).count(); }
+    Span(const Span&) = delete;
+    Span& operator=(const Span&) = delete;
+
+   private:
+    using Clock = std::chrono::steady_clock;
+    std::atomic<std::int64_t>& sum_;
+    Clock::time_point start_;
+  };
+
+  double seconds(std::size_t part) const { return 1e-9 * static_cast<double>(nanoseconds_[part]); }
+
+ private:
+  std::array<std::atomic<std::int64_t>, kPartNames.size()> nanoseconds_{};
+};
 
 /// The encoder of a loaded model, from tokens to the last hidden state. Immutable.
 class Model {
@@ -23,6 +59,10 @@ class Model {
 
   virtual std::size_t weight_bytes() const = 0;
   virtual std::size_t workspace_bytes() const { return 0; }
+  const PartTimes& times() const { return times_; }
+
+ protected:
+  mutable PartTimes times_;
 };
 
 /// Weights as tensors, for formulas. Takes those of `names` from the source, or all.

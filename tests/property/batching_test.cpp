@@ -51,12 +51,12 @@ void expect_invariant(Config config, const std::string& dtype, std::size_t round
 
 TEST(Batching, exact_answers_do_not_depend_on_batch_order_or_threads) {
   Config config = small_config();
-  expect_invariant(config, "float32", 1000);
+  for (const char* dtype : {"float32", "bfloat16", "int8"}) expect_invariant(config, dtype, 1000);
   config.norm_type = "rms_norm";
   config.ffn_type = "swiglu";
   config.norm_position = "pre";
   config.pooling = "mean";
-  expect_invariant(config, "float32", 100);
+  for (const char* dtype : {"float32", "bfloat16", "int8"}) expect_invariant(config, dtype, 100);
 }
 
 TEST(Batching, fixed_answers_do_not_depend_on_batch_order_or_threads) {
