@@ -1,20 +1,19 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdlib>
 #include <memory>
-#include <new>
 
 namespace fnet::kernels {
 
-struct FreeAligned {
-  void operator()(std::byte* p) const { ::operator delete[](p, std::align_val_t{64}); }
+struct Free {
+  void operator()(std::byte* p) const { std::free(p); }
 };
-using AlignedBytes = std::unique_ptr<std::byte[], FreeAligned>;
+using AlignedBytes = std::unique_ptr<std::byte[], Free>;
 
-/// Uninitialised bytes at a multiple of 64.
-inline AlignedBytes aligned_bytes(std::size_t bytes) {
-  return AlignedBytes(static_cast<std::byte*>(::operator new[](bytes, std::align_val_t{64})));
-}
+/// Uninitialised bytes at a multiple of 64; in huge pages, where the system has them, from 4 MiB on.
+/// Throws: std::bad_alloc.
+AlignedBytes aligned_bytes(std::size_t bytes);
 
 /// Scratch memory of one caller: grows to the largest need and is used again, so that repeated calls
 /// take no memory. One operation at a time.
