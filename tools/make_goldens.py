@@ -66,6 +66,7 @@ SMALL = dict(hidden_size=37, intermediate_size=50)
 BASE = dict(hidden_size=768, intermediate_size=3072, num_hidden_layers=2)
 EVERY = [[n] for n in LENGTHS] + [[n] * 5 for n in LENGTHS] + [[128, 1, 509, 7, 100]]
 SOME = [[1], [7], [100], [512], [100, 1, 128, 7, 60]]
+PADDED = [[1], [128], [7, 128, 1, 100, 127], [64] * 5, [30, 60, 90, 20, 10]]
 
 # name: (reference, config, lengths of the texts of each case)
 GOLDENS = {
@@ -73,8 +74,8 @@ GOLDENS = {
     "hf_64": ("transformers", {}, EVERY),
     "hf_64_gelu": ("transformers", dict(hidden_act="gelu"), EVERY),
     "hf_768": ("transformers", {**BASE}, EVERY),
-    "hf_64_fixed": ("transformers", dict(length_policy="fixed:128"), [[1], [128], [7, 128, 1, 100, 127]]),
-    "hf_64_batch": ("transformers", dict(length_policy="batch"), [[1], [7, 128, 1, 100, 127]]),
+    "hf_64_fixed": ("transformers", dict(length_policy="fixed:128"), PADDED),
+    "hf_64_batch": ("transformers", dict(length_policy="batch"), PADDED),
     "keras_37": ("keras-hub", {**SMALL}, SOME),
     "keras_64": ("keras-hub", {}, EVERY),
     "seed_37": ("numpy", {**SEED_FAMILY, **SMALL}, SOME),
