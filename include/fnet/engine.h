@@ -49,7 +49,8 @@ struct Prediction {
 
 struct EngineOptions {
   int threads = 0;                ///< 0: one for each core
-  std::string dtype = "float32";  ///< of the products: float32, bfloat16, int8
+  /// Of the products: float32, bfloat16, int8; auto: as the weights are stored.
+  std::string dtype = "auto";
   /// Evaluate the formulas of blocks/ op by op instead of the fused kernels: slow, for comparing.
   bool formulas = false;
   std::size_t max_length = 0;  ///< tokens a text; 0: the model's position table or fixed length
@@ -78,7 +79,7 @@ class Engine {
   ~Engine();
 
   const Config& config() const noexcept;
-  const EngineOptions& options() const noexcept;
+  const EngineOptions& options() const noexcept;  ///< with `auto` decided
 
   /// Throws: usage for a model without one.
   const Tokenizer& tokenizer() const;

@@ -123,24 +123,39 @@ class WeightReader::Matcher {
       return;
     }
     const TensorInfo& tensor = *at->second.tensor;
-    const bool fits = tensor.shape == spec.shape && is_float(tensor.dtype);
+    if (tensor.dtype == Dtype::i8) find_scale(at->second, at->first);
+    const bool fits = tensor.shape == spec.shape && (is_float(tensor.dtype) || at->second.scale);
     if (fits) {
       used_.insert(at->first);
+      reader_.report_.has_int8 |= tensor.dtype == Dtype::i8;
+      reader_.report_.has_bfloat16 |= tensor.dtype == Dtype::bf16;
       require(reader_.found_.emplace(spec.name, at->second).second, Kind::internal,
               "weight '{}': expected one spec, found two", spec.name);
     } else if (optional) {
       reader_.report_.missing.push_back(spec.name);  // what is stored turns up as unexpected
     } else {
       used_.insert(at->first);
-      wrong_.push_back(fmt::format("{} (expected {} of a float type, found {} of {})", spec.name,
+      wrong_.push_back(fmt::format("{} (expected {} of a float type, or I8 with ..._scale, found {} of {})", spec.name,
                                    shape_text(spec.shape), shape_text(tensor.shape),
                                    dtype_name(tensor.dtype)));
     }
   }
 
+  /// The scales of int8 weights: one float a row, in the same file.
+  void find_scale(Place& place, std::string_view name) {
+    const auto at = stored_.find(std::string(name) + "_scale");
+    if (at == stored_.end() || at->second.file != place.file) return;
+    const TensorInfo& scale = *at->second.tensor;
+    const bool fits = place.tensor->shape.size() == 2 && scale.dtype == Dtype::f32 &&
+                      scale.shape == std::vector{place.tensor->shape[0]};
+    if (!fits) return;
+    place.scale = &scale;
+    used_.insert(at->first);
+  }
+
   WeightReader& reader_;
   const WeightOptions& options_;
-  std::map<std::string_view, Place> stored_;  // by bare name
+  std::map<std::string_view, Place, std::less<>> stored_;  // by bare name
   std::set<std::string_view> used_;
   std::vector<std::string> missing_, wrong_;
 };
@@ -159,9 +174,19 @@ std::vector<float> WeightReader::read(std::string_view name) const {
   const auto at = found_.find(name);
   require(at != found_.end(), Kind::internal, "weight '{}': expected one that was found, found none",
           name);
-  const auto [file, tensor] = at->second;
+  const auto& [file, tensor, scale] = at->second;
   std::vector<float> values(tensor->count());
-  files_[file].read(*tensor, values);
+  if (scale == nullptr) {
+    files_[file].read(*tensor, values);
+    return values;
+  }
+  const std::vector<std::byte> codes = files_[file].read_raw(*tensor);
+  std::vector<float> scales(scale->count());
+  files_[file].read(*scale, scales);
+  const std::size_t width = scales.empty() ? 0 : values.size() / scales.size();
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i] = static_cast<float>(static_cast<std::int8_t>(codes[i])) * scales[i / width];
+  }
   return values;
 }
 

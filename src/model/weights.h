@@ -43,6 +43,8 @@ struct LoadReport {
   std::vector<std::string> missing;     ///< specs not loaded, allowed by `may_be_missing`
   std::vector<std::string> unexpected;  ///< names in the files not used, allowed by options
   std::vector<std::string> ignored;     ///< tied copies, and buffers that are no weights
+  bool has_int8 = false;                ///< some weights are stored as int8 with scales
+  bool has_bfloat16 = false;
 };
 
 /// The weights of a model directory, read one by one so that there is never a second copy of the
@@ -50,7 +52,8 @@ struct LoadReport {
 ///
 /// Reads `model.safetensors`, or the shards of `model.safetensors.index.json`. Names may have the
 /// prefix `fnet.` or not, on either side; a tied weight may be stored under its other name; buffers
-/// that old checkpoints carry are ignored.
+/// that old checkpoints carry are ignored. A matrix may be stored as int8 with a float scale for each
+/// row beside it, `<name>_scale`, as quantize.h writes it.
 class WeightReader {
  public:
   /// Compares names, shapes and types with the specs before any data is read or memory taken.
@@ -71,6 +74,7 @@ class WeightReader {
   struct Place {
     std::size_t file;
     const TensorInfo* tensor;
+    const TensorInfo* scale = nullptr;  // of int8 weights, [rows], in the same file
   };
   class Matcher;
 

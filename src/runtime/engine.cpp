@@ -94,6 +94,7 @@ Engine::Engine(const Config& config, const WeightSource& weights, const EngineOp
   Impl& m = *impl_;
   m.config = config;
   m.options = options;
+  if (options.dtype == "auto") m.options.dtype = "float32";
   m.tokenizer = std::move(tokenizer);
   if (m.tokenizer) {
     require(m.tokenizer->vocab_size() <= config.vocab_size, Kind::input,
@@ -102,7 +103,7 @@ Engine::Engine(const Config& config, const WeightSource& weights, const EngineOp
   }
   m.pool = std::make_unique<ThreadPool>(options.threads);
   m.model = options.formulas ? make_formula_model(config, weights)
-                             : make_fused_model(config, weights, options.dtype, *m.pool);
+                             : make_fused_model(config, weights, m.options.dtype, *m.pool);
   Specs specs;
   if (config.pooler) PoolerPooling::weights(specs.under(encoder_place(config)), config);
   head_weights(specs, config);
@@ -119,6 +120,12 @@ Engine Engine::load(const std::filesystem::path& directory, const EngineOptions&
   WeightOptions load;
   load.allow_unexpected = !config.has_head();  // an encoder may be read out of any FNet
   const WeightReader reader = WeightReader::open(directory, model_weights(config), load);
+  EngineOptions chosen = options;
+  if (options.dtype == "auto") {
+    chosen.dtype = reader.report().has_int8       ? "int8"
+                   : reader.report().has_bfloat16 ? "bfloat16"
+                                                  : "float32";
+  }
   for (const std::string& name : reader.report().unexpected) {
     warnings.push_back(fmt::format("{}: tensor '{}' is not used", directory.string(), name));
   }
@@ -127,7 +134,7 @@ Engine Engine::load(const std::filesystem::path& directory, const EngineOptions&
   Engine engine(
       config,
       [&](const std::string& name, std::span<const std::int64_t>) { return reader.read(name); },
-      options, std::move(tokenizer));
+      chosen, std::move(tokenizer));
   engine.impl_->warnings = std::move(warnings);
   return engine;
 }
