@@ -82,8 +82,7 @@ void multiply_as(LeftChunk left, std::size_t rows, const RightChunk& right, floa
     const std::size_t h = height + (i < taller);
     kTiles[h - 1](left, right, sums, add, next + (i % 2 == 0 ? 0 : line));
     left.units += h * row_stride(dtype);
-    left.scale += h;
-    left.zero += h;
+    if constexpr (dtype == Dtype::int8) left.scale += h, left.zero += h;
     sums += h * kPanel;
   }
 }
