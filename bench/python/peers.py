@@ -1,7 +1,8 @@
 """One of infer_peers.py's contenders: `peers.py NAME THREADS FOLDER`.
 
-Reads `[batch, length, repeats]` lines and answers `{"seconds": […]}` or `{"error": …}`. Models are the
-size of fnet-base or bert-base with random weights and 4,096 positions; the work is ids → last hidden state.
+Reads `[[[batch, length], …], repeats]` lines, runs the batches one after the other, and answers
+`{"seconds": […]}`, one for each repeat, or `{"error": …}`. Models are the size of fnet-base or bert-base
+with random weights and 4,096 positions; the work is ids → last hidden state.
 """
 
 import functools
@@ -201,16 +202,18 @@ CONTENDERS = {
 def main():
     prepare, ready = None, {}
     for line in sys.stdin:
-        batch, length, repeats = json.loads(line)
+        batches, repeats = json.loads(line)
         try:
             prepare = prepare or CONTENDERS[NAME]()
-            if (batch, length) not in ready:
-                ready[batch, length] = run = prepare(batch, length)
-                run(), run()  # compiles and warms up
+            for batch, length in batches:
+                if (batch, length) not in ready:
+                    ready[batch, length] = run = prepare(batch, length)
+                    run(), run()  # compiles and warms up
             seconds = []
             for _ in range(repeats):
                 begin = time.perf_counter()
-                ready[batch, length]()
+                for batch, length in batches:
+                    ready[batch, length]()
                 seconds.append(time.perf_counter() - begin)
             answer = {"seconds": seconds}
         except Exception as error:  # whatever a library throws is the driver's to report
