@@ -2,16 +2,18 @@
 """Train FNet with transformers on a recipe of ours, to compare what is learned and how fast.
 
     learning_transformers.py --task text-classification --tokenizer spiece.model \\
-        --train train.tsv.gz --dev dev.tsv.gz --recipe recipe.json --seed 1
+        --train train.tsv.gz --dev dev.tsv.gz --recipe OUT/run.json --seed 1
 
-The recipe has the names and defaults of `fnet finetune`, and `model` in it the keys of config.json:
-    {"epochs": 10, "learning_rate": 1e-3, "model": {"hidden_size": 256, "fourier_norm": "ortho"}}
+The recipe is the run.json that `fnet finetune` leaves, or a file with some of its keys; what is missing
+has the default of `fnet finetune`, and `config` in it holds keys of config.json:
+    {"epochs": 10, "learning_rate": 1e-3, "config": {"hidden_size": 256, "fourier_norm": "ortho"}}
 Prints a line of progress an epoch to stderr and one JSON object to stdout:
     {"dev_accuracy": …, "best_epoch": …, "accuracy": […], "seconds": […], …}
 
 What transformers' FNet lacks is patched in: the length policy `exact` (each text's transform over its
 own rows: one FFT for each length in a batch), `fourier_norm` ortho, and poolings other than the
-pooler. The model, optimiser, loss and loop are otherwise torch's and transformers' own, in float32.
+pooler. The model, optimiser, loss and loop are otherwise torch's and transformers' own, in float32; batches are
+drawn as ours are, of texts of like length.
 """
 
 import argparse
@@ -35,8 +37,16 @@ RECIPE = dict(
 )  # fmt: skip
 MODEL = dict(
     hidden_size=256, num_hidden_layers=4, intermediate_size=512, max_position_embeddings=512,
-    fourier_norm="backward", length_policy="exact", pooling="pooler",
+    hidden_act="gelu_new", hidden_dropout_prob=0.1, layer_norm_eps=1e-12, initializer_range=0.02,
+    type_vocab_size=4, fourier_norm="backward", length_policy="exact", pooling="pooler",
 )  # fmt: skip
+# What transformers' FNet cannot be told: any other value is refused.
+FIXED = dict(
+    embedding_projection=True, norm_type="layer_norm", norm_position="post", ffn_type="mlp", mixers=["fourier"],
+    embedding_norm_eps=0,
+)  # fmt: skip
+POOL = 50  # batches of texts that are sorted by length together
+AVERAGE_EVERY = 8  # steps between two updates of the weights' average
 IGNORED = -100  # the label of a piece that is not the first of its word
 
 Example = collections.namedtuple("Example", "ids labels")  # labels: one class, or one a token
@@ -154,9 +164,6 @@ class Model:
 
     def __init__(self, task, keys, data):
         own = {key: keys.pop(key) for key in ("fourier_norm", "length_policy", "pooling")}
-        unknown = [key for key in keys if not hasattr(transformers.FNetConfig(), key)]
-        if unknown:
-            sys.exit(f"learning_transformers.py: transformers' FNet has no {', '.join(unknown)}")
         config = transformers.FNetConfig(
             vocab_size=data.pieces.vocab_size(), num_labels=len(data.labels), pad_token_id=data.pad, **keys
         )
@@ -215,9 +222,12 @@ class Average:
         if self.net is None:
             return
         self.steps += 1
+        if self.steps % AVERAGE_EVERY:
+            return
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        old, new = list(self.net.parameters()), list(self.model.net.parameters())
         with torch.no_grad():
-            torch._foreach_lerp_(list(self.net.parameters()), list(self.model.net.parameters()), 1 - decay)
+            torch._foreach_lerp_(old, new, 1 - decay**AVERAGE_EVERY)
 
     def evaluate(self, data, batch_size):
         if self.net is None:
@@ -232,9 +242,33 @@ class Average:
         return result
 
 
+def batches_of(examples, batch_size):
+    """Random batches of texts of like length: pools of shuffled texts are sorted, and cut."""
+    order, pool = torch.randperm(len(examples)).tolist(), POOL * batch_size
+    batches = []
+    for begin in range(0, len(order), pool):
+        texts = sorted(order[begin : begin + pool], key=lambda i: len(examples[i].ids))
+        batches += [texts[i : i + batch_size] for i in range(0, len(texts), batch_size)]
+    return [[examples[i] for i in batches[j]] for j in torch.randperm(len(batches)).tolist()]
+
+
+def read_recipe(path):
+    """All keys of a recipe, `config` with those of MODEL only."""
+    given = {}
+    if path:
+        with open(path, encoding="utf-8") as file:
+            given = json.load(file)
+    config = given.get("config", {})
+    for key, value in FIXED.items():
+        if config.get(key, value) != value:
+            sys.exit(f"{path}: {key}: expected {value}, all that transformers' FNet can, found {config[key]}")
+    recipe = {key: given.get(key, default) for key, default in RECIPE.items()}
+    return recipe | {"config": {key: config[key] for key in MODEL if key in config}}
+
+
 def train(options, recipe):
     torch.manual_seed(options.seed)
-    keys = {**MODEL, **recipe["model"]}
+    keys = {**MODEL, **recipe["config"]}
     data = Data(options, recipe["max_length"] or keys["max_position_embeddings"])
     model = Model(options.task, keys, data)
     decayed = [p for n, p in model.net.named_parameters() if not n.endswith("bias") and "LayerNorm" not in n]
@@ -242,6 +276,7 @@ def train(options, recipe):
     optimizer = torch.optim.AdamW(
         [{"params": decayed, "weight_decay": recipe["weight_decay"]}, {"params": others, "weight_decay": 0}],
         lr=recipe["learning_rate"],
+        fused=True,
     )
     batch_size = recipe["batch_size"]
     steps = recipe["epochs"] * math.ceil(len(data.train) / batch_size)
@@ -252,9 +287,8 @@ def train(options, recipe):
 
     for epoch in range(1, recipe["epochs"] + 1):
         model.net.train()
-        order, losses, start = torch.randperm(len(data.train)).tolist(), [], time.perf_counter()
-        for begin in range(0, len(order), batch_size):
-            examples = [data.train[i] for i in order[begin : begin + batch_size]]
+        losses, start = [], time.perf_counter()
+        for examples in batches_of(data.train, batch_size):
             batch = data.batch(examples, model.rows)
             ids = batch.ids
             if recipe["token_dropout"]:
@@ -298,21 +332,14 @@ def main():
     parser.add_argument("--task", required=True, choices=("text-classification", "token-classification"))
     for name in ("tokenizer", "train", "dev"):
         parser.add_argument(f"--{name}", required=True, metavar="FILE")
-    parser.add_argument("--recipe", metavar="FILE", help="JSON; without it the defaults")
+    parser.add_argument("--recipe", metavar="FILE", help="run.json, or JSON like it; without it the defaults")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=0, help="0: torch's own choice")
     parser.add_argument("--limit", type=int, default=0, help="only so many texts of each file, for a trial")
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
-    given = {}
-    if options.recipe:
-        with open(options.recipe, encoding="utf-8") as file:
-            given = json.load(file)
-    unknown = set(given) - set(RECIPE) - {"model"}
-    if unknown:
-        sys.exit(f"learning_transformers.py: {options.recipe}: unknown key {', '.join(sorted(unknown))}")
-    print(json.dumps(train(options, {**RECIPE, "model": {}, **given})))
+    print(json.dumps(train(options, read_recipe(options.recipe))))
 
 
 if __name__ == "__main__":
