@@ -28,11 +28,9 @@ block()
 endblock()
 target_compile_options(sentencepiece-static PRIVATE -w)
 target_compile_options(sentencepiece_train-static PRIVATE -w)
+# Its headers; the library fnet takes in its objects.
 add_library(fnet_sentencepiece INTERFACE)
-target_include_directories(fnet_sentencepiece SYSTEM INTERFACE
-  $<BUILD_INTERFACE:${FNET_SENTENCEPIECE_SOURCE}/src>)
-target_link_libraries(fnet_sentencepiece INTERFACE
-  $<BUILD_INTERFACE:sentencepiece_train-static> $<BUILD_INTERFACE:sentencepiece-static>)
+target_include_directories(fnet_sentencepiece SYSTEM INTERFACE ${FNET_SENTENCEPIECE_SOURCE}/src)
 
 if(FNET_TRAIN)
   if(NOT Torch_DIR)
