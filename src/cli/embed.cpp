@@ -1,0 +1,107 @@
+#include <bit>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/command.h"
+#include "cli/output.h"
+#include "cli/stream.h"
+#include "core/error.h"
+#include "model/kinds.h"
+
+namespace fnet::cli {
+namespace {
+
+struct Flags {
+  ModelFlags model;
+  InputFlags input;
+  std::string pooling, format = "jsonl";
+  bool normalize = false;
+};
+
+std::string jsonl(const Example& example, std::span<const float> vector) {
+  std::string line = fmt::format("{{\"line\":{},\"embedding\":[", example.line);
+  for (std::size_t i = 0; i < vector.size(); ++i) {
+    fmt::format_to(std::back_inserter(line), "{}{}", i == 0 ? "" : ",", vector[i]);
+  }
+  return line + "]}\n";
+}
+
+/// NumPy's format, version 1.0. Its header tells the number of rows, which is known last: the rows
+/// wait in a temporary file without a name.
+class NpyWriter {
+ public:
+  NpyWriter() : rows_(std::tmpfile(), &std::fclose) {
+    require(rows_ != nullptr, Kind::system, "temporary file: expected to be made, found: {}",
+            std::strerror(errno));
+  }
+
+  void add(const Matrix& rows) {
+    static_assert(std::endian::native == std::endian::little);
+    require(std::fwrite(rows.data.data(), sizeof(float), rows.data.size(), rows_.get()) ==
+                rows.data.size(),
+            Kind::system, "temporary file: expected to be written, found: {}",
+            std::strerror(errno));
+    count_ += rows.rows;
+    width_ = rows.cols;
+  }
+
+  /// Prints header and rows.
+  void finish(std::size_t width) {
+    if (count_ == 0) width_ = width;
+    std::string header = fmt::format(
+        "{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", count_, width_);
+    header.resize((10 + header.size() + 1 + 63) / 64 * 64 - 11, ' ');
+    header += '\n';
+    const auto length = static_cast<std::uint16_t>(header.size());
+    print(std::string("\x93NUMPY\x01\0", 8) + static_cast<char>(length & 0xff) +
+          static_cast<char>(length >> 8) + header);
+    std::rewind(rows_.get());
+    std::vector<char> buffer(1 << 20);
+    while (const std::size_t n = std::fread(buffer.data(), 1, buffer.size(), rows_.get())) {
+      print({buffer.data(), n});
+    }
+    flush();
+  }
+
+ private:
+  std::unique_ptr<std::FILE, int (*)(std::FILE*)> rows_;
+  std::size_t count_ = 0, width_ = 0;
+};
+
+void run(const Flags& flags) {
+  const Engine engine = flags.model.load();
+  const bool npy = flags.format == "npy";
+  std::optional<NpyWriter> writer;
+  if (npy) writer.emplace();
+  flags.input.for_each_batch(engine, [&](std::span<const Example> batch) {
+    const std::vector<TextInput> texts = texts_of(batch);
+    const Matrix vectors = engine.embed(texts, flags.pooling, flags.normalize);
+    if (npy) return writer->add(vectors);
+    for (std::size_t i = 0; i < batch.size(); ++i) print(jsonl(batch[i], vectors.row(i)));
+    flush();
+  });
+  if (npy) writer->finish(static_cast<std::size_t>(engine.config().hidden_size));
+}
+
+}  // namespace
+
+Action declare_embed(CLI::App& app) {
+  const auto flags = std::make_shared<Flags>();
+  flags->model.declare(app);
+  app.add_option("FILE", flags->input.path, "texts to embed; -: standard input, one a line")
+      ->capture_default_str();
+  std::vector<std::string> poolings;
+  for (const KindRow& row : pooling_kinds()) poolings.emplace_back(row.name);
+  app.add_option("--pooling", flags->pooling, "which vector stands for a text; the model's own")
+      ->check(one_of(poolings));
+  app.add_flag("--normalize", flags->normalize, "divide each vector by its length");
+  app.add_option("--format", flags->format, "one JSON object a line, or one NumPy array")
+      ->check(one_of({"jsonl", "npy"}))
+      ->capture_default_str();
+  flags->input.declare(app);
+  return [flags] { run(*flags); };
+}
+
+}  // namespace fnet::cli

@@ -1,0 +1,173 @@
+"""predict, embed and evaluate."""
+
+import gzip
+import json
+import math
+import struct
+import unittest
+
+from support import CORPUS, CliTest, done
+
+TEXTS = CORPUS.splitlines()
+
+
+def npy(data):
+    """Rows of a NumPy file of little-endian floats."""
+    assert data[:8] == b"\x93NUMPY\x01\x00"
+    length = struct.unpack("<H", data[8:10])[0]
+    assert (10 + length) % 64 == 0
+    header = eval(data[10 : 10 + length])  # noqa: S307: our own file
+    rows, cols = header["shape"]
+    values = struct.unpack(f"<{rows * cols}f", data[10 + length :])
+    return [list(values[i * cols : (i + 1) * cols]) for i in range(rows)]
+
+
+class Predict(CliTest):
+    def test_one_line_an_answer_in_order_whatever_the_batch(self):
+        whole = done("predict", self.classifier, self.corpus)
+        self.assertEqual(len(whole.splitlines()), len(TEXTS))
+        self.assertEqual(done("predict", self.classifier, stdin=CORPUS), whole)
+        for batch in (1, 3):
+            for threads in (1, 2):
+                self.assertEqual(done("predict", self.classifier, self.corpus, "--batch-size", batch,
+                                      "--threads", threads), whole)  # fmt: skip
+        single = "".join(done("predict", self.classifier, stdin=text + "\n") for text in TEXTS)
+        self.assertEqual(single, whole)
+
+    def test_top_k_scores_sum_to_one_best_first(self):
+        for line in done("predict", self.classifier, self.corpus, "--top-k", 3).splitlines():
+            cells = line.split("\t")
+            scores = [float(cell) for cell in cells[1::2]]
+            self.assertEqual(sorted(cells[0::2]), ["bad", "good", "so-so"])
+            self.assertEqual(scores, sorted(scores, reverse=True))
+            self.assertAlmostEqual(sum(scores), 1, places=5)
+
+    def test_jsonl_tells_the_line_and_the_same_labels(self):
+        rows = [json.loads(line) for line in
+                done("predict", self.classifier, self.corpus, "--format", "jsonl", "--top-k", 2).splitlines()]  # fmt: skip
+        tsv = [line.split("\t") for line in done("predict", self.classifier, self.corpus).splitlines()]
+        self.assertEqual([row["line"] for row in rows], list(range(1, len(TEXTS) + 1)))
+        self.assertEqual([row["label"] for row in rows], [cells[0] for cells in tsv])
+        self.assertEqual([len(row["top_k"]) for row in rows], [2] * len(TEXTS))
+        for row, cells in zip(rows, tsv):
+            self.assertAlmostEqual(row["score"], float(cells[1]), places=5)
+
+    def test_every_input_format_gives_the_same_answers(self):
+        expected = done("predict", self.classifier, self.corpus)
+        tsv = "label\ttext\n" + "".join(f"x\t{text}\n" for text in TEXTS)
+        csv = "text,label\n" + "".join(f'"{text}",x\n' for text in TEXTS)
+        jsonl = "".join(json.dumps({"text": text}) + "\n" for text in TEXTS)
+        for name, text in (("a.tsv", tsv), ("a.csv", csv), ("a.jsonl", jsonl)):
+            self.assertEqual(done("predict", self.classifier, self.write(name, text)), expected, name)
+            (self.folder / f"{name}.gz").write_bytes(gzip.compress(text.encode()))
+            self.assertEqual(done("predict", self.classifier, self.folder / f"{name}.gz"), expected, name)
+        self.assertEqual(done("predict", self.classifier, "--input-format", "tsv", stdin=tsv), expected)
+
+    def test_pairs(self):
+        one = self.write("one.tsv", "text\ttext_pair\n" + f"{TEXTS[0]}\t{TEXTS[1]}\n")
+        self.assertNotEqual(done("predict", self.classifier, one, "--format", "jsonl"),
+                            done("predict", self.classifier, "--format", "jsonl", stdin=TEXTS[0] + "\n"))  # fmt: skip
+
+    def test_tagger_prints_conll_columns_or_jsonl(self):
+        text = done("predict", self.tagger, stdin="Anna Berg went to Rome\nthe dog\n")
+        sentences = [[line.split("\t") for line in part.splitlines()] for part in text.strip().split("\n\n")]
+        self.assertEqual([[word for word, _ in s] for s in sentences],
+                         [["Anna", "Berg", "went", "to", "Rome"], ["the", "dog"]])  # fmt: skip
+        rows = [json.loads(line) for line in
+                done("predict", self.tagger, "--format", "jsonl", stdin="Anna Berg went to Rome\nthe dog\n").splitlines()]  # fmt: skip
+        self.assertEqual([row["tags"] for row in rows], [[tag for _, tag in s] for s in sentences])
+        conll = self.write("a.conll", "Anna\tO\nBerg\tO\nwent\tO\nto\tO\nRome\tO\n\nthe\tO\ndog\tO\n")
+        self.assertEqual(done("predict", self.tagger, conll), text)
+
+    def test_bad_line_is_an_error_with_its_number_or_skipped(self):
+        bad = self.folder / "bad.txt"
+        bad.write_bytes(b"the cat\n\xff\xfe broken\nthe dog\n")
+        self.assertIn("bad.txt:2: ", self.fails("predict", self.classifier, bad))
+        self.assertEqual(len(done("predict", self.classifier, bad, "--skip-bad-lines").splitlines()), 2)
+        csv = self.write("bad.csv", 'text,label\nfine,x\none,two,three\nalso fine,x\n')
+        self.assertIn("bad.csv:3: ", self.fails("predict", self.classifier, csv))
+        self.assertEqual(len(done("predict", self.classifier, csv, "--skip-bad-lines").splitlines()), 2)
+
+    def test_long_text_is_cut_not_refused(self):
+        self.assertEqual(len(done("predict", self.classifier, stdin="the cat " * 5000 + "\n").splitlines()), 1)
+        self.assertEqual(done("predict", self.classifier, "--max-length", 4, stdin="the cat sat\n"),
+                         done("predict", self.classifier, "--max-length", 4, stdin="the cat sat on the mat\n"))  # fmt: skip
+
+    def test_encoder_has_nothing_to_predict(self):
+        self.assertIn("fnet embed", self.fails("predict", self.model("encoder"), stdin="x\n"))
+
+
+class Embed(CliTest):
+    def test_poolings_differ_and_normalize_gives_unit_length(self):
+        seen = set()
+        for pooling in ("cls", "mean", "max", "pooler"):
+            lines = done("embed", self.classifier, self.corpus, "--pooling", pooling, "--normalize").splitlines()
+            self.assertEqual(len(lines), len(TEXTS))
+            for line in lines:
+                vector = json.loads(line)["embedding"]
+                self.assertEqual(len(vector), 32)
+                self.assertAlmostEqual(math.fsum(v * v for v in vector), 1, places=5)
+            seen.add(lines[0])
+        self.assertEqual(len(seen), 4)
+        self.assertIn("did you mean 'mean'?", self.fails("embed", self.classifier, "--pooling", "maen"))
+
+    def test_npy_is_the_same_numbers(self):
+        rows = npy(done("embed", self.classifier, self.corpus, "--format", "npy", stdin=b"", binary=True))
+        lines = [json.loads(line)["embedding"] for line in done("embed", self.classifier, self.corpus).splitlines()]
+        self.assertEqual(len(rows), len(TEXTS))
+        for row, line in zip(rows, lines):
+            self.assertEqual(row, [struct.unpack("<f", struct.pack("<f", value))[0] for value in line])
+        self.assertEqual(npy(done("embed", self.classifier, "--format", "npy", stdin=b"", binary=True)), [])
+
+
+class Evaluate(CliTest):
+    def labelled(self):
+        """The corpus with the labels that the model gives, but for the first line."""
+        labels = [line.split("\t")[0] for line in done("predict", self.classifier, self.corpus).splitlines()]
+        labels[0] = next(label for label in ("bad", "good", "so-so") if label != labels[0])
+        return self.write("labelled.tsv", "text\tlabel\n" + "".join(f"{t}\t{y}\n" for t, y in zip(TEXTS, labels)))
+
+    def test_counts_right_answers(self):
+        data = self.labelled()
+        report = json.loads(done("evaluate", self.classifier, "--data", data, "--json"))
+        self.assertEqual(report["count"], len(TEXTS))
+        self.assertAlmostEqual(report["accuracy"], 1 - 1 / len(TEXTS))
+        self.assertAlmostEqual(report["micro_f1"], report["accuracy"])
+        for key in ("macro_f1", "mcc"):
+            self.assertLess(report[key], 1)
+        self.assertEqual([c["name"] for c in report["classes"]], ["bad", "good", "so-so"])
+        self.assertEqual(sum(map(sum, report["confusion"])), len(TEXTS))
+        text = done("evaluate", self.classifier, "--data", data)
+        self.assertIn(f"accuracy   {report['accuracy']:.4f}", text)
+        self.assertIn("confusion", text)
+
+    def test_unknown_label_and_missing_label_are_errors_with_their_line(self):
+        data = self.write("wrong.tsv", "text\tlabel\nfine\tgood\nfine\tgod\n")
+        error = self.fails("evaluate", self.classifier, "--data", data)
+        self.assertIn("wrong.tsv:3: ", error)
+        self.assertIn("did you mean 'good'?", error)
+        error = self.fails("evaluate", self.classifier, "--data", self.write("none.tsv", "text\nfine\n"))
+        self.assertIn("label", error)
+
+    def test_tagger_is_scored_by_entities(self):
+        words = "Anna Berg went from Oslo to Rome".split()
+        rows = json.loads(done("predict", self.tagger, "--format", "jsonl", stdin=" ".join(words) + "\n"))
+        data = self.write("own.conll", "".join(f"{w}\t{t}\n" for w, t in zip(words, rows["tags"])) + "\n")
+        report = json.loads(done("evaluate", self.tagger, "--data", data, "--json"))
+        self.assertEqual(report["accuracy"], 1)
+        truth = self.write("true.conll", "Anna\tB-PER\nBerg\tI-PER\nwent\tO\nfrom\tO\nOslo\tB-LOC\nto\tO\nRome\tB-LOC\n")
+        report = json.loads(done("evaluate", self.tagger, "--data", truth, "--json"))
+        self.assertEqual(report["count"], 3)
+        self.assertEqual([c["name"] for c in report["classes"]][-1], "PER")
+        self.assertIn("of words", done("evaluate", self.tagger, "--data", truth))
+
+    def test_word_classes_are_scored_by_words(self):
+        tagger = self.model("pos", "token-classification", "NOUN,VERB")
+        data = self.write("pos.conll", "dogs\tNOUN\nrun\tVERB\n")
+        report = json.loads(done("evaluate", tagger, "--data", data, "--json"))
+        self.assertEqual(report["count"], 2)
+        self.assertEqual([c["name"] for c in report["classes"]], ["NOUN", "VERB"])
+
+
+if __name__ == "__main__":
+    unittest.main()
