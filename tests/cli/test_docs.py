@@ -1,0 +1,105 @@
+"""The documents say what the program does: generated parts, commands of the README, examples."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+
+from support import BIN, CAN_TRAIN, FNET, SOURCE, CliTest
+
+NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
+BLOCK = re.compile(r"<!-- run -->\n```console\n(.*?)```", re.DOTALL)
+
+
+def commands(block):
+    """(command, expected output) pairs: `$ command`, continued after a backslash, then its output."""
+    pairs = []
+    for line in block.splitlines():
+        if line.startswith("$ "):
+            pairs.append([line[2:], []])
+        elif pairs[-1][0].endswith("\\"):
+            pairs[-1][0] += "\n" + line
+        else:
+            pairs[-1][1].append(line)
+    return pairs
+
+
+def same_line(expected, found, tolerance=0.2):
+    """Equal words; numbers with a point, which depend on the machine's arithmetic, near each other."""
+    if NUMBER.sub("#", expected) != NUMBER.sub("#", found):
+        return False
+    pairs = zip(NUMBER.findall(expected), NUMBER.findall(found))
+    return all(abs(float(a) - float(b)) <= tolerance for a, b in pairs)
+
+
+def same_output(expected, found):
+    """A line `…` stands for any number of lines."""
+    if not expected:
+        return not found
+    if expected[0] == "…":
+        return any(same_output(expected[1:], found[i:]) for i in range(len(found) + 1))
+    return bool(found) and same_line(expected[0], found[0]) and same_output(expected[1:], found[1:])
+
+
+class Documents(CliTest):
+    def test_generated_parts_are_fresh(self):
+        check = subprocess.run([sys.executable, SOURCE / "tools/make_docs.py", "--check", FNET],
+                               capture_output=True, text=True)  # fmt: skip
+        self.assertEqual(check.returncode, 0, check.stdout + check.stderr)
+
+    def test_links_lead_somewhere(self):
+        for page in [*SOURCE.glob("*.md"), *SOURCE.glob("docs/**/*.md")]:
+            for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+                self.assertTrue((page.parent / target).exists(), f"{page.name}: {target}")
+
+    @unittest.skipUnless(CAN_TRAIN, "the README trains a model; this build has no fnet-train")
+    def test_commands_of_the_readme_print_what_it_shows(self):
+        folder = self.folder / "readme"
+        shutil.copytree(SOURCE / "examples", folder / "examples")
+        env = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "FNET_THREADS": "2"}
+        blocks = BLOCK.findall((SOURCE / "README.md").read_text(encoding="utf-8"))
+        self.assertGreater(len(blocks), 5)
+        for block in blocks:
+            for command, expected in commands(block):
+                run = subprocess.run(["bash", "-euo", "pipefail", "-c", command], cwd=folder, env=env,
+                                     capture_output=True, text=True, timeout=500)  # fmt: skip
+                self.assertEqual(run.returncode, 0, command + "\n" + run.stderr)
+                found = run.stdout.splitlines()
+                self.assertTrue(same_output(expected, found), f"$ {command}\n" + run.stdout)
+
+
+class Examples(CliTest):
+    def example(self, name, *arguments):
+        return subprocess.run([str(BIN / f"example_{name}"), *map(str, arguments)], capture_output=True, text=True)
+
+    def test_classify(self):
+        run = self.example("classify", self.classifier, "the cat", "a fine film")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        lines = run.stdout.splitlines()
+        self.assertEqual((lines[0], lines[3], len(lines)), ("the cat", "a fine film", 6))
+        self.assertEqual(self.example("classify", self.folder / "nowhere").returncode, 2)
+
+    def test_embed(self):
+        run = self.example("embed", self.classifier, "the cat", "the cat", "a fine film")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        rows = [[float(cell) for cell in line.split()[:3]] for line in run.stdout.splitlines()]
+        self.assertEqual(rows[0], rows[1])
+        self.assertEqual(rows[0][:2], [1, 1])
+        self.assertLess(rows[0][2], 1)
+
+    @unittest.skipUnless(CAN_TRAIN, "this build has no libtorch")
+    def test_build_from_blocks(self):
+        run = self.example("build_from_blocks")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertGreater(float(run.stdout.split()[-1]), 0.9)
+
+    def test_they_are_short(self):
+        for path in Path(SOURCE / "examples").glob("*.cpp"):
+            self.assertLessEqual(len(path.read_text().splitlines()), 40, path.name)
+
+
+if __name__ == "__main__":
+    unittest.main()
