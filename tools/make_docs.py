@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""Write the generated parts of docs/ from what the program says of itself.
+
+    python3 tools/make_docs.py [--check] FNET
+
+A part stands between `<!-- generated: NAME -->` and `<!-- end -->`. With --check nothing is written, and
+the exit code is 1 where a file would change.
+"""
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+INDENT = " " * 30  # of the meanings in CLI11's help
+PART = re.compile(r"(<!-- generated: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def table(head: list, rows) -> str:
+    cells = [head, ["---"] * len(head), *rows]
+    return "".join("| " + " | ".join(str(c).replace("|", "\\|") for c in row) + " |\n" for row in cells)
+
+
+class Program:
+    def __init__(self, path: str):
+        self.path = path
+        self.info = json.loads(self.say("info", "--json"))
+
+    def say(self, *arguments: str) -> str:
+        return subprocess.run([self.path, *arguments], check=True, capture_output=True, text=True).stdout
+
+    def kinds(self, name: str) -> str:
+        return table([f"`{name}`", "what it is"], ([f"`{k}`", h] for k, h in self.info["help"][name].items()))
+
+    def config(self) -> str:
+        rows = ([f"`{f['name']}`", f"`{f['default']}`", f["allowed"], f["help"]] for f in self.info["config"])
+        return table(["key", "default", "allowed", "meaning"], rows)
+
+    def presets(self) -> str:
+        keys = ("hidden_size", "num_hidden_layers", "intermediate_size", "parameters")
+        rows = ([f"`{n}`", *(p[k] for k in keys)] for n, p in self.info["presets"].items())
+        return table(["variant", *(f"`{k}`" for k in keys[:3]), "parameters"], rows)
+
+    def flags(self, command: str) -> str:
+        """Arguments and flags of a command, read off its help: the name, and the meaning from INDENT on."""
+        rows, lines = [], self.say(*command.split(), "--help").splitlines()
+        for line, after in zip(lines, [*lines[1:], ""]):
+            name = re.match(r"  ([A-Z]+|-[\w,-]+)( |$)", line)
+            if name and after.startswith(INDENT):  # a long one: the meaning begins on the next line
+                rows.append([name[1], ""])
+            elif name:
+                rows.append([name[1], line[len(INDENT) :]])
+            elif rows and line.startswith(INDENT):
+                rows[-1][1] = (rows[-1][1] + " " + line.strip()).strip()
+        rows = [row for row in rows if row[0] != "-h,--help"]
+        return table(["argument", "meaning"], ([f"`{name}`", text] for name, text in rows))
+
+    def part(self, name: str) -> str:
+        kind, _, argument = name.partition(" ")
+        makers = {"kinds": self.kinds, "flags": self.flags}
+        return makers[kind](argument) if argument else {"config": self.config, "presets": self.presets}[kind]()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("fnet", metavar="FNET")
+    parser.add_argument("--check", action="store_true")
+    arguments = parser.parse_args()
+    program = Program(arguments.fnet)
+    stale = False
+    for path in sorted(DOCS.glob("*.md")):
+        old = path.read_text(encoding="utf-8")
+        new = PART.sub(lambda m: m[1] + program.part(m[2]) + m[3], old)
+        if new == old:
+            continue
+        stale = True
+        print(f"{path.name}: {'stale: run ./dev docs' if arguments.check else 'written'}")
+        if not arguments.check:
+            path.write_text(new, encoding="utf-8")
+    sys.exit(stale and arguments.check)
+
+
+if __name__ == "__main__":
+    main()
