@@ -31,11 +31,20 @@ void ModelFlags::declare(CLI::App& app) {
   app.add_option("--threads", options.threads, "threads; 0: one for each core")
       ->envname("FNET_THREADS")
       ->check(CLI::Range(0, 1024));
-  app.add_option("--dtype", options.dtype, "type of the products")
-      ->check(one_of({"float32", "bfloat16", "int8"}))
+  app.add_option("--dtype", options.dtype, "type of the products; auto: as the weights are stored")
+      ->check(one_of({"auto", "float32", "bfloat16", "int8"}))
       ->capture_default_str();
   app.add_option("--max-length", options.max_length,
                  "tokens a text, the rest is cut off; 0: as many as the model can read");
+}
+
+void make_new_directory(const std::filesystem::path& directory) {
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  require(!error, Kind::system, "{}: expected to make the directory, found: {}", directory.string(),
+          error.message());
+  require(std::filesystem::is_empty(directory), Kind::input,
+          "{}: expected a new or empty directory, found files in it", directory.string());
 }
 
 Engine ModelFlags::load() const {

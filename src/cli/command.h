@@ -27,6 +27,8 @@ Action declare_evaluate(CLI::App& app);
 Action declare_predict(CLI::App& app);
 Action declare_embed(CLI::App& app);
 Action declare_info(CLI::App& app);
+Action declare_quantize(CLI::App& app);
+Action declare_bench(CLI::App& app);
 
 /// A command that needs libtorch: another program runs it.
 struct TrainCommand {
@@ -38,6 +40,9 @@ std::filesystem::path find_trainer();
 
 /// Becomes fnet-train with the same arguments. Throws: usage where there is none.
 [[noreturn]] void run_trainer(char** argv);
+
+/// Makes a directory to write into. Throws: input where it has files already, system.
+void make_new_directory(const std::filesystem::path& directory);
 
 /// Accepts these words only.
 CLI::Validator one_of(std::vector<std::string> words);

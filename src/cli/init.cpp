@@ -34,12 +34,7 @@ Config configure(const Flags& flags, const std::optional<Tokenizer>& tokenizer) 
     config.vocab_size = tokenizer->vocab_size();
     config.pad_token_id = tokenizer->special().pad;
   }
-  for (const std::string& setting : flags.settings) {
-    const std::size_t equals = setting.find('=');
-    require(equals != std::string::npos, Kind::usage, "--set: expected key=value, found '{}'",
-            printable(setting));
-    config.set(setting.substr(0, equals), setting.substr(equals + 1));
-  }
+  for (const std::string& setting : flags.settings) config.assign(setting);
   config.validate();
   require(!tokenizer || tokenizer->vocab_size() <= config.vocab_size, Kind::usage,
           "--set vocab_size: expected at least the tokenizer's {} pieces, found {}",
@@ -52,12 +47,7 @@ void run(const Flags& flags) {
   if (!flags.tokenizer.empty()) tokenizer = Tokenizer::load(flags.tokenizer);
   const Config config = configure(flags, tokenizer);
 
-  std::error_code error;
-  std::filesystem::create_directories(flags.out, error);
-  require(!error, Kind::system, "{}: expected to make the directory, found: {}", flags.out.string(),
-          error.message());
-  require(std::filesystem::is_empty(flags.out), Kind::input,
-          "{}: expected a new or empty directory, found files in it", flags.out.string());
+  make_new_directory(flags.out);
   const std::vector<WeightSpec> specs = model_weights(config);
   std::vector<float> values;
   std::int64_t count = 0;

@@ -24,6 +24,8 @@ constexpr std::array kCommands = {
     Command{"predict", "label texts or words", declare_predict},
     Command{"embed", "a vector for each text", declare_embed},
     Command{"info", "what a model is; what this build offers", declare_info},
+    Command{"quantize", "a copy of a model with smaller weights", declare_quantize},
+    Command{"bench", "how fast a model runs here, and what the machine could do", declare_bench},
 };
 
 constexpr std::array kTrainCommands = {

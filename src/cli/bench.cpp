@@ -1,0 +1,184 @@
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/command.h"
+#include "cli/output.h"
+#include "core/error.h"
+#include "core/parallel.h"
+#include "core/random.h"
+#include "kernels/kernels.h"
+#include "kernels/peak.h"
+#include "model/init.h"
+
+namespace fnet::cli {
+namespace {
+
+using nlohmann::ordered_json;
+using Clock = std::chrono::steady_clock;
+
+struct Flags {
+  std::filesystem::path directory;
+  std::string variant = "base";
+  std::vector<std::string> settings;
+  EngineOptions options;
+  std::size_t batch = 8, length = 512;
+  double seconds = 5;
+  std::string pass = "hidden";
+  bool json = false;
+};
+
+Engine make_engine(const Flags& flags) {
+  if (!flags.directory.empty()) return Engine::load(flags.directory, flags.options);
+  Config config = Config::preset(flags.variant);
+  config.max_position_embeddings =
+      std::max(config.max_position_embeddings, static_cast<std::int64_t>(flags.length));
+  for (const std::string& setting : flags.settings) config.assign(setting);
+  config.validate();
+  const WeightSource random = [&](const std::string& name, std::span<const std::int64_t> shape) {
+    const bool norm = name.ends_with("LayerNorm.weight");
+    return initial_values({name, {shape.begin(), shape.end()}, norm ? Init::ones : Init::normal},
+                          config.initializer_range, 1);
+  };
+  return Engine(config, random, flags.options);
+}
+
+/// Multiply-adds, counted as two, of the products for one token; mixing and norms are not counted.
+double operations_per_token(const Config& c) {
+  const auto h = static_cast<double>(c.hidden_size);
+  const double matrices = c.ffn_type == "swiglu" ? 3 : 2;
+  const double layer = matrices * h * static_cast<double>(c.intermediate_size);
+  return 2 * (layer * static_cast<double>(c.num_hidden_layers) + (c.embedding_projection ? h * h : 0));
+}
+
+double percentile(const std::vector<double>& sorted, double share) {
+  return sorted[std::min(sorted.size() - 1,
+                         static_cast<std::size_t>(share * static_cast<double>(sorted.size())))];
+}
+
+ordered_json measure(const Flags& flags) {
+  const Engine engine = make_engine(flags);
+  Philox random(1, 0);
+  std::vector<Encoding> texts(flags.batch);
+  for (Encoding& text : texts) {
+    for (std::size_t i = 0; i < flags.length; ++i) {
+      text.input_ids.push_back(static_cast<std::int32_t>(
+          random.below(static_cast<std::uint64_t>(engine.config().vocab_size))));
+    }
+  }
+  const auto once = [&] {
+    const auto start = Clock::now();
+    if (flags.pass == "hidden") {
+      engine.forward(texts);
+    } else {
+      engine.embed(texts);
+    }
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  };
+  once();  // fills the caches and the workspace
+  const auto before = engine.seconds_by_part();
+  std::vector<double> times;
+  double total = 0;
+  while (total < flags.seconds || times.size() < 3) total += times.emplace_back(once());
+  const auto after = engine.seconds_by_part();
+  std::ranges::sort(times);
+
+  const int threads = ThreadPool(flags.options.threads).size();
+  ordered_json peaks;
+  for (const auto& [name, dtype] : {std::pair{"float32", kernels::Dtype::float32},
+                                    std::pair{"bfloat16", kernels::Dtype::bfloat16},
+                                    std::pair{"int8", kernels::Dtype::int8}}) {
+    peaks[name] = kernels::measure_peak(dtype, threads);
+  }
+  const double tokens = static_cast<double>(flags.batch * flags.length);
+  const double median = percentile(times, 0.5);
+  const double gflops = operations_per_token(engine.config()) * tokens / median * 1e-9;
+  ordered_json parts;
+  double rest = 1;
+  for (std::size_t i = 0; i < after.size(); ++i) {
+    const double share = (after[i].second - before[i].second) / total;
+    parts[after[i].first] = share;
+    rest -= share;
+  }
+  parts["rest"] = rest;
+  const double peak = peaks[engine.options().dtype].get<double>();
+  return {{"batch", flags.batch},
+          {"length", flags.length},
+          {"threads", threads},
+          {"dtype", engine.options().dtype},
+          {"isa", kernels::table().name},
+          {"passes", times.size()},
+          {"milliseconds",
+           {{"p50", 1e3 * median},
+            {"p90", 1e3 * percentile(times, 0.9)},
+            {"p99", 1e3 * percentile(times, 0.99)},
+            {"best", 1e3 * times.front()}}},
+          {"tokens_per_second", tokens / median},
+          {"gflops", gflops},
+          {"peak_gflops", peaks},
+          {"fraction_of_peak", gflops / peak},
+          {"parts", parts},
+          {"weight_bytes", engine.weight_bytes()},
+          {"workspace_bytes", engine.workspace_bytes()}};
+}
+
+void run(const Flags& flags) {
+  const ordered_json r = measure(flags);
+  if (flags.json) {
+    print(r.dump(2) + "\n");
+    return flush();
+  }
+  const auto& ms = r["milliseconds"];
+  print(fmt::format("{} texts of {} tokens, {}, {} threads, {}: {} passes\n", flags.batch, flags.length,
+                    r["dtype"].get<std::string>(), r["threads"].get<int>(), r["isa"].get<std::string>(),
+                    r["passes"].get<int>()));
+  print(fmt::format("latency      p50 {:.2f} ms, p90 {:.2f}, p99 {:.2f}, best {:.2f}\n",
+                    ms["p50"].get<double>(), ms["p90"].get<double>(), ms["p99"].get<double>(),
+                    ms["best"].get<double>()));
+  print(fmt::format("throughput   {:.0f} tokens/s\n", r["tokens_per_second"].get<double>()));
+  print(fmt::format("products     {:.0f} GFLOP/s of {:.0f} measured here: {:.1f} %\n",
+                    r["gflops"].get<double>(), r["peak_gflops"][r["dtype"]].get<double>(),
+                    100 * r["fraction_of_peak"].get<double>()));
+  for (const auto& [name, share] : r["parts"].items()) {
+    print(fmt::format("{:<12} {:.1f} % of the time\n", name, 100 * share.get<double>()));
+  }
+  print(fmt::format("memory       weights {:.1f} MB, workspace {:.1f} MB\n",
+                    1e-6 * r["weight_bytes"].get<double>(), 1e-6 * r["workspace_bytes"].get<double>()));
+  flush();
+}
+
+}  // namespace
+
+Action declare_bench(CLI::App& app) {
+  const auto flags = std::make_shared<Flags>();
+  std::vector<std::string> variants;
+  for (const std::string_view name : Config::variants()) variants.emplace_back(name);
+  app.add_option("DIR", flags->directory, "model directory; without one, random weights of --variant");
+  app.add_option("--variant", flags->variant, "architecture without DIR")
+      ->check(one_of(variants))
+      ->capture_default_str();
+  app.add_option("--set", flags->settings, "key=value of the config, without DIR");
+  app.add_option("--batch", flags->batch, "texts a pass")
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
+  app.add_option("--length", flags->length, "tokens a text")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  app.add_option("--dtype", flags->options.dtype, "type of the products; auto: as the weights are stored")
+      ->check(one_of({"auto", "float32", "bfloat16", "int8"}))
+      ->capture_default_str();
+  app.add_option("--threads", flags->options.threads, "threads; 0: one for each core")
+      ->envname("FNET_THREADS")
+      ->check(CLI::Range(0, 1024));
+  app.add_option("--pass", flags->pass, "hidden: all rows of the last layer; pooled: one vector a text")
+      ->check(one_of({"hidden", "pooled"}))
+      ->capture_default_str();
+  app.add_option("--seconds", flags->seconds, "how long to measure")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->capture_default_str();
+  app.add_flag("--json", flags->json, "for programs");
+  return [flags] { run(*flags); };
+}
+
+}  // namespace fnet::cli

@@ -1,0 +1,134 @@
+#include "model/quantize.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+
+#include "blocks/model.h"
+#include "cli/command.h"
+#include "cli/output.h"
+#include "core/error.h"
+#include "core/file.h"
+#include "text/data.h"
+
+namespace fnet::cli {
+namespace {
+
+struct Flags {
+  std::filesystem::path directory, out, data;
+  std::string dtype = "int8";
+  bool report = false;
+};
+
+std::uintmax_t weight_file_bytes(const std::filesystem::path& directory) {
+  std::uintmax_t bytes = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    if (entry.path().extension() == ".safetensors") bytes += entry.file_size();
+  }
+  return bytes;
+}
+
+/// Texts to compare on: the first lines of --data, or random tokens.
+std::vector<Encoding> sample(const Flags& flags, const Engine& engine) {
+  constexpr std::size_t count = 16;
+  std::vector<Encoding> texts;
+  if (flags.data.empty()) {
+    std::uint64_t state = 1;
+    for (std::size_t i = 0; i < count; ++i) {
+      Encoding& text = texts.emplace_back();
+      const auto length = std::min<std::int64_t>(engine.config().max_position_embeddings,
+                                                 static_cast<std::int64_t>(16 + 8 * i));
+      for (std::int64_t k = 0; k < length; ++k) {
+        state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+        text.input_ids.push_back(static_cast<std::int32_t>(
+            (state >> 33) % static_cast<std::uint64_t>(engine.config().vocab_size)));
+      }
+    }
+    return texts;
+  }
+  DataReader reader(flags.data);
+  Example example;
+  while (texts.size() < count && reader.next(example)) {
+    texts.push_back(example.tokens.empty() ? engine.encode({example.text, example.text_pair})
+                                           : engine.encode_words(example.tokens));
+  }
+  return texts;
+}
+
+/// ‖a − b‖ / ‖b‖ over all rows of all texts.
+double difference(const std::vector<Matrix>& a, const std::vector<Matrix>& b) {
+  double error = 0, size = 0;
+  for (std::size_t t = 0; t < a.size(); ++t) {
+    for (std::size_t i = 0; i < a[t].data.size(); ++i) {
+      error += std::pow(double{a[t].data[i]} - b[t].data[i], 2);
+      size += std::pow(double{b[t].data[i]}, 2);
+    }
+  }
+  return std::sqrt(error / size);
+}
+
+/// How far the hidden state is from that of the given weights in float32, layer by layer.
+void report(const Flags& flags) {
+  const Config whole = Config::load(flags.directory);
+  std::optional<Tokenizer> tokenizer;
+  if (!flags.data.empty()) tokenizer = Tokenizer::load(flags.directory);
+  const WeightReader before = WeightReader::open(flags.directory, model_weights(whole));
+  const WeightReader after = WeightReader::open(flags.out, model_weights(whole));
+  const auto source = [](const WeightReader& reader) {
+    return [&reader](const std::string& name, std::span<const std::int64_t>) { return reader.read(name); };
+  };
+  print("layer  relative difference of the hidden state\n");
+  for (std::int64_t layers = 1; layers <= whole.num_hidden_layers; ++layers) {
+    Config config = whole;
+    config.num_hidden_layers = layers;
+    if (whole.mixers.size() > 1) config.mixers.resize(static_cast<std::size_t>(layers));
+    EngineOptions exact, quantized;
+    exact.dtype = "float32";
+    quantized.dtype = flags.dtype;
+    const Engine a(config, source(before), exact, tokenizer);
+    const Engine b(config, source(after), quantized, tokenizer);
+    const auto texts = sample(flags, a);
+    print(fmt::format("{:>5}  {:.2e}\n", layers, difference(b.forward(texts), a.forward(texts))));
+  }
+  flush();
+}
+
+void run(const Flags& flags) {
+  const Config config = Config::load(flags.directory);
+  const std::vector<WeightSpec> specs = model_weights(config);
+  const WeightReader reader = WeightReader::open(flags.directory, specs);
+  make_new_directory(flags.out);
+  std::vector<float> values;
+  save_quantized(
+      flags.out, specs,
+      [&](const std::string& name) -> std::span<const float> { return values = reader.read(name); },
+      flags.dtype);
+  for (const char* name : {"config.json", "spiece.model", "tokenizer_config.json", "task.json"}) {
+    if (std::filesystem::exists(flags.directory / name)) {
+      std::filesystem::copy_file(flags.directory / name, flags.out / name);
+    }
+  }
+  const auto before = static_cast<double>(weight_file_bytes(flags.directory));
+  const auto after = static_cast<double>(weight_file_bytes(flags.out));
+  spdlog::info("{}: {:.1f} MB of weights, {:.1f} % of {:.1f} MB", flags.out.string(), 1e-6 * after,
+               100 * after / before, 1e-6 * before);
+  if (flags.report) report(flags);
+}
+
+}  // namespace
+
+Action declare_quantize(CLI::App& app) {
+  const auto flags = std::make_shared<Flags>();
+  app.add_option("DIR", flags->directory, "model directory")->required();
+  app.add_option("--dtype", flags->dtype, "type of the weights and of the products that read them")
+      ->check(one_of({"int8", "bfloat16"}))
+      ->capture_default_str();
+  app.add_option("--out", flags->out, "new directory")->required();
+  app.add_flag("--report", flags->report, "print how far each layer's hidden state moves");
+  app.add_option("--data", flags->data, "texts for --report; without, random tokens");
+  return [flags] { run(*flags); };
+}
+
+}  // namespace fnet::cli
