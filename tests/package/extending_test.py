@@ -11,7 +11,7 @@ from pathlib import Path
 
 SOURCE, WORK, SENTENCEPIECE = map(Path, sys.argv[1:4])
 NEW_FILE = re.compile(r"<!-- file: (\S+) -->\n```cpp\n(.*?)```", re.DOTALL)
-NEW_LINE = re.compile(r"<!-- after (.+) in (\S+) -->\n```cpp\n(.*?)```", re.DOTALL)
+NEW_LINE = re.compile(r"<!-- after ([^\n]+) in (\S+) -->\n```cpp\n(.*?)```", re.DOTALL)
 
 
 def apply(page: str, root: Path):

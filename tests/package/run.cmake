@@ -15,9 +15,7 @@ run(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/consumer -B ${work}/build -G N
     -D CMAKE_PREFIX_PATH=${work}/prefix -D CMAKE_BUILD_TYPE=Release -D CMAKE_CXX_COMPILER=${compiler}
     -D CMAKE_C_COMPILER_LAUNCHER=${launcher} -D CMAKE_CXX_COMPILER_LAUNCHER=${launcher})
 run(${CMAKE_COMMAND} --build ${work}/build --target consumer)
+run(${work}/build/consumer)
 if(way STREQUAL "installed")
-  run(${work}/build/consumer)
   run(${work}/prefix/bin/fnet --version)
-else()
-  run(${work}/build/bin/consumer)
 endif()
