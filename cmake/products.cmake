@@ -26,6 +26,7 @@ target_link_libraries(fnet_internal INTERFACE fnet fmt::fmt-header-only nlohmann
 if(FNET_TRAIN)
   get_target_property(type fnet_train_objects TYPE)
   if(type STREQUAL OBJECT_LIBRARY)
+    target_compile_definitions(fnet_train_objects PRIVATE FNET_VERSION="${PROJECT_VERSION}")
     add_library(fnet_train STATIC $<TARGET_OBJECTS:fnet_train_objects>)
     target_include_directories(fnet_train SYSTEM PUBLIC ${TORCH_INCLUDE_DIRS})
     target_link_libraries(fnet_train PUBLIC fnet ${TORCH_LIBRARIES})
@@ -49,7 +50,8 @@ if(FNET_TRAIN AND EXISTS ${PROJECT_SOURCE_DIR}/src/cli/train_main.cpp)
   add_executable(fnet_train_cli ${PROJECT_SOURCE_DIR}/src/cli/train_main.cpp)
   set_target_properties(fnet_train_cli PROPERTIES OUTPUT_NAME fnet-train)
   fnet_warnings(fnet_train_cli)
-  target_link_libraries(fnet_train_cli PRIVATE fnet_train fnet_internal)
+  # Without torch's headers, among which is another fmt.
+  target_link_libraries(fnet_train_cli PRIVATE fnet_internal $<LINK_ONLY:fnet_train>)
   # Beside each other, as `fnet finetune` looks for it; libtorch stays where it was found.
   set_target_properties(fnet_train_cli PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
 endif()

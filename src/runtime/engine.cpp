@@ -9,7 +9,7 @@
 #include "core/error.h"
 #include "core/parallel.h"
 #include "model/kinds.h"
-#include "runtime/batch.h"
+#include "model/batch.h"
 #include "runtime/model.h"
 
 namespace fnet {

@@ -13,7 +13,7 @@
 #include "core/parallel.h"
 #include "fnet/config.h"
 #include "fnet/engine.h"
-#include "runtime/batch.h"
+#include "model/batch.h"
 #include "runtime/tensor.h"
 
 namespace fnet {
