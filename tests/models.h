@@ -9,6 +9,7 @@
 #include "core/random.h"
 #include "fnet/engine.h"
 #include "model/init.h"
+#include "model/kinds.h"
 
 namespace fnet::testing_models {
 
@@ -33,6 +34,32 @@ inline WeightSource lively_weights(std::uint64_t seed = 1) {
     }
     return values;
   };
+}
+
+/// Every row of the tables, one change at a time, with post- and pre-norm.
+inline std::vector<Config> every_row(Config base = small_config()) {
+  std::vector<Config> configs;
+  for (const char* position : {"post", "pre"}) {
+    base.norm_position = position;
+    const auto add = [&](auto&& change) { configs.push_back(base), change(configs.back()); };
+    for (const KindRow& row : norm_kinds()) add([&](Config& c) { c.norm_type = row.name; });
+    for (const KindRow& row : ffn_kinds()) add([&](Config& c) { c.ffn_type = row.name; });
+    for (const KindRow& row : mixer_kinds()) add([&](Config& c) { c.mixers = {std::string(row.name)}; });
+    for (const KindRow& row : pooling_kinds()) add([&](Config& c) { c.pooling = row.name; });
+    for (const KindRow& row : activation_kinds()) add([&](Config& c) { c.hidden_act = row.name; });
+    for (const KindRow& row : task_kinds()) {
+      add([&](Config& c) {
+        c.task = row.name;
+        if (c.has_head()) c.labels = {"a", "b", "c"};
+      });
+    }
+    add([](Config& c) { c.mixers = {"fourier", "identity", "fourier"}; });
+    add([](Config& c) { c.fourier_norm = "ortho"; });
+    add([](Config& c) { c.embedding_projection = false, c.embedding_norm_eps = 1e-3; });
+    add([](Config& c) { c.pooler = false, c.pooling = "mean"; });
+    add([](Config& c) { c.hidden_size = 37, c.intermediate_size = 53; });
+  }
+  return configs;
 }
 
 /// A text of `tokens` random tokens.
