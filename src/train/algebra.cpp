@@ -1,0 +1,157 @@
+#include "train/algebra.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+
+#include <optional>
+
+#include "train/ops.h"
+
+namespace fnet {
+namespace {
+
+thread_local int formulas_only = 0;
+
+/// Whether a kernel for the CPU in fp32 may stand for the formula.
+bool fast(const at::Tensor& x) {
+  return formulas_only == 0 && x.device().is_cpu() && x.scalar_type() == at::kFloat;
+}
+
+Rows rows_from(const std::vector<std::int64_t>& offsets) {
+  Rows rows;
+  for (std::size_t i = 1; i < offsets.size(); ++i) rows.add(offsets[i] - offsets[i - 1]);
+  return rows;
+}
+
+/// The transform by torch, text by text, of any type and on any device.
+at::Tensor mix_formula(const at::Tensor& x, const Rows& rows, bool ortho) {
+  const bool half = x.scalar_type() == at::kHalf || x.scalar_type() == at::kBFloat16;
+  const at::Tensor in = half ? x.to(at::kFloat) : x;
+  std::vector<at::Tensor> mixed;
+  for (std::int64_t text = 0; text < rows.texts(); ++text) {
+    const at::Tensor part = in.narrow(0, rows.begin(text), rows.rows(text));
+    mixed.push_back(at::real(at::fft_fft2(part, {}, {0, 1}, ortho ? "ortho" : "backward")));
+  }
+  const at::Tensor y = at::cat(mixed);
+  return half ? y.to(x.scalar_type()) : y;
+}
+
+struct FourierFunction : torch::autograd::Function<FourierFunction> {
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x,
+                            const std::vector<std::int64_t>& offsets, bool ortho, bool by_kernel) {
+    context->saved_data["offsets"] = offsets;
+    context->saved_data["ortho"] = ortho;
+    context->saved_data["by_kernel"] = by_kernel;
+    const Rows rows = rows_from(offsets);
+    return by_kernel ? ops::mix(x, rows, ortho) : mix_formula(x, rows, ortho);
+  }
+
+  /// The map is its own adjoint.
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 const torch::autograd::variable_list& grad) {
+    auto& saved = context->saved_data;
+    return {apply(grad[0], saved["offsets"].toIntVector(), saved["ortho"].toBool(),
+                  saved["by_kernel"].toBool()),
+            at::Tensor(), at::Tensor(), at::Tensor()};
+  }
+};
+
+struct DenseFunction : torch::autograd::Function<DenseFunction> {
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x,
+                            const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
+    context->save_for_backward({x, weight});
+    context->saved_data["bias"] = bias.has_value();
+    return ops::product({x}, {weight, true}, bias.value_or(at::Tensor()));
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 const torch::autograd::variable_list& grad) {
+    const auto saved = context->get_saved_variables();
+    const at::Tensor& x = saved[0];
+    const at::Tensor& weight = saved[1];
+    torch::autograd::variable_list result(3);
+    if (context->needs_input_grad(0)) result[0] = ops::product({grad[0]}, {weight});
+    if (context->needs_input_grad(1)) result[1] = ops::product({grad[0], true}, {x});
+    if (context->saved_data["bias"].toBool()) result[2] = grad[0].sum(0);
+    return result;
+  }
+};
+
+struct DropoutFunction : torch::autograd::Function<DropoutFunction> {
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x, double p,
+                            std::int64_t seed) {
+    context->saved_data["p"] = p;
+    context->saved_data["seed"] = seed;
+    return ops::keep_some(x, p, static_cast<std::uint64_t>(seed));
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 const torch::autograd::variable_list& grad) {
+    auto& saved = context->saved_data;
+    return {ops::keep_some(grad[0], saved["p"].toDouble(), static_cast<std::uint64_t>(saved["seed"].toInt())),
+            at::Tensor(), at::Tensor()};
+  }
+};
+
+/// The rows of each text without its padding.
+std::vector<at::Tensor> text_rows(const at::Tensor& x, const Rows& rows) {
+  std::vector<std::int64_t> sizes;
+  for (std::int64_t text = 0; text < rows.texts(); ++text) {
+    sizes.push_back(rows.length(text));
+    sizes.push_back(rows.rows(text) - rows.length(text));
+  }
+  const auto pieces = x.split_with_sizes(sizes);
+  std::vector<at::Tensor> texts;
+  for (std::size_t i = 0; i < pieces.size(); i += 2) texts.push_back(pieces[i]);
+  return texts;
+}
+
+}  // namespace
+
+FormulasOnly::FormulasOnly() { ++formulas_only; }
+FormulasOnly::~FormulasOnly() { --formulas_only; }
+
+at::Tensor fourier_mix(const at::Tensor& x, const Rows& rows, bool ortho) {
+  return FourierFunction::apply(x, rows.offsets, ortho, fast(x));
+}
+
+at::Tensor first_rows(const at::Tensor& x, const Rows& rows) {
+  const std::vector<std::int64_t> begins(rows.offsets.begin(), rows.offsets.end() - 1);
+  return x.index_select(0, at::tensor(begins, at::kLong).to(x.device()));
+}
+
+at::Tensor mean_rows(const at::Tensor& x, const Rows& rows) {
+  std::vector<at::Tensor> means;
+  for (const at::Tensor& text : text_rows(x, rows)) means.push_back(text.mean(0));
+  return at::stack(means);
+}
+
+at::Tensor max_rows(const at::Tensor& x, const Rows& rows) {
+  std::vector<at::Tensor> largest;
+  for (const at::Tensor& text : text_rows(x, rows)) largest.push_back(std::get<0>(text.max(0)));
+  return at::stack(largest);
+}
+
+std::optional<at::Tensor> fast_norm(std::string_view kind, const at::Tensor& x,
+                                    const Weights<at::Tensor>& w, double eps) {
+  if (formulas_only > 0 || kind != "layer_norm") return {};
+  return at::layer_norm(x, {x.size(-1)}, w["weight"], w["bias"], eps);
+}
+
+at::Tensor fast_dense(const at::Tensor& x, const at::Tensor& weight,
+                      const std::optional<at::Tensor>& bias) {
+  return fast(x) && x.dim() == 2 ? DenseFunction::apply(x, weight, bias) : at::linear(x, weight, bias);
+}
+
+at::Tensor dropout(const at::Tensor& x, double p) {
+  if (!fast(x)) return at::dropout(x, p, true);
+  auto generator = at::globalContext().defaultGenerator(at::kCPU);
+  auto* cpu = at::check_generator<at::CPUGeneratorImpl>(generator);
+  std::uint64_t seed = 0;
+  {
+    const std::lock_guard lock(generator.mutex());
+    seed = cpu->random64();
+  }
+  return DropoutFunction::apply(x, p, static_cast<std::int64_t>(seed));
+}
+
+}  // namespace fnet

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+
+#include "core/rows.h"
+
+// Kernels under the algebra: values only, fp32 on the CPU, contiguous or made so. The work is split
+// over torch's threads in such a way that the bits do not depend on how many there are.
+namespace fnet::ops {
+
+/// Re(FFT2) of each text's rows of x [T, H].
+at::Tensor mix(const at::Tensor& x, const Rows& rows, bool ortho);
+
+/// A matrix read as its transpose if so said.
+struct Factor {
+  const at::Tensor& matrix;
+  bool transposed = false;
+};
+
+/// a·b (+ bias [n], undefined: none) → [m, n].
+at::Tensor product(Factor a, Factor b, const at::Tensor& bias = {});
+
+/// x where a mask made from (seed, place) keeps it, scaled by 1/(1-p); 0 elsewhere.
+at::Tensor keep_some(const at::Tensor& x, double p, std::uint64_t seed);
+
+}  // namespace fnet::ops

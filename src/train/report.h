@@ -1,0 +1,20 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "fnet/finetune.h"
+#include "train/task.h"
+
+namespace fnet {
+
+/// A training run as one page that needs nothing else: curves, confusion matrix, classes, worst
+/// errors and settings. Every text in it is escaped.
+std::string html_report(const nlohmann::ordered_json& run, const FinetuneReport& report,
+                        const Evaluation& best);
+
+/// `text` with the characters that HTML gives a meaning replaced.
+std::string escape_html(std::string_view text);
+
+}  // namespace fnet

@@ -1,0 +1,117 @@
+#include "train/run_log.h"
+
+#include <array>
+#include <bit>
+#include <chrono>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+
+namespace fnet {
+namespace {
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+template <class Int>
+void little_endian(std::string& out, Int value) {
+  for (std::size_t i = 0; i < sizeof value; ++i) out += static_cast<char>(value >> (8 * i) & 0xFF);
+}
+
+// The few of protobuf's wire types that an event needs.
+void varint(std::string& out, std::uint64_t value) {
+  for (; value >= 0x80; value >>= 7) out += static_cast<char>(value | 0x80);
+  out += static_cast<char>(value);
+}
+void field(std::string& out, std::uint32_t number, std::uint32_t type) { varint(out, number << 3 | type); }
+void field_bytes(std::string& out, std::uint32_t number, std::string_view bytes) {
+  field(out, number, 2);
+  varint(out, bytes.size());
+  out += bytes;
+}
+void field_double(std::string& out, std::uint32_t number, double value) {
+  field(out, number, 1);
+  little_endian(out, std::bit_cast<std::uint64_t>(value));
+}
+void field_float(std::string& out, std::uint32_t number, float value) {
+  field(out, number, 5);
+  little_endian(out, std::bit_cast<std::uint32_t>(value));
+}
+
+std::uint32_t masked_crc(std::string_view bytes) {
+  const std::uint32_t crc = crc32c(bytes);
+  return (crc >> 15 | crc << 17) + 0xA282EAD8U;
+}
+
+}  // namespace
+
+std::uint32_t crc32c(std::string_view bytes) {
+  static const auto table = [] {
+    std::array<std::uint32_t, 256> rows{};
+    for (std::uint32_t i = 0; i < 256; ++i) {
+      std::uint32_t row = i;
+      for (int bit = 0; bit < 8; ++bit) row = row & 1 ? row >> 1 ^ 0x82F63B78U : row >> 1;
+      rows[i] = row;
+    }
+    return rows;
+  }();
+  std::uint32_t crc = ~0U;
+  for (const char c : bytes) crc = crc >> 8 ^ table[(crc ^ static_cast<unsigned char>(c)) & 0xFF];
+  return ~crc;
+}
+
+EventWriter::EventWriter(const std::filesystem::path& directory)
+    : path_(directory / fmt::format("events.out.tfevents.{}.fnet", static_cast<std::int64_t>(now()))),
+      file_(path_, std::ios::binary) {
+  std::string event;
+  field_double(event, 1, now());
+  field_bytes(event, 3, "brain.Event:2");
+  record(event);
+}
+
+void EventWriter::scalar(std::string_view tag, std::int64_t step, double value, double time) {
+  std::string item;  // Summary.Value
+  field_bytes(item, 1, tag);
+  field_float(item, 2, static_cast<float>(value));
+  std::string summary;
+  field_bytes(summary, 1, item);
+  std::string event;
+  field_double(event, 1, time);
+  field(event, 2, 0);
+  varint(event, static_cast<std::uint64_t>(step));
+  field_bytes(event, 5, summary);
+  record(event);
+}
+
+void EventWriter::record(std::string_view event) {
+  std::string frame;
+  little_endian(frame, static_cast<std::uint64_t>(event.size()));
+  little_endian(frame, masked_crc(frame));
+  frame += event;
+  little_endian(frame, masked_crc(event));
+  file_.write(frame.data(), static_cast<std::streamsize>(frame.size()));
+  file_.flush();
+  require(file_.good(), Kind::system, "{}: cannot be written", path_.string());
+}
+
+RunLog::RunLog(const std::filesystem::path& directory)
+    : path_(directory / "log.jsonl"), lines_(path_, std::ios::binary), events_(directory) {}
+
+void RunLog::write(std::string_view kind, std::int64_t step,
+                   const std::vector<std::pair<std::string, double>>& values) {
+  const double time = now();
+  nlohmann::ordered_json line;
+  line["event"] = kind;
+  line["time"] = std::round(time * 1000) / 1000;
+  line["step"] = step;
+  for (const auto& [name, value] : values) {
+    line[name] = value;
+    events_.scalar(fmt::format("{}/{}", kind, name), step, value, time);
+  }
+  lines_ << line.dump() << '\n' << std::flush;
+  require(lines_.good(), Kind::system, "{}: cannot be written", path_.string());
+}
+
+}  // namespace fnet

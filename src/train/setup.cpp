@@ -1,0 +1,245 @@
+#include "train/setup.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <set>
+
+#include "core/error.h"
+
+namespace fnet {
+namespace {
+
+using Log = std::function<void(std::string_view)>;
+
+constexpr std::int32_t kVocabSize = 16000;
+
+void check(const FinetuneOptions& o) {
+  const auto in = [](std::string_view flag, double value, double low, double high) {
+    require(value >= low && value <= high, Kind::usage, "{}: expected {} to {}, found {}", flag, low,
+            high, value);
+  };
+  in("--epochs", static_cast<double>(o.epochs), 1, 1e6);
+  in("--batch-size", static_cast<double>(o.batch_size), 1, 65536);
+  in("--lr", o.learning_rate, 0, 10);
+  in("--warmup", o.warmup, 0, 1);
+  in("--weight-decay", o.weight_decay, 0, 10);
+  in("--max-grad-norm", o.max_grad_norm, 0, 1e6);
+  in("--token-dropout", std::max(0.0, o.token_dropout), 0, 0.95);
+  in("--label-smoothing", o.label_smoothing, 0, 0.9);
+  in("--average", o.average, 0, 0.99999);
+  in("--patience", static_cast<double>(o.patience), 0, 1e6);
+  in("--threads", o.threads, 0, 1024);
+  require(o.class_weights == "none" || o.class_weights == "balanced", Kind::usage,
+          "--class-weights: expected none or balanced, found '{}'", printable(o.class_weights));
+  require(!o.out.empty(), Kind::usage, "--out: expected a directory to write the model to");
+  require(o.from.empty() || o.tokenizer.empty(), Kind::usage,
+          "--tokenizer: expected none with --from: a model keeps its own");
+}
+
+std::vector<Example> read(const std::filesystem::path& path, const FinetuneOptions& options,
+                          std::size_t& skipped) {
+  ReadOptions read;
+  read.require_label = true;
+  read.skip_bad_lines = options.skip_bad_lines;
+  DataReader reader(path, read);
+  std::vector<Example> examples;
+  for (Example example; reader.next(example);) examples.push_back(std::move(example));
+  skipped += reader.skipped();
+  require(!examples.empty(), Kind::input, "{}: expected at least one example, found none", path.string());
+  return examples;
+}
+
+/// The texts of examples, one by one, as a tokenizer learns from them.
+std::function<bool(std::string&)> texts_of(const std::vector<Example>& examples) {
+  return [&examples, next = std::size_t{0}](std::string& text) mutable {
+    if (next == examples.size()) return false;
+    const Example& example = examples[next++];
+    text = example.text;
+    if (example.text_pair) text += " " + *example.text_pair;
+    if (!example.tokens.empty()) text = fmt::format("{}", fmt::join(example.tokens, " "));
+    std::ranges::replace(text, '\n', ' ');
+    return true;
+  };
+}
+
+/// The number of pieces that train_tokenizer's message allows, or 0.
+std::int32_t largest_vocabulary(const Error& error) {
+  constexpr std::string_view place = "vocab_size: expected at most ";
+  const std::string_view message = error.what();
+  const std::size_t at = message.find(place);
+  std::int32_t largest = 0;
+  if (at != std::string_view::npos) {
+    std::from_chars(message.data() + at + place.size(), message.data() + message.size(), largest);
+  }
+  return largest;
+}
+
+/// Trains a tokenizer on the texts, smaller than usual where they allow no more.
+Tokenizer learn_tokenizer(const FinetuneOptions& options, const std::vector<Example>& examples,
+                          const Log& log) {
+  TokenizerTraining training;
+  training.vocab_size = options.vocab_size > 0 ? options.vocab_size : kVocabSize;
+  training.seed = options.seed;
+  for (;;) {
+    training.next_text = texts_of(examples);
+    try {
+      Tokenizer tokenizer = train_tokenizer(training);
+      log(fmt::format("tokenizer: {} pieces learned from {} texts", tokenizer.vocab_size(),
+                      examples.size()));
+      return tokenizer;
+    } catch (const Error& error) {
+      const std::int32_t largest = largest_vocabulary(error);
+      if (options.vocab_size > 0 || largest <= 0 || largest >= training.vocab_size) throw;
+      training.vocab_size = largest;
+    }
+  }
+}
+
+Config new_config(const FinetuneOptions& options, const Tokenizer& tokenizer) {
+  Config config = Config::preset(options.variant);
+  // Small data: a mean over all rows learns faster than the first row behind a pooler, and unscaled
+  // transforms drown the residual.
+  config.fourier_norm = "ortho";
+  config.pooling = "mean";
+  config.pooler = false;
+  config.vocab_size = tokenizer.vocab_size();
+  const SpecialIds& special = tokenizer.special();
+  if (special.pad >= 0) config.pad_token_id = special.pad;
+  if (special.bos >= 0) config.bos_token_id = special.bos;
+  if (special.eos >= 0) config.eos_token_id = special.eos;
+  config.max_position_embeddings =
+      std::max(config.max_position_embeddings, static_cast<std::int64_t>(options.max_length));
+  return config;
+}
+
+std::shared_ptr<nn::FNetWithHeadImpl> make_model(const Config& config, std::uint64_t seed) {
+  if (config.task == "token-classification") {
+    return std::make_shared<nn::FNetForTokenClassificationImpl>(config, seed);
+  }
+  return std::make_shared<nn::FNetForSequenceClassificationImpl>(config, seed);
+}
+
+bool same_labels(const std::vector<std::string>& a, const std::vector<std::string>& b) {
+  return std::set(a.begin(), a.end()) == std::set(b.begin(), b.end());
+}
+
+nlohmann::ordered_json data_json(const std::filesystem::path& path, const std::vector<Example>& examples) {
+  return {{"file", path.string()},
+          {"examples", examples.size()},
+          {"fingerprint", fmt::format("{:016x}", fingerprint(examples))}};
+}
+
+nlohmann::ordered_json run_json(const FinetuneOptions& o, const TrainingSetup& setup) {
+  nlohmann::ordered_json set = nlohmann::ordered_json::object();
+  for (const auto& [key, value] : o.set) set[key] = value;
+  return {{"fnet", FNET_VERSION},
+          {"torch", TORCH_VERSION},
+          {"task", o.task},
+          {"data", {{"train", data_json(o.train, setup.train_examples)},
+                    {"dev", data_json(o.dev, setup.dev_examples)}}},
+          {"from", o.from.string()},
+          {"variant", o.from.empty() ? o.variant : ""},
+          {"tokenizer", o.tokenizer.string()},
+          {"vocab_size", setup.tokenizer.vocab_size()},
+          {"set", set},
+          {"epochs", o.epochs},
+          {"batch_size", o.batch_size},
+          {"learning_rate", o.learning_rate},
+          {"warmup", o.warmup},
+          {"weight_decay", o.weight_decay},
+          {"max_grad_norm", o.max_grad_norm},
+          {"token_dropout", o.token_dropout},
+          {"label_smoothing", o.label_smoothing},
+          {"average", o.average},
+          {"class_weights", o.class_weights},
+          {"max_length", o.max_length},
+          {"metric", setup.metric},
+          {"patience", o.patience},
+          {"seed", o.seed},
+          {"threads", at::get_num_threads()},
+          {"config", nlohmann::ordered_json::parse(setup.config().to_json())}};
+}
+
+}  // namespace
+
+TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
+  check(options);
+  const TaskKind& task = task_kind(options.task);
+  FinetuneOptions o = options;
+  if (o.token_dropout < 0) o.token_dropout = task.token_dropout;
+  if (!o.metric.empty()) {
+    require(std::ranges::find(task.metrics, o.metric) != task.metrics.end(), Kind::usage,
+            "--metric: expected one of {} for {}, found '{}'", fmt::join(task.metrics, ", "), o.task,
+            printable(o.metric));
+  }
+  std::size_t skipped = 0;
+  std::vector<Example> train = read(o.train, o, skipped);
+  std::vector<Example> dev = read(o.dev, o, skipped);
+  std::vector<std::string> labels = labels_of(task, train);
+  require(labels.size() >= 2, Kind::input, "{}: label: expected at least two labels, found {}",
+          o.train.string(), labels.size());
+  log(fmt::format("data: {} training and {} dev examples, {} labels{}", train.size(), dev.size(),
+                  labels.size(), skipped > 0 ? fmt::format(", {} bad lines skipped", skipped) : ""));
+
+  Config config;
+  bool new_head = true;
+  std::optional<Tokenizer> tokenizer;
+  if (!o.from.empty()) {
+    std::vector<std::string> warnings;
+    config = Config::load(o.from, &warnings);
+    for (const std::string& warning : warnings) log(warning);
+    tokenizer = Tokenizer::load(o.from);
+    new_head = config.task != o.task || !same_labels(config.labels, labels);
+    if (new_head) {
+      log(fmt::format("model: {} is for {}: a new head for {} with {} labels", o.from.string(),
+                      config.has_head() ? fmt::format("{} with {} labels", config.task, config.labels.size())
+                                        : "no task",
+                      o.task, labels.size()));
+    } else {
+      labels = config.labels;
+    }
+  } else {
+    tokenizer = o.tokenizer.empty() ? learn_tokenizer(o, train, log) : Tokenizer::load(o.tokenizer);
+    config = new_config(o, *tokenizer);
+  }
+  config.task = o.task;
+  config.labels = labels;
+  for (const auto& [key, value] : o.set) config.set(key, value);
+  config.validate();
+  require(tokenizer->vocab_size() <= config.vocab_size, Kind::input,
+          "tokenizer: expected at most {} pieces (vocab_size), found {}", config.vocab_size,
+          tokenizer->vocab_size());
+
+  const LengthPolicy policy = config.lengths();
+  std::int64_t limit = config.max_position_embeddings;
+  if (policy.kind == LengthPolicy::Kind::fixed) limit = policy.length;
+  require(static_cast<std::int64_t>(o.max_length) <= limit, Kind::usage,
+          "--max-length: expected at most {}, the model's limit, found {}", limit, o.max_length);
+  EncodeOptions encode;
+  encode.max_length = o.max_length > 0 ? o.max_length : static_cast<std::size_t>(limit);
+
+  auto model = make_model(config, o.seed);
+  if (!o.from.empty()) model->load_weights(o.from, new_head);
+  std::int64_t parameters = 0;
+  for (const at::Tensor& parameter : model->parameters()) parameters += parameter.numel();
+  log(fmt::format("model: {} layers, hidden {}, {} parameters, length policy {}",
+                  config.num_hidden_layers, config.hidden_size, parameters, config.length_policy));
+
+  TrainingSetup setup{.task = &task, .train_examples = std::move(train), .dev_examples = std::move(dev),
+                      .train = {}, .dev = {}, .model = std::move(model), .tokenizer = *tokenizer,
+                      .metric = o.metric, .token_dropout = o.token_dropout, .skipped_lines = skipped, .run = {}};
+  setup.train = make_samples(task, setup.train_examples, setup.tokenizer, labels, encode, o.train.string());
+  setup.dev = make_samples(task, setup.dev_examples, setup.tokenizer, labels, encode, o.dev.string());
+  if (setup.metric.empty()) {
+    setup.metric = task.per_token && tags_entities(labels) ? "entity_f1" : "accuracy";
+  }
+  require(setup.metric != "entity_f1" || tags_entities(labels), Kind::usage,
+          "--metric: entity_f1 needs tags of entities, as B-PER");
+  setup.run = run_json(o, setup);
+  return setup;
+}
+
+}  // namespace fnet

@@ -1,0 +1,205 @@
+// Walks kinds.def: every row trains, and gives in torch what it gives in the runtime.
+#include <gtest/gtest.h>
+
+#include "core/rows.h"
+#include "fnet/engine.h"
+#include "fnet/train.h"
+#include "models.h"
+#include "temporary.h"
+#include "train/algebra.h"
+
+namespace fnet {
+namespace {
+
+using namespace testing_models;
+
+std::shared_ptr<nn::FNetModule> make(const Config& config) {
+  if (config.task == "text-classification") {
+    return std::make_shared<nn::FNetForSequenceClassificationImpl>(config);
+  }
+  if (config.task == "token-classification") {
+    return std::make_shared<nn::FNetForTokenClassificationImpl>(config);
+  }
+  return std::make_shared<nn::FNetModelImpl>(config);
+}
+
+void fill(torch::nn::Module& module, const WeightSource& weights) {
+  const at::NoGradGuard no_grad;
+  for (auto& item : module.named_parameters()) {
+    const auto values = weights(item.key(), item.value().sizes());
+    item.value().copy_(at::tensor(values, at::kFloat).view(item.value().sizes()));
+  }
+}
+
+at::Tensor int_tensor(const std::vector<std::int32_t>& values) { return at::tensor(values, at::kLong); }
+
+/// Three texts of 5, 1 and 5 rows: ids, types.
+struct Texts {
+  Rows rows;
+  std::vector<Encoding> encodings;
+  at::Tensor ids, types;
+
+  explicit Texts(const Config& config) {
+    Philox random(3, 0);
+    std::vector<std::int32_t> all_ids, all_types;
+    for (const std::size_t length : {5, 1, 5}) {
+      encodings.push_back(random_encoding(random, length, config));
+      rows.add(static_cast<std::int64_t>(length));
+      for (const auto id : encodings.back().input_ids) all_ids.push_back(id);
+      for (const auto type : encodings.back().token_type_ids) all_types.push_back(type);
+    }
+    ids = int_tensor(all_ids);
+    types = int_tensor(all_types);
+  }
+};
+
+/// Scores of a model with a head; of an encoder the last hidden state, pooled where it can be.
+at::Tensor output(nn::FNetModule& module, const at::Tensor& vectors, const Texts& texts) {
+  if (auto* with_head = dynamic_cast<nn::FNetWithHeadImpl*>(&module)) {
+    return with_head->forward_rows(vectors, texts.types, texts.rows);
+  }
+  return dynamic_cast<nn::FNetModelImpl&>(module).forward_rows(vectors, texts.types, texts.rows);
+}
+
+nn::FNetModelImpl& encoder(nn::FNetModule& module) {
+  if (auto* with_head = dynamic_cast<nn::FNetWithHeadImpl*>(&module)) return *with_head->fnet;
+  return dynamic_cast<nn::FNetModelImpl&>(module);
+}
+
+/// Poolings are read through a head: without one, a config that only changes the pooling gets one.
+Config with_head(Config config) {
+  if (!config.has_head()) {
+    config.task = "text-classification";
+    config.labels = {"a", "b", "c"};
+  }
+  return config;
+}
+
+std::span<const float> floats(const at::Tensor& tensor) {
+  return {tensor.const_data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
+}
+
+TEST(TrainTables, every_row_answers_as_the_runtime_does) {
+  const at::NoGradGuard no_grad;
+  for (const Config& row : every_row()) {
+    const Config config = with_head(row);
+    SCOPED_TRACE(config.to_json());
+    const Texts texts(config);
+    const auto module = make(config);
+    fill(*module, lively_weights());
+    module->eval();
+    const at::Tensor ours =
+        output(*module, encoder(*module).word_embeddings(texts.ids), texts).contiguous();
+    EngineOptions formulas;
+    formulas.formulas = true;
+    for (const EngineOptions& options : {formulas, EngineOptions()}) {
+      const Engine engine(config, lively_weights(), options);
+      std::vector<float> expected;
+      if (config.task == "text-classification") {
+        expected = engine.logits(texts.encodings).data;
+      } else {
+        for (const Matrix& matrix : engine.token_logits(texts.encodings)) {
+          expected.insert(expected.end(), matrix.data.begin(), matrix.data.end());
+        }
+      }
+      ASSERT_EQ(expected.size(), floats(ours).size());
+      EXPECT_LT(relative_error(floats(ours), expected), 1e-5);
+    }
+  }
+}
+
+TEST(TrainTables, every_rows_gradient_is_its_slope) {
+  Config small;
+  small.vocab_size = 20;
+  small.hidden_size = 6;
+  small.num_hidden_layers = 2;
+  small.intermediate_size = 5;
+  small.max_position_embeddings = 8;
+  for (Config row : every_row(small)) {
+    if (row.mixers.size() > 1) row.mixers.resize(2);
+    if (row.hidden_size == 37) row.hidden_size = 7;
+    const Config config = with_head(row);
+    SCOPED_TRACE(config.to_json());
+    const Texts texts(config);
+    const auto module = make(config);
+    fill(*module, lively_weights());
+    module->to(at::kDouble);
+    module->eval();
+    torch::manual_seed(5);
+    const at::Tensor weights =
+        at::randn_like(output(*module, encoder(*module).word_embeddings(texts.ids), texts));
+    const auto value = [&] {
+      return (output(*module, encoder(*module).word_embeddings(texts.ids), texts) * weights).sum();
+    };
+    module->zero_grad();
+    value().backward();
+    for (auto& item : module->named_parameters()) {
+      SCOPED_TRACE(item.key());
+      const bool reads_pooler = config.task == "text-classification" && config.pooling == "pooler";
+      if (item.key().find("pooler") != std::string::npos && !reads_pooler) {
+        EXPECT_FALSE(item.value().grad().defined());
+        continue;
+      }
+      const at::NoGradGuard no_grad;
+      const at::Tensor direction = at::randn_like(item.value());
+      constexpr double kStep = 1e-6;
+      item.value().add_(direction, kStep);
+      const double up = value().item<double>();
+      item.value().add_(direction, -2 * kStep);
+      const double down = value().item<double>();
+      item.value().add_(direction, kStep);
+      const double slope = (up - down) / (2 * kStep);
+      const double ours = (item.value().grad() * direction).sum().item<double>();
+      EXPECT_NEAR(ours, slope, 1e-6 * std::max(1.0, std::abs(slope)));
+    }
+  }
+}
+
+TEST(TrainTables, fast_ways_equal_the_formulas_in_value_and_gradient) {
+  for (const Config& row : every_row()) {
+    const Config config = with_head(row);
+    SCOPED_TRACE(config.to_json());
+    const Texts texts(config);
+    const auto module = make(config);
+    fill(*module, lively_weights());
+    module->eval();
+    const auto run = [&] {
+      module->zero_grad();
+      const at::Tensor y = output(*module, encoder(*module).word_embeddings(texts.ids), texts);
+      (y * y).sum().backward();
+      std::vector<at::Tensor> results = {y.detach().contiguous()};
+      for (const at::Tensor& p : module->parameters()) {
+        if (p.grad().defined()) results.push_back(p.grad().clone().contiguous());
+      }
+      return results;
+    };
+    const auto fast = run();
+    const FormulasOnly guard;
+    const auto slow = run();
+    ASSERT_EQ(fast.size(), slow.size());
+    for (std::size_t i = 0; i < fast.size(); ++i) {
+      // Some gradients cancel to nothing, a bias before a norm for one: their size is then noise.
+      if (slow[i].norm().item<double>() < 1e-3) continue;
+      EXPECT_LT(relative_error(floats(fast[i]), floats(slow[i])), 1e-4) << i;
+    }
+  }
+}
+
+TEST(TrainTables, every_row_is_saved_and_loaded) {
+  for (const Config& row : every_row()) {
+    const Config config = with_head(row);
+    SCOPED_TRACE(config.to_json());
+    const TemporaryDirectory directory;
+    const auto module = make(config);
+    fill(*module, lively_weights());
+    module->save(directory.path());
+    const auto again = make(Config::load(directory.path()));
+    again->load_weights(directory.path());
+    const auto a = module->named_parameters(), b = again->named_parameters();
+    ASSERT_EQ(a.size(), b.size());
+    for (const auto& item : a) EXPECT_TRUE(at::equal(item.value(), b[item.key()])) << item.key();
+  }
+}
+
+}  // namespace
+}  // namespace fnet

@@ -1,0 +1,182 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "blocks/model.h"
+#include "fnet/train.h"
+#include "models.h"
+#include "temporary.h"
+#include "train/algebra.h"
+#include "train/optimizer.h"
+
+namespace fnet {
+namespace {
+
+using namespace testing_models;
+
+double difference(const at::Tensor& a, const at::Tensor& b) {
+  return (a - b).abs().max().item<double>();
+}
+
+TEST(FNetModules, parameters_carry_hugging_faces_names) {
+  Config config = small_config();
+  config.task = "text-classification";
+  config.labels = {"a", "b"};
+  const nn::FNetForSequenceClassification model(config);
+  std::set<std::string> ours, expected;
+  for (const auto& item : model->named_parameters()) ours.insert(item.key());
+  for (const WeightSpec& spec : model_weights(config)) expected.insert(spec.name);
+  EXPECT_EQ(ours, expected);
+  EXPECT_TRUE(ours.contains("fnet.encoder.layer.0.fourier.output.LayerNorm.weight"));
+}
+
+TEST(FNetModules, a_texts_answer_does_not_see_its_batch) {
+  const at::NoGradGuard no_grad;
+  nn::FNetModel model(small_config(), 3);
+  model->eval();
+  const at::Tensor ids = at::randint(0, 100, {3, 9}, at::kLong);
+  const auto together = model->forward(ids, {9, 4, 1});
+  EXPECT_EQ(together.last_hidden_state.sizes(), (std::vector<std::int64_t>{3, 9, 48}));
+  const auto alone = model->forward(ids.narrow(0, 1, 1).narrow(1, 0, 4));
+  EXPECT_LT(difference(together.last_hidden_state[1].narrow(0, 0, 4), alone.last_hidden_state[0]), 1e-5);
+  EXPECT_LT(difference(together.pooler_output[1], alone.pooler_output[0]), 1e-5);
+  EXPECT_EQ(together.last_hidden_state[1].narrow(0, 4, 5).abs().max().item<double>(), 0);
+}
+
+TEST(FNetModules, a_fixed_length_mixes_over_pad_tokens) {
+  const at::NoGradGuard no_grad;
+  Config config = small_config();
+  nn::FNetModel exact(config, 3);
+  config.length_policy = "fixed:12";
+  nn::FNetModel fixed(config, 3);
+  exact->eval(), fixed->eval();
+  const at::Tensor ids = at::randint(4, 100, {2, 7}, at::kLong);
+  const at::Tensor padded = at::cat({ids, at::full({2, 5}, config.pad_token_id, at::kLong)}, 1);
+  EXPECT_LT(difference(fixed->forward(ids).last_hidden_state, exact->forward(padded).last_hidden_state), 1e-5);
+  nn::Inputs vectors;
+  vectors.inputs_embeds = fixed->word_embeddings(ids.reshape({-1})).view({2, 7, -1});
+  EXPECT_LT(difference(fixed->forward(vectors).last_hidden_state, fixed->forward(ids).last_hidden_state), 1e-5);
+}
+
+TEST(FNetModules, blocks_train_in_a_plain_torch_program) {
+  // Which of two waves is it? Own input vectors, no tokens.
+  torch::manual_seed(1);
+  Config config = small_config();
+  config.fourier_norm = "ortho";
+  config.hidden_dropout_prob = 0;
+  torch::nn::Sequential model(torch::nn::Linear(1, 48), nn::FNetEncoderBlock(config, 0),
+                              nn::FNetEncoderBlock(config, 1), torch::nn::Linear(48, 2));
+  torch::optim::Adam optimizer(model->parameters(), 3e-3);
+  const at::Tensor label = at::arange(32, at::kLong) % 2;
+  double loss_value = 1;
+  for (int step = 0; step < 60; ++step) {
+    const at::Tensor time = at::arange(16, at::kFloat).view({1, 16}) + at::rand({32, 1}) * 6;
+    const at::Tensor x = at::sin(time * (0.5 + label.view({32, 1}).to(at::kFloat)));
+    const at::Tensor scores = model->forward(x.unsqueeze(-1)).mean(1);
+    const at::Tensor loss = at::cross_entropy_loss(scores, label);
+    optimizer.zero_grad();
+    loss.backward();
+    optimizer.step();
+    loss_value = loss.item<double>();
+  }
+  EXPECT_LT(loss_value, 0.1);
+}
+
+TEST(FNetModules, an_encoder_is_read_out_of_a_model_with_a_head) {
+  Config config = small_config();
+  config.task = "token-classification";
+  config.labels = {"O", "B-X"};
+  const TemporaryDirectory directory;
+  const nn::FNetForTokenClassification model(config, 5);
+  model->save(directory.path());
+  const nn::FNetModel loaded = nn::FNetModel::load(directory.path());
+  const auto saved = model->fnet->named_parameters();
+  for (const auto& item : loaded->named_parameters()) {
+    EXPECT_TRUE(at::equal(item.value(), saved[item.key()])) << item.key();
+  }
+  // Another task's head is no head of ours.
+  EXPECT_EQ(error_of([&] { nn::FNetForSequenceClassification::load(directory.path()); }).kind(),
+            Error::Kind::input);
+}
+
+TEST(FNetModules, wrong_shapes_are_errors_of_the_caller) {
+  nn::FNetModel model(small_config());
+  const at::Tensor ids = at::zeros({2, 4}, at::kLong);
+  EXPECT_EQ(error_of([&] { model->forward(ids, {4}); }).kind(), Error::Kind::usage);
+  EXPECT_EQ(error_of([&] { model->forward(ids, {4, 5}); }).kind(), Error::Kind::usage);
+  EXPECT_EQ(error_of([&] { model->forward(nn::Inputs{}); }).kind(), Error::Kind::usage);
+  EXPECT_EQ(error_of([&] { model->forward(at::zeros({1, 999}, at::kLong)); }).kind(), Error::Kind::input);
+  EXPECT_EQ(error_of([&] { nn::FourierMixing("forward"); }).kind(), Error::Kind::usage);
+}
+
+TEST(Dropout, keeps_the_mean_and_drops_the_same_elements_of_the_gradient) {
+  torch::manual_seed(2);
+  const at::Tensor x = at::ones({1000, 37}).requires_grad_();
+  const at::Tensor y = dropout(x, 0.3);
+  EXPECT_NEAR(y.mean().item<double>(), 1.0, 0.01);
+  EXPECT_NEAR((y == 0).to(at::kFloat).mean().item<double>(), 0.3, 0.01);
+  y.sum().backward();
+  EXPECT_TRUE(at::equal(x.grad(), y.detach()));
+  torch::manual_seed(2);
+  const int threads = at::get_num_threads();
+  at::set_num_threads(threads == 1 ? 2 : 1);
+  EXPECT_TRUE(at::equal(dropout(x, 0.3), y));
+  at::set_num_threads(threads);
+}
+
+TEST(AdamW, steps_as_torchs_and_clips_by_the_norm_of_all) {
+  torch::manual_seed(3);
+  const at::Tensor matrix = at::randn({4, 3}), vector = at::randn({3});
+  const at::Tensor a1 = matrix.clone().requires_grad_(), b1 = vector.clone().requires_grad_();
+  const at::Tensor a2 = matrix.clone().requires_grad_(), b2 = vector.clone().requires_grad_();
+  AdamW ours({a1, b1}, {.weight_decay = 0.1, .max_grad_norm = 1});
+  torch::optim::AdamW theirs({torch::optim::OptimizerParamGroup({a2}), torch::optim::OptimizerParamGroup({b2})},
+                             torch::optim::AdamWOptions(0.05).weight_decay(0.1));
+  static_cast<torch::optim::AdamWOptions&>(theirs.param_groups()[1].options()).weight_decay(0);
+  for (int step = 0; step < 5; ++step) {
+    ((a1 * a1).sum() * 3 + b1.exp().sum()).backward();
+    EXPECT_TRUE(ours.step(0.05));
+    ((a2 * a2).sum() * 3 + b2.exp().sum()).backward();
+    torch::nn::utils::clip_grad_norm_(std::vector<at::Tensor>{a2, b2}, 1.0);
+    theirs.step();
+    theirs.zero_grad();
+  }
+  EXPECT_LT(difference(a1, a2), 1e-5);
+  EXPECT_LT(difference(b1, b2), 1e-5);
+}
+
+TEST(AdamW, leaves_everything_as_it_is_where_a_gradient_is_not_finite) {
+  const at::Tensor p = at::ones({3}).requires_grad_();
+  AdamW optimizer({p}, {});
+  (p * std::numeric_limits<float>::infinity()).sum().backward();
+  EXPECT_FALSE(optimizer.step(0.1));
+  EXPECT_TRUE(at::equal(p, at::ones({3})));
+  EXPECT_FALSE(p.grad().defined());
+}
+
+TEST(AdamW, the_average_is_swapped_in_and_out) {
+  const at::Tensor p = at::zeros({2}).requires_grad_();
+  AdamW optimizer({p}, {.average = 0.9});
+  for (int step = 0; step < 16; ++step) {
+    (p.sum() * -1).backward();
+    optimizer.step(0.1);
+  }
+  const double last = p[0].item<double>();
+  optimizer.swap_average();
+  const double average = p[0].item<double>();
+  EXPECT_GT(average, 0.1);
+  EXPECT_LT(average, last);
+  optimizer.swap_average();
+  EXPECT_EQ(p[0].item<double>(), last);
+}
+
+TEST(LinearSchedule, rises_and_falls_in_lines) {
+  EXPECT_NEAR(linear_schedule(0, 100, 0.1), 0.1, 1e-12);
+  EXPECT_NEAR(linear_schedule(9, 100, 0.1), 1.0, 0.02);
+  EXPECT_NEAR(linear_schedule(55, 100, 0.1), 0.5, 1e-12);
+  EXPECT_NEAR(linear_schedule(99, 100, 0.1), 1.0 / 90, 1e-12);
+  EXPECT_NEAR(linear_schedule(0, 10, 0), 1.0, 1e-12);
+}
+
+}  // namespace
+}  // namespace fnet
