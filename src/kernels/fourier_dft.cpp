@@ -44,7 +44,7 @@ std::vector<std::size_t> radices(std::size_t n) {
   return out;
 }
 
-/// Operations a point of one pass, the memory traffic included; from timings.
+/// Operations a point of one pass, the memory traffic included: an estimate.
 double pass_cost(std::size_t radix) {
   switch (radix) {
     case 2:
