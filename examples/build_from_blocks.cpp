@@ -12,16 +12,17 @@ int main() try {
   config.num_hidden_layers = 2;
   config.vocab_size = 4;  // no tokens here
   config.max_position_embeddings = 32;
+  config.fourier_norm = "ortho";
   fnet::nn::FNetModel model(config);
   torch::nn::Linear input(1, config.hidden_size), output(config.hidden_size, 2);
   auto parameters = model->parameters();
   for (const auto& part : {input, output}) {
     for (const auto& p : part->parameters()) parameters.push_back(p);
   }
-  torch::optim::AdamW optimizer(parameters, torch::optim::AdamWOptions(1e-3));
+  torch::optim::AdamW optimizer(parameters, torch::optim::AdamWOptions(3e-3));
 
   const auto time = torch::arange(32) * 0.4;
-  for (int step = 1; step <= 100; ++step) {
+  for (int step = 1; step <= 160; ++step) {
     const auto label = torch::randint(2, {64}, torch::kLong);
     const auto wave = torch::sin(time * (label + 1).unsqueeze(1) + 6 * torch::rand({64, 1}));
     fnet::nn::Inputs series;
@@ -31,7 +32,7 @@ int main() try {
     optimizer.step();
     optimizer.zero_grad();
     const double accuracy = (scores.argmax(1) == label).to(torch::kDouble).mean().item<double>();
-    if (step % 20 == 0) std::cout << "step " << step << ": accuracy " << accuracy << '\n';
+    if (step % 40 == 0) std::cout << "step " << step << ": accuracy " << accuracy << '\n';
   }
 } catch (const fnet::Error& error) {
   std::cerr << "example_build_from_blocks: " << error.what() << '\n';

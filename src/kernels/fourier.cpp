@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <utility>
 
 #include "core/error.h"
@@ -136,6 +137,13 @@ std::shared_ptr<const FourierPlan> FourierPlans::get(std::size_t length) {
     uses_.pop_back();
   }
   return plan;
+}
+
+FourierPlans& fourier_plans(std::size_t hidden, bool ortho) {
+  static std::mutex mutex;
+  static std::map<std::pair<std::size_t, bool>, FourierPlans> all;
+  const std::lock_guard lock(mutex);
+  return all.try_emplace({hidden, ortho}, hidden, ortho).first->second;
 }
 
 std::size_t fourier_bytes(const FourierPlan& plan, const Table& isa) {

@@ -64,6 +64,9 @@ class FourierPlans {
   std::size_t bytes_ = 0;
 };
 
+/// The plans of a width that the whole process shares.
+FourierPlans& fourier_plans(std::size_t hidden, bool ortho);
+
 /// One text of a batch. `y` may be `x` or `residual`.
 struct FourierText {
   const FourierPlan* plan = nullptr;

@@ -159,7 +159,9 @@ struct Scratch {
 class FusedModel final : public Model {
  public:
   FusedModel(const Config& config, const WeightSource& source, Type dtype, ThreadPool& pool)
-      : config_(config), plans_(static_cast<std::size_t>(config.hidden_size), config.fourier_norm == "ortho") {
+      : config_(config),
+        plans_(kernels::fourier_plans(static_cast<std::size_t>(config.hidden_size),
+                                      config.fourier_norm == "ortho")) {
     const Reader read(config, source, dtype, pool);
     const std::string place(encoder_place(config));
     const std::string root = place.empty() ? "" : place + ".";
@@ -334,7 +336,7 @@ class FusedModel final : public Model {
   std::optional<Linear> projection_;
   std::vector<Layer> layers_;
   std::optional<Norm> final_norm_;
-  mutable kernels::FourierPlans plans_;
+  kernels::FourierPlans& plans_;  // by length
   mutable std::mutex mutex_;
   mutable std::vector<std::unique_ptr<Scratch>> idle_;
 };

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <map>
 #include <utility>
 
 #include "core/error.h"
@@ -51,14 +50,6 @@ ThreadPool& current_pool() {
 kernels::Workspace& workspace() {
   thread_local kernels::Workspace space;
   return space;
-}
-
-/// Plans by length, shared by all that mix this width.
-kernels::FourierPlans& plans(std::size_t hidden, bool ortho) {
-  static std::mutex mutex;
-  static std::map<std::pair<std::size_t, bool>, kernels::FourierPlans> all;
-  const std::lock_guard lock(mutex);
-  return all.try_emplace({hidden, ortho}, hidden, ortho).first->second;
 }
 
 Tensor product(const Tensor& x, const Tensor& weight, const float* bias) {
@@ -185,7 +176,7 @@ Tensor max_rows(const Tensor& x, const Rows& rows) {
 
 Tensor fourier_mix(const Tensor& x, const Rows& rows, bool ortho) {
   Tensor y(x.rows(), x.cols());
-  auto& cache = plans(static_cast<std::size_t>(x.cols()), ortho);
+  auto& cache = kernels::fourier_plans(static_cast<std::size_t>(x.cols()), ortho);
   std::vector<std::shared_ptr<const kernels::FourierPlan>> held;
   std::vector<kernels::FourierText> texts;
   for (std::int64_t i = 0; i < rows.texts(); ++i) {

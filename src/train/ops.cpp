@@ -4,9 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
-#include <memory>
-#include <mutex>
 #include <utility>
 
 #include "core/parallel.h"
@@ -29,16 +26,6 @@ Place& place() {
   return mine;
 }
 
-/// Plans for a width, made once.
-kernels::FourierPlans& plans(std::size_t hidden, bool ortho) {
-  static std::mutex mutex;
-  static std::map<std::pair<std::size_t, bool>, std::unique_ptr<kernels::FourierPlans>> all;
-  const std::lock_guard lock(mutex);
-  auto& entry = all[{hidden, ortho}];
-  if (!entry) entry = std::make_unique<kernels::FourierPlans>(hidden, ortho);
-  return *entry;
-}
-
 }  // namespace
 
 at::Tensor mix(const at::Tensor& x, const Rows& rows, bool ortho) {
@@ -47,7 +34,7 @@ at::Tensor mix(const at::Tensor& x, const Rows& rows, bool ortho) {
   const auto hidden = in.size(1);
   const float* from = in.const_data_ptr<float>();
   float* to = out.mutable_data_ptr<float>();
-  auto& cache = plans(static_cast<std::size_t>(hidden), ortho);
+  auto& cache = kernels::fourier_plans(static_cast<std::size_t>(hidden), ortho);
   at::parallel_for(0, rows.texts(), 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t text = begin; text < end; ++text) {
       const auto plan = cache.get(static_cast<std::size_t>(rows.rows(text)));
