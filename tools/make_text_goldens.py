@@ -3,6 +3,7 @@
     python3 tools/make_text_goldens.py     (needs sentencepiece transformers protobuf scikit-learn seqeval)
 """
 
+import io
 import json
 import pathlib
 import random
@@ -42,12 +43,13 @@ def corpus():
 
 
 def train(name, **options):
+    model = io.BytesIO()  # by name, the model would hold the path of this machine's file
     sentencepiece.SentencePieceTrainer.Train(
-        sentence_iterator=iter(corpus()), model_prefix=str(OUT / name), minloglevel=2, num_threads=1,
+        sentence_iterator=iter(corpus()), model_writer=model, minloglevel=2, num_threads=1,
         unk_id=0, bos_id=1, eos_id=2, pad_id=3, control_symbols=["[CLS]", "[SEP]"], user_defined_symbols=["[MASK]"],
         character_coverage=1.0, **options)
-    (OUT / f"{name}.vocab").unlink()
-    return sentencepiece.SentencePieceProcessor(model_file=str(OUT / f"{name}.model"))
+    (OUT / f"{name}.model").write_bytes(model.getvalue())
+    return sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
 
 
 def is_space(c):
