@@ -4,6 +4,7 @@
 #include <span>
 
 #include "core/file.h"
+#include "model/batch.h"
 #include "model/init.h"
 #include "model/weights.h"
 #include "train/algebra.h"
@@ -133,25 +134,13 @@ Packed pack_inputs(const FNetModelImpl& model, const Inputs& in) {
   require(texts > 0 && columns > 0, Kind::usage, "inputs: expected at least one text of one row");
   check_lengths(in.lengths, texts, columns);
 
-  const LengthPolicy policy = c.lengths();
   std::int64_t longest = columns;
   if (!in.lengths.empty()) longest = *std::ranges::max_element(in.lengths);
-  const std::int64_t limit =
-      policy.kind == LengthPolicy::Kind::fixed ? policy.length : c.max_position_embeddings;
-  require(longest <= limit, Kind::input, "text: expected at most {} rows, found {}", limit, longest);
 
   // One more flat row past the texts' own stands for padding.
   Packed packed{Door(texts, columns, in.lengths, texts * columns,
                      [&](std::int64_t length) {
-                       switch (policy.kind) {
-                         case LengthPolicy::Kind::fixed:
-                           return policy.length;
-                         case LengthPolicy::Kind::batch:
-                           return longest;
-                         case LengthPolicy::Kind::exact:
-                           break;
-                       }
-                       return length;
+                       return rows_of(static_cast<std::size_t>(length), c, longest);
                      }),
                 {},
                 {}};
