@@ -42,7 +42,7 @@ MODEL = dict(
 )  # fmt: skip
 # What transformers' FNet cannot be told: any other value is refused.
 FIXED = dict(
-    embedding_projection=True, norm_type="layer_norm", norm_position="post", ffn_type="mlp", mixers=["fourier"],
+    embedding_projection=True, norm_type="layer_norm", norm_position="post", ffn_type="mlp", mixers="fourier",
     embedding_norm_eps=0,
 )  # fmt: skip
 POOL = 50  # batches of texts that are sorted by length together
