@@ -37,6 +37,16 @@ class TemporaryDirectory {
   std::filesystem::path path_;
 };
 
+/// What the Error that `call` throws says, or "no error".
+inline std::string message_of(auto&& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
 /// The Error that `call` throws; a test failure where it throws none.
 template <class F>
 Error error_of(F&& call) {

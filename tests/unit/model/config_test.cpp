@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "fnet/error.h"
+#include "temporary.h"
 
 namespace fnet {
 namespace {
@@ -11,15 +12,6 @@ namespace {
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-std::string message_of(auto&& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 Config parse(const std::string& text) { return Config::from_json(text, "config.json"); }
 

@@ -6,21 +6,13 @@
 #include <cmath>
 
 #include "models.h"
+#include "temporary.h"
 
 namespace fnet {
 namespace {
 
 using testing::HasSubstr;
 using namespace testing_models;
-
-std::string message_of(auto&& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 Engine classifier() {
   Config config = small_config();
