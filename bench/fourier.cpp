@@ -30,7 +30,8 @@ void fourier(benchmark::State& state) {
   std::vector<float> y(x.size());
   const std::vector<FourierText> texts = {
       {.plan = &plan, .x = x.data(), .residual = x.data(), .y = y.data()}};
-  const NormArgs norm = {.kind = NormKind::layer_norm, .weight = weight.data(), .bias = bias.data()};
+  const NormArgs norm = {
+      .kind = NormKind::layer_norm, .weight = weight.data(), .bias = bias.data()};
   Workspace workspace;
   for (auto _ : state) fourier_mix(texts, norm, pool, workspace);
   state.counters["token_time"] =

@@ -1,5 +1,6 @@
-// The fused feed-forward of fnet-base (768 → 3072 → 768, GELU, residual, norm), as a fraction of the
-// peak measured in the same process. Twelve layers of weights of their own take turns, as in a model.
+// The fused feed-forward of fnet-base (768 → 3072 → 768, GELU, residual, norm), as a fraction of
+// the peak measured in the same process. Twelve layers of weights of their own take turns, as in a
+// model.
 //   bench_gemm --benchmark_repetitions=5 --benchmark_report_aggregates_only=true
 #include <benchmark/benchmark.h>
 
@@ -41,7 +42,8 @@ struct Model {
       layer.down = &matrices[2 * i + 1];
       layer.up_bias = layer.down_bias = bias.data();
       layer.activation = Activation::gelu_tanh;
-      layer.norm = {.kind = NormKind::layer_norm, .weight = bias.data(), .bias = bias.data(), .eps = 1e-12F};
+      layer.norm = {
+          .kind = NormKind::layer_norm, .weight = bias.data(), .bias = bias.data(), .eps = 1e-12F};
       layers.push_back(layer);
     }
   }
@@ -74,7 +76,8 @@ void feed_forward_layers(benchmark::State& state) {
     feed_forward(net.layers[i++ % kLayers], x.data(), x.data(), rows, pool, workspace);
   }
   const double operations = 4.0 * static_cast<double>(rows * kHidden * kInner);
-  state.counters["gflops"] = benchmark::Counter(operations * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["gflops"] =
+      benchmark::Counter(operations * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
   state.counters["of_peak"] = benchmark::Counter(operations * 1e-9 / peak(dtype, threads),
                                                  benchmark::Counter::kIsIterationInvariantRate);
 }

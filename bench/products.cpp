@@ -67,7 +67,8 @@ Contender ours(Setting& s) {
     state->matrices.push_back(pack(s.up.data(), kInner, kHidden, s.dtype));
     state->matrices.push_back(pack(s.down.data(), kHidden, kInner, s.dtype));
   }
-  return {"ours", [&s, state](std::size_t i) {
+  return {"ours",
+          [&s, state](std::size_t i) {
             FeedForward layer;
             layer.up = &state->matrices[2 * i];
             layer.down = &state->matrices[2 * i + 1];
@@ -75,14 +76,17 @@ Contender ours(Setting& s) {
             layer.activation = Activation::gelu_tanh;
             layer.norm = s.norm();
             feed_forward(layer, s.x.data(), s.y.data(), s.rows, s.pool, state->workspace);
-          }, {}, {}};
+          },
+          {},
+          {}};
 }
 
 Contender openblas(Setting& s) {
   auto up = std::make_shared<std::vector<std::vector<float>>>(kLayers, s.up);
   auto down = std::make_shared<std::vector<std::vector<float>>>(kLayers, s.down);
   openblas_set_num_threads(s.pool.size());
-  return {"OpenBLAS", [&s, up, down](std::size_t i) {
+  return {"OpenBLAS",
+          [&s, up, down](std::size_t i) {
             const int m = static_cast<int>(s.rows), h = kHidden, f = kInner;
             cblas_sgemm(101, 111, 112, m, f, h, 1, s.x.data(), h, (*up)[i].data(), h, 0,
                         s.inner.data(), f);
@@ -98,7 +102,9 @@ Contender openblas(Setting& s) {
               for (std::size_t j = 0; j < kHidden; ++j) row[j] += s.bias[j];
               table().rows.add_norm(row, s.x.data() + r * kHidden, 1, kHidden, s.norm(), row);
             });
-          }, {}, {}};
+          },
+          {},
+          {}};
 }
 
 // float32 and bfloat16 with bias, GELU and sum as post-operations. int8: the two integer products
@@ -113,7 +119,9 @@ struct Dnnl {
   explicit Dnnl(Setting& s) {
     const auto m = static_cast<long>(s.rows), h = static_cast<long>(kHidden),
                f = static_cast<long>(kInner);
-    const Type in = s.dtype == Dtype::float32 ? Type::f32 : s.dtype == Dtype::bfloat16 ? Type::bf16 : Type::u8;
+    const Type in = s.dtype == Dtype::float32    ? Type::f32
+                    : s.dtype == Dtype::bfloat16 ? Type::bf16
+                                                 : Type::u8;
     const Type weight = s.dtype == Dtype::int8 ? Type::s8 : in;
     const Type inner_type = s.dtype == Dtype::int8 ? Type::s32 : in;
     const Type out = s.dtype == Dtype::int8 ? Type::s32 : Type::f32;
@@ -125,9 +133,12 @@ struct Dnnl {
       add.append_sum(1.0F);
       sum.set_post_ops(add);
     }
-    const auto make = [&](long k, long n, Type source, Type target, const dnnl::primitive_attr& attr) {
-      const Memory::desc a({m, k}, source, Tag::ab), w({k, n}, weight, Tag::any), c({m, n}, target, Tag::ab);
-      if (s.dtype == Dtype::int8) return dnnl::matmul::primitive_desc(dnnl::matmul::desc(a, w, c), engine);
+    const auto make = [&](long k, long n, Type source, Type target,
+                          const dnnl::primitive_attr& attr) {
+      const Memory::desc a({m, k}, source, Tag::ab), w({k, n}, weight, Tag::any),
+          c({m, n}, target, Tag::ab);
+      if (s.dtype == Dtype::int8)
+        return dnnl::matmul::primitive_desc(dnnl::matmul::desc(a, w, c), engine);
       const Memory::desc b({1, n}, Type::f32, Tag::ab);
       return dnnl::matmul::primitive_desc(dnnl::matmul::desc(a, w, b, c), attr, engine);
     };
@@ -182,16 +193,26 @@ double cpu_seconds() {
 
 void compare(std::size_t rows, Dtype dtype, fnet::ThreadPool& pool, double seconds) {
   using Clock = std::chrono::steady_clock;
-  Setting s{rows, dtype, pool, numbers(kInner * kHidden, 0.05F), numbers(kInner * kHidden, 0.06F),
-            numbers(kInner, 0.1F), numbers(rows * kHidden, 2.0F), {}, {}};
+  Setting s{rows,
+            dtype,
+            pool,
+            numbers(kInner * kHidden, 0.05F),
+            numbers(kInner * kHidden, 0.06F),
+            numbers(kInner, 0.1F),
+            numbers(rows * kHidden, 2.0F),
+            {},
+            {}};
   s.y.resize(rows * kHidden), s.inner.resize(rows * kInner);
   auto library = std::make_shared<Dnnl>(s);
   std::vector<Contender> contenders{ours(s)};
   contenders.push_back({dtype == Dtype::int8 ? "oneDNN, products alone" : "oneDNN",
-                        [&s, library](std::size_t i) { library->run(s, i); }, {}, {}});
+                        [&s, library](std::size_t i) { library->run(s, i); },
+                        {},
+                        {}});
   if (dtype == Dtype::float32) contenders.push_back(openblas(s));
   const auto start = Clock::now();
-  for (std::size_t i = 0; std::chrono::duration<double>(Clock::now() - start).count() < seconds; ++i) {
+  for (std::size_t i = 0; std::chrono::duration<double>(Clock::now() - start).count() < seconds;
+       ++i) {
     for (Contender& c : contenders) {
       const double cpu = cpu_seconds();
       const auto begin = Clock::now();
@@ -206,7 +227,8 @@ void compare(std::size_t rows, Dtype dtype, fnet::ThreadPool& pool, double secon
     std::sort(c.wall.begin(), c.wall.end());
     std::sort(c.cpu.begin(), c.cpu.end());
     std::printf("dtype %d rows %4zu %-22s clock: best %5.0f median %5.0f", static_cast<int>(dtype),
-                rows, c.name.c_str(), operations / c.wall.front(), operations / c.wall[c.wall.size() / 2]);
+                rows, c.name.c_str(), operations / c.wall.front(),
+                operations / c.wall[c.wall.size() / 2]);
     if (pool.size() == 1) {
       std::printf("  CPU time: best %5.0f median %5.0f", operations / c.cpu.front(),
                   operations / c.cpu[c.cpu.size() / 2]);

@@ -14,7 +14,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       DataReader reader(std::string(input_text(data + 1, size - 1)), "input", options);
       std::size_t examples = 0;
       for (Example example; reader.next(example); ++examples) {
-        if (example.line == 0 || (!example.tags.empty() && example.tags.size() != example.tokens.size())) abort();
+        if (example.line == 0 ||
+            (!example.tags.empty() && example.tags.size() != example.tokens.size()))
+          abort();
       }
       if (examples + reader.skipped() > size) abort();
     });

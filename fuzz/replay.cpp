@@ -1,4 +1,5 @@
-// Runs a fuzz target over the files of the directories given: libFuzzer's part, where there is none.
+// Runs a fuzz target over the files of the directories given: libFuzzer's part, where there is
+// none.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>

@@ -23,9 +23,10 @@ std::array<Tokenizer, 3> make_tokenizers() {
   train_tokenizer(training).save(directory);
   const std::string model = read_file(std::string(directory) + "/spiece.model", 1 << 20);
   std::filesystem::remove_all(directory);
-  return {Tokenizer::parse(model),
-          Tokenizer::parse(model, {.normalization = Normalization::hf_slow, .keep_accents = false}),
-          Tokenizer::parse(model, {.normalization = Normalization::hf_fast, .do_lower_case = true})};
+  return {
+      Tokenizer::parse(model),
+      Tokenizer::parse(model, {.normalization = Normalization::hf_slow, .keep_accents = false}),
+      Tokenizer::parse(model, {.normalization = Normalization::hf_fast, .do_lower_case = true})};
 }
 
 }  // namespace

@@ -157,7 +157,8 @@ class Judge {
     for (const auto& [name, total] : ours_) {
       const double torch = torch_.at(name).error();
       EXPECT_LE(total.error(), 2 * torch) << name << " over all cases";
-      testing::Test::RecordProperty("error_over_torchs " + name, std::to_string(total.error() / torch));
+      testing::Test::RecordProperty("error_over_torchs " + name,
+                                    std::to_string(total.error() / torch));
     }
   }
 

@@ -44,7 +44,8 @@ inline std::vector<Config> every_row(Config base = small_config()) {
     const auto add = [&](auto&& change) { configs.push_back(base), change(configs.back()); };
     for (const KindRow& row : norm_kinds()) add([&](Config& c) { c.norm_type = row.name; });
     for (const KindRow& row : ffn_kinds()) add([&](Config& c) { c.ffn_type = row.name; });
-    for (const KindRow& row : mixer_kinds()) add([&](Config& c) { c.mixers = {std::string(row.name)}; });
+    for (const KindRow& row : mixer_kinds())
+      add([&](Config& c) { c.mixers = {std::string(row.name)}; });
     for (const KindRow& row : pooling_kinds()) add([&](Config& c) { c.pooling = row.name; });
     for (const KindRow& row : activation_kinds()) add([&](Config& c) { c.hidden_act = row.name; });
     for (const KindRow& row : task_kinds()) {

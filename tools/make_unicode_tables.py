@@ -81,6 +81,7 @@ def table(name, mapping):
 
 def main():
     print(f"// Written by tools/make_unicode_tables.py from Unicode {unicodedata.unidata_version}.")
+    print("// clang-format off")
     table("Lower", {c: chr(c).lower() for c in ALL if chr(c).lower() != chr(c)})
     marks = [c for c in ALL if stripped(c) == ""]
     print("constexpr Range kMarks[] = {")

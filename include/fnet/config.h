@@ -51,14 +51,16 @@ struct Config {
   std::string norm_position = "post";
   std::string ffn_type = "mlp";
   std::vector<std::string> mixers = {"fourier"};  ///< one for all layers, or one for each
-  std::string length_policy = "exact";  ///< a config.json without the key: fixed:max_position_embeddings
+  std::string length_policy =
+      "exact";                     ///< a config.json without the key: fixed:max_position_embeddings
   std::string pooling = "pooler";  ///< what a sequence head reads, and the default of `embed`
 
   /// `encoder`, `text-classification` or `token-classification`; in config.json: `architectures`.
   std::string task = "encoder";
   std::vector<std::string> labels;  ///< in config.json: `id2label` and `label2id`
 
-  /// The architectures of the paper's and the seed's tables: tiny, small, base, large. Throws: usage.
+  /// The architectures of the paper's and the seed's tables: tiny, small, base, large. Throws:
+  /// usage.
   static Config preset(std::string_view variant);
   static std::span<const std::string_view> variants();
 
@@ -84,7 +86,9 @@ struct Config {
   const std::string& mixer(std::int64_t layer) const {
     return mixers.size() == 1 ? mixers[0] : mixers[static_cast<std::size_t>(layer)];
   }
-  double embedding_eps() const { return embedding_norm_eps > 0 ? embedding_norm_eps : layer_norm_eps; }
+  double embedding_eps() const {
+    return embedding_norm_eps > 0 ? embedding_norm_eps : layer_norm_eps;
+  }
   LengthPolicy lengths() const { return LengthPolicy::parse(length_policy); }
   bool has_head() const { return task != "encoder"; }
 

@@ -28,7 +28,9 @@ struct Matrix {
       : rows(row_count), cols(col_count), data(row_count * col_count) {}
 
   std::span<float> row(std::size_t i) { return std::span(data).subspan(i * cols, cols); }
-  std::span<const float> row(std::size_t i) const { return std::span(data).subspan(i * cols, cols); }
+  std::span<const float> row(std::size_t i) const {
+    return std::span(data).subspan(i * cols, cols);
+  }
 };
 
 /// A text to classify or embed, perhaps one of a pair.
@@ -48,7 +50,7 @@ struct Prediction {
 };
 
 struct EngineOptions {
-  int threads = 0;                ///< 0: one for each core
+  int threads = 0;  ///< 0: one for each core
   /// Of the products: float32, bfloat16, int8; auto: as the weights are stored.
   std::string dtype = "auto";
   /// Evaluate the formulas of blocks/ op by op instead of the fused kernels: slow, for comparing.
@@ -70,7 +72,8 @@ class Engine {
   /// Throws: input where a file is missing, damaged or does not fit the others.
   static Engine load(const std::filesystem::path& directory, const EngineOptions& options = {});
 
-  /// A model from weights that the caller makes; without a tokenizer only the calls on Encodings work.
+  /// A model from weights that the caller makes; without a tokenizer only the calls on Encodings
+  /// work.
   Engine(const Config& config, const WeightSource& weights, const EngineOptions& options = {},
          std::optional<Tokenizer> tokenizer = {});
 
@@ -124,7 +127,8 @@ class Engine {
 
   /// The tag of each word, read at the word's first piece. A word that truncation dropped gets the
   /// empty label with score 0.
-  std::vector<std::vector<Prediction>> tag(std::span<const std::vector<std::string>> sentences) const;
+  std::vector<std::vector<Prediction>> tag(
+      std::span<const std::vector<std::string>> sentences) const;
 
  private:
   struct Impl;

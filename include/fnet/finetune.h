@@ -20,39 +20,40 @@ struct FinetuneOptions {
   std::filesystem::path out;                 ///< model directory to write
   bool skip_bad_lines = false;               ///< count bad lines instead of failing
 
-  std::filesystem::path from;       ///< a model directory to start from; empty: a new model
-  std::string variant = "tiny";     ///< of a new model
-  std::filesystem::path tokenizer;  ///< of a new model; empty: one is trained on the texts of `train`
-  std::int32_t vocab_size = 0;      ///< of that tokenizer; 0: 16000, or as many as the texts allow
+  std::filesystem::path from;    ///< a model directory to start from; empty: a new model
+  std::string variant = "tiny";  ///< of a new model
+  std::filesystem::path
+      tokenizer;                ///< of a new model; empty: one is trained on the texts of `train`
+  std::int32_t vocab_size = 0;  ///< of that tokenizer; 0: 16000, or as many as the texts allow
   std::vector<std::pair<std::string, std::string>> set;  ///< config keys and values, applied last
 
   std::int64_t epochs = 10;
-  std::int64_t batch_size = 32;       ///< texts a step
-  double learning_rate = 1e-3;        ///< at its peak
-  double warmup = 0.1;                ///< share of the steps until the peak; then linear to 0
-  double weight_decay = 0.01;         ///< AdamW's; biases and norms are left out
-  double max_grad_norm = 1;           ///< the gradient's norm is clipped to it; 0: never
-  double token_dropout = -1;          ///< share of the input tokens that [MASK] replaces in training;
-                                      ///< below 0: 0.4 for text-classification, else 0
-  double label_smoothing = 0.1;       ///< share of the target spread over all classes
-  double average = 0.998;             ///< decay of the weights' moving average, which is what is
-                                      ///< evaluated and saved; 0: the last weights
+  std::int64_t batch_size = 32;  ///< texts a step
+  double learning_rate = 1e-3;   ///< at its peak
+  double warmup = 0.1;           ///< share of the steps until the peak; then linear to 0
+  double weight_decay = 0.01;    ///< AdamW's; biases and norms are left out
+  double max_grad_norm = 1;      ///< the gradient's norm is clipped to it; 0: never
+  double token_dropout = -1;     ///< share of the input tokens that [MASK] replaces in training;
+                                 ///< below 0: 0.4 for text-classification, else 0
+  double label_smoothing = 0.1;  ///< share of the target spread over all classes
+  double average = 0.998;        ///< decay of the weights' moving average, which is what is
+                                 ///< evaluated and saved; 0: the last weights
   std::string class_weights = "none";  ///< or balanced: classes count alike in the loss
-  std::size_t max_length = 0;         ///< tokens a text; 0: the model's limit
-  std::string metric;                 ///< that selects the best epoch; empty: the task's
-  std::int64_t patience = 0;          ///< epochs without a better one before it stops; 0: never
+  std::size_t max_length = 0;          ///< tokens a text; 0: the model's limit
+  std::string metric;                  ///< that selects the best epoch; empty: the task's
+  std::int64_t patience = 0;           ///< epochs without a better one before it stops; 0: never
   std::uint64_t seed = 1;
-  int threads = 0;                    ///< 0: one for each core
+  int threads = 0;  ///< 0: one for each core
 };
 
 /// One epoch's result.
 struct EpochReport {
-  std::int64_t epoch = 0;  ///< from 1
-  double loss = 0;         ///< mean over the epoch's steps
+  std::int64_t epoch = 0;                               ///< from 1
+  double loss = 0;                                      ///< mean over the epoch's steps
   std::vector<std::pair<std::string, double>> metrics;  ///< on dev, by name
-  double seconds = 0;      ///< training, without evaluation
+  double seconds = 0;                                   ///< training, without evaluation
   double tokens_per_second = 0;
-  bool best = false;       ///< the best so far: the model in `out` is this one
+  bool best = false;  ///< the best so far: the model in `out` is this one
 };
 
 /// What came out.
@@ -78,18 +79,18 @@ struct TrainingProgress {
 
 /// How a caller watches and ends a training; each may be empty.
 struct FinetuneCallbacks {
-  std::function<void(std::string_view line)> log;           ///< what happens, a line at a time
-  std::function<void(const TrainingProgress&)> progress;    ///< after every step
-  std::function<void(const EpochReport&)> epoch;            ///< after every evaluation
-  std::function<bool()> stop;                               ///< true: end after this step
+  std::function<void(std::string_view line)> log;         ///< what happens, a line at a time
+  std::function<void(const TrainingProgress&)> progress;  ///< after every step
+  std::function<void(const EpochReport&)> epoch;          ///< after every evaluation
+  std::function<bool()> stop;                             ///< true: end after this step
 };
 
 /// Trains a model for a task and leaves it in `out`, beside its configuration (run.json), log
-/// (log.jsonl), TensorBoard events and report.html. The best epoch's model is kept. The same options,
-/// data, build and machine kind give the same bytes of model.safetensors.
+/// (log.jsonl), TensorBoard events and report.html. The best epoch's model is kept. The same
+/// options, data, build and machine kind give the same bytes of model.safetensors.
 ///
-/// Throws: usage where an option makes no sense, input where a file is bad or the loss stays without
-/// a finite value for 8 steps in a row, system where `out` cannot be written.
+/// Throws: usage where an option makes no sense, input where a file is bad or the loss stays
+/// without a finite value for 8 steps in a row, system where `out` cannot be written.
 FinetuneReport finetune(const FinetuneOptions& options, const FinetuneCallbacks& callbacks = {});
 
 /// Names of the metrics that may select the best epoch of a task, its default first. Throws: usage.

@@ -26,9 +26,9 @@ struct Span {
 struct Encoding {
   std::vector<std::int32_t> input_ids;       ///< [N]
   std::vector<std::int32_t> token_type_ids;  ///< [N]: 0 for the text, 1 for the pair and its [SEP]
-  std::vector<Span> offsets;                 ///< [N]: bytes of the token's text; empty for special tokens
-  std::vector<std::int32_t> word_ids;        ///< [N] from encode_words: index of the word, else -1
-  bool truncated = false;                    ///< tokens were dropped to fit max_length
+  std::vector<Span> offsets;           ///< [N]: bytes of the token's text; empty for special tokens
+  std::vector<std::int32_t> word_ids;  ///< [N] from encode_words: index of the word, else -1
+  bool truncated = false;              ///< tokens were dropped to fit max_length
 
   /// Whether token `i` begins a word: where a tagger reads and writes the word's tag.
   bool first_of_word(std::size_t i) const {
@@ -73,9 +73,9 @@ struct TokenizerConfig {
   std::string cls_token = "[CLS]", sep_token = "[SEP]", mask_token = "[MASK]", pad_token = "<pad>";
 };
 
-/// A SentencePiece model (BPE or unigram) with FNet's special tokens. Immutable, cheap to copy, safe
-/// to share between threads. A model file is checked by rules of our own before the SentencePiece
-/// library sees it.
+/// A SentencePiece model (BPE or unigram) with FNet's special tokens. Immutable, cheap to copy,
+/// safe to share between threads. A model file is checked by rules of our own before the
+/// SentencePiece library sees it.
 class Tokenizer {
  public:
   /// Reads a SentencePiece model file, or a model directory with `spiece.model` and, perhaps,
@@ -88,16 +88,16 @@ class Tokenizer {
   static Tokenizer parse(std::string model, const TokenizerConfig& config = {},
                          const std::string& name = "spiece.model");
 
-  /// Tokens of a text or of a pair. Offsets are bytes of `text` where the type is 0, of `pair` where
-  /// it is 1.
-  /// Throws: input where a text is not UTF-8 or too long, or where special tokens are wanted and the
-  /// model has no [CLS] or [SEP].
+  /// Tokens of a text or of a pair. Offsets are bytes of `text` where the type is 0, of `pair`
+  /// where it is 1. Throws: input where a text is not UTF-8 or too long, or where special tokens
+  /// are wanted and the model has no [CLS] or [SEP].
   Encoding encode(std::string_view text, std::optional<std::string_view> pair = {},
                   const EncodeOptions& options = {}) const;
 
   /// Tokens of a text that is split into words already, each with at least one token. Offsets are
   /// bytes of the word.
-  Encoding encode_words(std::span<const std::string> words, const EncodeOptions& options = {}) const;
+  Encoding encode_words(std::span<const std::string> words,
+                        const EncodeOptions& options = {}) const;
 
   /// The text of these ids; special tokens are left out, or stand in it by name.
   /// Throws: input where an id is not in [0, vocab_size()).
@@ -132,21 +132,21 @@ class Tokenizer {
 std::vector<Span> code_point_offsets(std::string_view text, std::span<const Span> bytes);
 
 struct TokenizerTraining {
-  std::vector<std::filesystem::path> inputs;    ///< one text a line, plain or gzip
-  std::function<bool(std::string&)> next_text;  ///< instead of inputs: the next text, false at the end
-  std::int32_t vocab_size = 32000;              ///< special tokens included
-  std::string model = "unigram";                ///< unigram, bpe
-  double character_coverage = 0.9995;           ///< share of the characters that get a piece, 0.98 to 1
-  bool byte_fallback = false;                   ///< unknown characters become 256 byte pieces
-  bool lower_case = false;                      ///< case folding inside the model
-  std::size_t max_texts = 0;                    ///< a random sample of so many texts; 0 is all
+  std::vector<std::filesystem::path> inputs;  ///< one text a line, plain or gzip
+  std::function<bool(std::string&)>
+      next_text;                       ///< instead of inputs: the next text, false at the end
+  std::int32_t vocab_size = 32000;     ///< special tokens included
+  std::string model = "unigram";       ///< unigram, bpe
+  double character_coverage = 0.9995;  ///< share of the characters that get a piece, 0.98 to 1
+  bool byte_fallback = false;          ///< unknown characters become 256 byte pieces
+  bool lower_case = false;             ///< case folding inside the model
+  std::size_t max_texts = 0;           ///< a random sample of so many texts; 0 is all
   std::uint64_t seed = 1;
 };
 
-/// Learns a SentencePiece model with FNet's special tokens. The same texts and options give the same
-/// bytes on any machine of the same kind.
-/// Throws: input where there is no text, or vocab_size is too large (saying the largest possible) or
-/// too small for it.
+/// Learns a SentencePiece model with FNet's special tokens. The same texts and options give the
+/// same bytes on any machine of the same kind. Throws: input where there is no text, or vocab_size
+/// is too large (saying the largest possible) or too small for it.
 Tokenizer train_tokenizer(const TokenizerTraining& training);
 
 }  // namespace fnet

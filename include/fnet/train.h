@@ -23,10 +23,10 @@ namespace nn {
 
 /// What a model reads: B texts of up to N rows, as tokens or as vectors.
 struct Inputs {
-  at::Tensor input_ids;                ///< [B, N] int64
-  at::Tensor inputs_embeds;            ///< [B, N, H] in place of the word embeddings
-  at::Tensor token_type_ids;           ///< [B, N] int64; not defined: all 0
-  std::vector<std::int64_t> lengths;   ///< [B] rows of each text; empty: N each
+  at::Tensor input_ids;               ///< [B, N] int64
+  at::Tensor inputs_embeds;           ///< [B, N, H] in place of the word embeddings
+  at::Tensor token_type_ids;          ///< [B, N] int64; not defined: all 0
+  std::vector<std::int64_t> lengths;  ///< [B] rows of each text; empty: N each
 };
 
 /// The Fourier transform over a text's rows and their columns, real part. No parameters.
@@ -35,8 +35,8 @@ class FourierMixingImpl : public torch::nn::Module {
   /// `norm`: backward, or ortho for 1/√(N·H). Throws: usage.
   explicit FourierMixingImpl(const std::string& norm = "backward");
 
-  /// x [B, N, H] → [B, N, H]. With `lengths` [B], each text is mixed over its own rows, and rows past
-  /// it are 0.
+  /// x [B, N, H] → [B, N, H]. With `lengths` [B], each text is mixed over its own rows, and rows
+  /// past it are 0.
   at::Tensor forward(const at::Tensor& x, const std::vector<std::int64_t>& lengths = {});
 
  protected:
@@ -51,7 +51,8 @@ TORCH_MODULE(FourierMixing);
 class FNetEncoderBlockImpl : public torch::nn::Module {
  public:
   /// `layer` picks the mixer where the config names one for each. New weights follow from the seed.
-  explicit FNetEncoderBlockImpl(const Config& config, std::int64_t layer = 0, std::uint64_t seed = 0);
+  explicit FNetEncoderBlockImpl(const Config& config, std::int64_t layer = 0,
+                                std::uint64_t seed = 0);
 
   /// x [B, N, H] → [B, N, H]; `lengths` as in FourierMixing.
   at::Tensor forward(const at::Tensor& x, const std::vector<std::int64_t>& lengths = {});
@@ -97,18 +98,20 @@ class FNetModelImpl : public FNetModule {
     at::Tensor pooler_output;      ///< [B, H]; not defined in a model without pooler weights
   };
 
-  /// New weights follow from the seed as in `fnet init`. Throws: input where the config is not valid.
+  /// New weights follow from the seed as in `fnet init`. Throws: input where the config is not
+  /// valid.
   explicit FNetModelImpl(const Config& config, std::uint64_t seed = 0);
 
   /// Mixes each text over the rows that the config's length policy gives it.
-  /// Throws: usage where the shapes do not fit each other, input where a text does not fit the model.
+  /// Throws: usage where the shapes do not fit each other, input where a text does not fit the
+  /// model.
   Output forward(const Inputs& inputs);
   Output forward(const at::Tensor& input_ids, const std::vector<std::int64_t>& lengths = {}) {
     return forward(Inputs{input_ids, {}, {}, lengths});
   }
 
-  /// The last hidden state [T, H] of packed rows. `vectors` [T, H] are word embeddings or what stands
-  /// in their place, `types` [T] int64 or not defined.
+  /// The last hidden state [T, H] of packed rows. `vectors` [T, H] are word embeddings or what
+  /// stands in their place, `types` [T] int64 or not defined.
   at::Tensor forward_rows(const at::Tensor& vectors, const at::Tensor& types, const Rows& rows);
 
   /// Word embeddings of ids: [T] → [T, H].

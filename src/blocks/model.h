@@ -85,7 +85,8 @@ inline void mixer_weights(std::string_view kind, const Specs& specs, const Confi
 struct Embeddings {
   static void weights(Specs specs, const Config& c) {
     specs.add("word_embeddings.weight", {c.vocab_size, c.hidden_size}, Init::normal);
-    specs.add("position_embeddings.weight", {c.max_position_embeddings, c.hidden_size}, Init::normal);
+    specs.add("position_embeddings.weight", {c.max_position_embeddings, c.hidden_size},
+              Init::normal);
     specs.add("token_type_embeddings.weight", {c.type_vocab_size, c.hidden_size}, Init::normal);
     norm_weights(c.norm_type, specs.under("LayerNorm"), c.hidden_size);
     if (c.embedding_projection) specs.linear("projection", c.hidden_size, c.hidden_size);

@@ -53,7 +53,8 @@ class Weights {
 
   const A& operator[](std::string_view name) const {
     const auto found = map_->find(prefix_ + std::string(name));
-    require(found != map_->end(), Kind::internal, "weight '{}{}' is not in the model", prefix_, name);
+    require(found != map_->end(), Kind::internal, "weight '{}{}' is not in the model", prefix_,
+            name);
     return found->second;
   }
 

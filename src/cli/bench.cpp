@@ -49,7 +49,8 @@ double operations_per_token(const Config& c) {
   const auto h = static_cast<double>(c.hidden_size);
   const double matrices = c.ffn_type == "swiglu" ? 3 : 2;
   const double layer = matrices * h * static_cast<double>(c.intermediate_size);
-  return 2 * (layer * static_cast<double>(c.num_hidden_layers) + (c.embedding_projection ? h * h : 0));
+  return 2 *
+         (layer * static_cast<double>(c.num_hidden_layers) + (c.embedding_projection ? h * h : 0));
 }
 
 double percentile(const std::vector<double>& sorted, double share) {
@@ -86,9 +87,9 @@ ordered_json measure(const Flags& flags) {
 
   const int threads = ThreadPool(flags.options.threads).size();
   ordered_json peaks;
-  for (const auto& [name, dtype] : {std::pair{"float32", kernels::Dtype::float32},
-                                    std::pair{"bfloat16", kernels::Dtype::bfloat16},
-                                    std::pair{"int8", kernels::Dtype::int8}}) {
+  for (const auto& [name, dtype] :
+       {std::pair{"float32", kernels::Dtype::float32},
+        std::pair{"bfloat16", kernels::Dtype::bfloat16}, std::pair{"int8", kernels::Dtype::int8}}) {
     peaks[name] = kernels::measure_peak(dtype, threads);
   }
   const double tokens = static_cast<double>(flags.batch * flags.length);
@@ -130,9 +131,9 @@ void run(const Flags& flags) {
     return flush();
   }
   const auto& ms = r["milliseconds"];
-  print(fmt::format("{} texts of {} tokens, {}, {} threads, {}: {} passes\n", flags.batch, flags.length,
-                    r["dtype"].get<std::string>(), r["threads"].get<int>(), r["isa"].get<std::string>(),
-                    r["passes"].get<int>()));
+  print(fmt::format("{} texts of {} tokens, {}, {} threads, {}: {} passes\n", flags.batch,
+                    flags.length, r["dtype"].get<std::string>(), r["threads"].get<int>(),
+                    r["isa"].get<std::string>(), r["passes"].get<int>()));
   print(fmt::format("latency      p50 {:.2f} ms, p90 {:.2f}, p99 {:.2f}, best {:.2f}\n",
                     ms["p50"].get<double>(), ms["p90"].get<double>(), ms["p99"].get<double>(),
                     ms["best"].get<double>()));
@@ -144,7 +145,8 @@ void run(const Flags& flags) {
     print(fmt::format("{:<12} {:.1f} % of the time\n", name, 100 * share.get<double>()));
   }
   print(fmt::format("memory       weights {:.1f} MB, workspace {:.1f} MB\n",
-                    1e-6 * r["weight_bytes"].get<double>(), 1e-6 * r["workspace_bytes"].get<double>()));
+                    1e-6 * r["weight_bytes"].get<double>(),
+                    1e-6 * r["workspace_bytes"].get<double>()));
   flush();
 }
 
@@ -154,7 +156,8 @@ Action declare_bench(CLI::App& app) {
   const auto flags = std::make_shared<Flags>();
   std::vector<std::string> variants;
   for (const std::string_view name : Config::variants()) variants.emplace_back(name);
-  app.add_option("DIR", flags->directory, "model directory; without one, random weights of --variant");
+  app.add_option("DIR", flags->directory,
+                 "model directory; without one, random weights of --variant");
   app.add_option("--variant", flags->variant, "architecture without DIR")
       ->check(one_of(variants))
       ->capture_default_str();
@@ -165,13 +168,15 @@ Action declare_bench(CLI::App& app) {
   app.add_option("--length", flags->length, "tokens a text")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
-  app.add_option("--dtype", flags->options.dtype, "type of the products; auto: as the weights are stored")
+  app.add_option("--dtype", flags->options.dtype,
+                 "type of the products; auto: as the weights are stored")
       ->check(one_of({"auto", "float32", "bfloat16", "int8"}))
       ->capture_default_str();
   app.add_option("--threads", flags->options.threads, "threads; 0: one for each core")
       ->envname("FNET_THREADS")
       ->check(CLI::Range(0, 1024));
-  app.add_option("--pass", flags->pass, "hidden: all rows of the last layer; pooled: one vector a text")
+  app.add_option("--pass", flags->pass,
+                 "hidden: all rows of the last layer; pooled: one vector a text")
       ->check(one_of({"hidden", "pooled"}))
       ->capture_default_str();
   app.add_option("--seconds", flags->seconds, "how long to measure")

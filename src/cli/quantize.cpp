@@ -77,7 +77,9 @@ void report(const Flags& flags) {
   const WeightReader before = WeightReader::open(flags.directory, model_weights(whole));
   const WeightReader after = WeightReader::open(flags.out, model_weights(whole));
   const auto source = [](const WeightReader& reader) {
-    return [&reader](const std::string& name, std::span<const std::int64_t>) { return reader.read(name); };
+    return [&reader](const std::string& name, std::span<const std::int64_t>) {
+      return reader.read(name);
+    };
   };
   print("layer  relative difference of the hidden state\n");
   for (std::int64_t layers = 1; layers <= whole.num_hidden_layers; ++layers) {

@@ -2,14 +2,14 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <spdlog/sinks/stdout_color_sinks.h>
-#include <spdlog/spdlog.h>
 #include <string>
 
 #include "core/error.h"
@@ -47,9 +47,9 @@ class ProgressBar {
     if (now - shown_ < pause && p.step != p.steps) return;
     shown_ = now;
     const double share = static_cast<double>(p.step) / static_cast<double>(p.steps);
-    const std::string state =
-        fmt::format("epoch {}/{}  step {}/{}  loss {:.4f}  {} tokens/s  ETA {}", p.epoch, p.epochs, p.step,
-                    p.steps, p.loss, count_text(p.tokens_per_second), clock_text(p.seconds_left));
+    const std::string state = fmt::format(
+        "epoch {}/{}  step {}/{}  loss {:.4f}  {} tokens/s  ETA {}", p.epoch, p.epochs, p.step,
+        p.steps, p.loss, count_text(p.tokens_per_second), clock_text(p.seconds_left));
     if (!terminal_) {
       fmt::print(stderr, "{:3.0f} %  {}\n", 100 * share, state);
       return;
@@ -84,17 +84,22 @@ void add_options(CLI::App& app, fnet::FinetuneOptions& o, std::vector<std::strin
   const auto paths = [&](const char* flag, std::filesystem::path& path, const char* help) {
     return app.add_option(flag, path, help)->group("Data and model");
   };
-  app.add_option("--task", o.task, "text-classification or token-classification")->capture_default_str();
+  app.add_option("--task", o.task, "text-classification or token-classification")
+      ->capture_default_str();
   paths("--train", o.train, "training data: TSV, CSV, JSONL or CoNLL, plain or gzip")->required();
   paths("--dev", o.dev, "data that selects the best epoch")->required();
   paths("--out", o.out, "model directory to write")->required();
   app.add_flag("--skip-bad-lines", o.skip_bad_lines, "count bad lines instead of stopping");
   paths("--from", o.from, "model directory to start from");
-  app.add_option("--variant", o.variant, "size of a new model: tiny, small, base, large")->capture_default_str();
-  paths("--tokenizer", o.tokenizer, "SentencePiece model of a new model; without it one is trained");
-  app.add_option("--vocab-size", o.vocab_size, "pieces of that tokenizer; 0: 16000, fewer for little text")
+  app.add_option("--variant", o.variant, "size of a new model: tiny, small, base, large")
       ->capture_default_str();
-  app.add_option("--set", set, "config key of the model: key=value; may be repeated")->allow_extra_args(false);
+  paths("--tokenizer", o.tokenizer,
+        "SentencePiece model of a new model; without it one is trained");
+  app.add_option("--vocab-size", o.vocab_size,
+                 "pieces of that tokenizer; 0: 16000, fewer for little text")
+      ->capture_default_str();
+  app.add_option("--set", set, "config key of the model: key=value; may be repeated")
+      ->allow_extra_args(false);
 
   const char* training = "Training";
   const auto number = [&](const char* flag, auto& value, const char* help) {
@@ -106,12 +111,14 @@ void add_options(CLI::App& app, fnet::FinetuneOptions& o, std::vector<std::strin
   number("--warmup", o.warmup, "share of the steps until the peak");
   number("--weight-decay", o.weight_decay, "AdamW's decay; biases and norms are left out");
   number("--max-grad-norm", o.max_grad_norm, "clip the gradient's norm; 0: never");
-  number("--token-dropout", o.token_dropout, "share of input tokens replaced by [MASK]; -1: the task's");
+  number("--token-dropout", o.token_dropout,
+         "share of input tokens replaced by [MASK]; -1: the task's");
   number("--label-smoothing", o.label_smoothing, "share of the target spread over all classes");
   number("--average", o.average, "decay of the weights' moving average; 0: the last weights");
   number("--class-weights", o.class_weights, "none or balanced");
   number("--max-length", o.max_length, "tokens a text; 0: the model's limit");
-  number("--metric", o.metric, "that selects the best epoch; default: accuracy, or entity_f1 for entities");
+  number("--metric", o.metric,
+         "that selects the best epoch; default: accuracy, or entity_f1 for entities");
   number("--patience", o.patience, "epochs without a better one before it stops; 0: never");
   number("--seed", o.seed, "the same command and seed give the same model");
   number("--threads", o.threads, "0: one for each core");
@@ -120,8 +127,8 @@ void add_options(CLI::App& app, fnet::FinetuneOptions& o, std::vector<std::strin
 int finetune(fnet::FinetuneOptions options, const std::vector<std::string>& set) {
   for (const std::string& item : set) {
     const std::size_t equals = item.find('=');
-    fnet::require(equals != std::string::npos, fnet::Kind::usage, "--set: expected key=value, found '{}'",
-                  fnet::printable(item));
+    fnet::require(equals != std::string::npos, fnet::Kind::usage,
+                  "--set: expected key=value, found '{}'", fnet::printable(item));
     options.set.emplace_back(item.substr(0, equals), item.substr(equals + 1));
   }
   std::signal(SIGINT, ask_to_stop);
@@ -137,17 +144,19 @@ int finetune(fnet::FinetuneOptions options, const std::vector<std::string>& set)
   callbacks.epoch = [&](const fnet::EpochReport& epoch) {
     bar.clear();
     std::string metrics;
-    for (const auto& [name, value] : epoch.metrics) metrics += fmt::format("  {} {:.2f}", name, 100 * value);
-    spdlog::info("epoch {}: loss {:.4f}, dev{}  ({:.1f} s, {} tokens/s){}", epoch.epoch, epoch.loss, metrics,
-                 epoch.seconds, count_text(epoch.tokens_per_second), epoch.best ? "  best, saved" : "");
+    for (const auto& [name, value] : epoch.metrics)
+      metrics += fmt::format("  {} {:.2f}", name, 100 * value);
+    spdlog::info("epoch {}: loss {:.4f}, dev{}  ({:.1f} s, {} tokens/s){}", epoch.epoch, epoch.loss,
+                 metrics, epoch.seconds, count_text(epoch.tokens_per_second),
+                 epoch.best ? "  best, saved" : "");
   };
   callbacks.stop = [] { return stop_asked.load(); };
 
   const fnet::FinetuneReport report = fnet::finetune(options, callbacks);
   bar.clear();
   if (report.interrupted) return kInterrupted;
-  spdlog::info("best: epoch {}, dev {} {:.2f}; model and report.html in {}", report.best_epoch, report.metric,
-               100 * report.best, options.out.string());
+  spdlog::info("best: epoch {}, dev {} {:.2f}; model and report.html in {}", report.best_epoch,
+               report.metric, 100 * report.best, options.out.string());
   return 0;
 }
 
@@ -160,7 +169,8 @@ int main(int argc, char** argv) {
   try {
     CLI::App app("Train FNet models", "fnet-train");
     app.require_subcommand(1);
-    CLI::App& command = *app.add_subcommand("finetune", "train a model for a task on labelled texts");
+    CLI::App& command =
+        *app.add_subcommand("finetune", "train a model for a task on labelled texts");
     fnet::FinetuneOptions options;
     std::vector<std::string> set;
     add_options(command, options, set);

@@ -21,7 +21,8 @@ template <class... Args>
 /// Throws unless `ok`; the message is formatted only on failure.
 template <class... Args>
 void require(bool ok, Kind kind, fmt::format_string<Args...> format, Args&&... args) {
-  if (!ok) [[unlikely]] fail(kind, format, std::forward<Args>(args)...);
+  if (!ok) [[unlikely]]
+    fail(kind, format, std::forward<Args>(args)...);
 }
 
 /// `text` fit for a message: control characters escaped, cut at `limit` bytes.
@@ -30,7 +31,8 @@ std::string printable(std::string_view text, std::size_t limit = 200);
 /// Levenshtein distance in bytes.
 std::size_t edit_distance(std::string_view a, std::string_view b);
 
-/// The candidate closest to `word` by edit distance, or empty when none is near: for "did you mean".
+/// The candidate closest to `word` by edit distance, or empty when none is near: for "did you
+/// mean".
 std::string nearest(std::string_view word, const auto& candidates) {
   std::string best;
   std::size_t best_distance = word.size() / 2 + 1;

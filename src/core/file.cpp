@@ -19,8 +19,8 @@ namespace {
 /// Throws for the last failed system call: input where the path is wrong, system otherwise.
 [[noreturn]] void fail_errno(std::string_view name, std::string_view action) {
   const int code = errno;
-  const bool wrong_path = code == ENOENT || code == ENOTDIR || code == EISDIR || code == ELOOP ||
-                          code == ENAMETOOLONG;
+  const bool wrong_path =
+      code == ENOENT || code == ENOTDIR || code == EISDIR || code == ELOOP || code == ENAMETOOLONG;
   fail(wrong_path ? Kind::input : Kind::system, "{}: cannot {}: {}", printable(name), action,
        std::generic_category().message(code));
 }
@@ -36,7 +36,7 @@ std::filesystem::path parent_of(const std::filesystem::path& path) {
 
 InputFile::InputFile(int descriptor, std::string name)
     : descriptor_(descriptor), name_(std::move(name)) {
-  struct stat status {};
+  struct stat status{};
   if (fstat(descriptor_, &status) != 0) {
     const int code = errno;
     close(descriptor_);
@@ -101,8 +101,10 @@ void InputFile::read(std::uint64_t offset, std::span<std::byte> out) const {
     const ssize_t count = pread(descriptor_, out.data(), out.size(), static_cast<off_t>(offset));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) fail_errno(name_, "read");
-    require(count > 0, Kind::input, "{}: byte {}: expected {} more bytes, found the end: the file "
-            "was cut short while it was read", printable(name_), offset, out.size());
+    require(count > 0, Kind::input,
+            "{}: byte {}: expected {} more bytes, found the end: the file "
+            "was cut short while it was read",
+            printable(name_), offset, out.size());
     offset += static_cast<std::uint64_t>(count);
     out = out.subspan(static_cast<std::size_t>(count));
   }
@@ -151,7 +153,8 @@ void OutputFile::write(std::span<const std::byte> bytes) {
 
 void OutputFile::commit() {
   if (fsync(descriptor_) != 0) fail_errno(path_.native(), "flush to disk");
-  if (rename(temporary_.c_str(), path_.c_str()) != 0) fail_errno(path_.native(), "rename into place");
+  if (rename(temporary_.c_str(), path_.c_str()) != 0)
+    fail_errno(path_.native(), "rename into place");
   close(std::exchange(descriptor_, -1));
   const int folder = ::open(parent_of(path_).c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY);
   if (folder < 0) fail_errno(path_.native(), "open its directory");

@@ -10,9 +10,9 @@
 
 namespace fnet {
 
-/// A regular file open for reading. It is opened once and its size comes from the open file, so what
-/// was checked is what is read, whatever happens to the path meanwhile. Not memory-mapped: a file
-/// that another process cuts short gives an Error, not SIGBUS.
+/// A regular file open for reading. It is opened once and its size comes from the open file, so
+/// what was checked is what is read, whatever happens to the path meanwhile. Not memory-mapped: a
+/// file that another process cuts short gives an Error, not SIGBUS.
 class InputFile {
  public:
   /// Throws: input where there is no such regular file, system where it cannot be opened.

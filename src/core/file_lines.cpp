@@ -92,9 +92,10 @@ struct LineReader::State {
         gzip.next_in = reinterpret_cast<Bytef*>(raw.data());
         gzip.avail_in = static_cast<uInt>(read_raw(raw.data(), kChunk));
         if (gzip.avail_in == 0) {
-          require(!in_member, Kind::input,
-                  "{}: line {}: expected more gzip data, found the end of the file: it was cut short",
-                  name, line_number + 1);
+          require(
+              !in_member, Kind::input,
+              "{}: line {}: expected more gzip data, found the end of the file: it was cut short",
+              name, line_number + 1);
           break;
         }
       }

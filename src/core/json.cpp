@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <iterator>
-#include <type_traits>
 #include <nlohmann/json.hpp>
+#include <type_traits>
 
 #include "core/error.h"
 #include "core/file.h"
@@ -82,8 +82,8 @@ struct JsonEvents::Sax {
   bool number_unsigned(std::uint64_t value) { return scalar(value); }
   bool number_float(double value, const std::string& token) {
     if (token.find_first_of(".eE") == std::string::npos) {
-      events.fail_here(fmt::format("expected an integer of at most 64 bits, found {}",
-                                   printable(token, 40)));
+      events.fail_here(
+          fmt::format("expected an integer of at most 64 bits, found {}", printable(token, 40)));
     }
     return scalar(value);
   }
@@ -113,7 +113,8 @@ struct JsonEvents::Sax {
   bool key(std::string& name) {
     Container& object = events.open_.back();
     object.key = name;
-    if (!object.keys.insert(name).second) events.fail_here("expected each key once, found it again");
+    if (!object.keys.insert(name).second)
+      events.fail_here("expected each key once, found it again");
     events.key(name);
     return true;
   }

@@ -20,9 +20,9 @@ class ThreadPool {
 
   int size() const noexcept;
 
-  /// Runs task(index, thread) for every index in [0, count), thread in [0, size()), and returns when
-  /// all are done. Indices are handed out one by one, in order. The first exception is rethrown here.
-  /// One call at a time: a second caller waits. Not to be called from inside a task.
+  /// Runs task(index, thread) for every index in [0, count), thread in [0, size()), and returns
+  /// when all are done. Indices are handed out one by one, in order. The first exception is
+  /// rethrown here. One call at a time: a second caller waits. Not to be called from inside a task.
   void run(std::size_t count, const std::function<void(std::size_t index, int thread)>& task);
 
  private:

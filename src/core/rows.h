@@ -5,8 +5,9 @@
 
 namespace fnet {
 
-/// Where each text lies in packed rows [T, H]: text i owns rows [offsets[i], offsets[i+1]), of which
-/// the first lengths[i] are its tokens and the rest padding (none unless the length policy pads).
+/// Where each text lies in packed rows [T, H]: text i owns rows [offsets[i], offsets[i+1]), of
+/// which the first lengths[i] are its tokens and the rest padding (none unless the length policy
+/// pads).
 struct Rows {
   std::vector<std::int64_t> offsets = {0};
   std::vector<std::int64_t> lengths;

@@ -14,8 +14,8 @@ std::size_t most_rows(Dtype dtype) { return dtype == Dtype::int8 ? 72 : 96; }
 /// One layer at work on one block of rows; the arrays lie in the workspace.
 struct Block {
   const FeedForward& layer;
-  LeftBlock input;   // every chunk of x
-  LeftBlock hidden;  // by rows: one chunk at a time; by columns: every chunk
+  LeftBlock input;    // every chunk of x
+  LeftBlock hidden;   // by rows: one chunk at a time; by columns: every chunk
   float* hidden_f32;  // int8: what will be hidden, before it is quantized; stride longest_chunk
   float* sums;        // [panels of H][rows][panel]
 
@@ -24,12 +24,12 @@ struct Block {
   static Block cut(Cutter& cutter, const FeedForward& layer, std::size_t rows,
                    std::size_t hidden_chunks) {
     const Dtype dtype = layer.up->dtype();
-    const std::size_t floats = dtype == Dtype::int8 ? hidden_chunks * rows * longest_chunk(dtype) : 0;
+    const std::size_t floats =
+        dtype == Dtype::int8 ? hidden_chunks * rows * longest_chunk(dtype) : 0;
     const auto input = LeftBlock::cut(cutter, rows, layer.up->chunks().count, dtype);
     const auto hidden = LeftBlock::cut(cutter, rows, hidden_chunks, dtype);
     float* hidden_f32 = cutter.cut<float>(floats);
-    float* sums =
-        cutter.cut<float>(layer.down->panels() * layer.down->isa().product.panel * rows);
+    float* sums = cutter.cut<float>(layer.down->panels() * layer.down->isa().product.panel * rows);
     return {layer, input, hidden, hidden_f32, sums};
   }
 
@@ -42,13 +42,14 @@ struct Block {
     float* gate_sums = layer.gate == nullptr ? nullptr : scratch + rows * width;
     if (gate_sums != nullptr) multiply_panel(input, rows, *layer.gate, p, gate_sums);
     const std::size_t columns = std::min(width, layer.up->n() - column);
-    const Epilogue epilogue{.sums = scratch,
-                            .gate_sums = gate_sums,
-                            .bias = layer.up_bias == nullptr ? nullptr : layer.up_bias + column,
-                            .gate_bias = layer.gate_bias == nullptr ? nullptr : layer.gate_bias + column,
-                            .activation = layer.activation,
-                            .rows = rows,
-                            .columns = columns};
+    const Epilogue epilogue{
+        .sums = scratch,
+        .gate_sums = gate_sums,
+        .bias = layer.up_bias == nullptr ? nullptr : layer.up_bias + column,
+        .gate_bias = layer.gate_bias == nullptr ? nullptr : layer.gate_bias + column,
+        .activation = layer.activation,
+        .rows = rows,
+        .columns = columns};
     const std::size_t at = column % layer.down->chunks().length;
     const std::size_t stride = row_stride(dtype);
     std::uint32_t* units = hidden.chunk(slot).units;
@@ -82,8 +83,8 @@ struct Block {
   }
 };
 
-/// All of one block on one thread: chunk by chunk of the hidden layer, so that a chunk is used while
-/// it is in the cache.
+/// All of one block on one thread: chunk by chunk of the hidden layer, so that a chunk is used
+/// while it is in the cache.
 void run_block(const Block& block, const float* x, const float* residual, float* y,
                std::size_t rows, float* scratch) {
   const PackedMatrix& down = *block.layer.down;
@@ -113,8 +114,10 @@ void feed_forward(const FeedForward& layer, const float* x, const float* residua
   require(up.k() == down.n() && up.n() == down.k() && up.dtype() == down.dtype() &&
               (layer.gate == nullptr || (layer.gate->n() == up.n() && layer.gate->k() == up.k() &&
                                          layer.gate->dtype() == up.dtype())),
-          Kind::internal, "feed_forward: expected up and gate [F, H] and down [H, F] of one type, "
-          "found up [{}, {}], down [{}, {}]", up.n(), up.k(), down.n(), down.k());
+          Kind::internal,
+          "feed_forward: expected up and gate [F, H] and down [H, F] of one type, "
+          "found up [{}, {}], down [{}, {}]",
+          up.n(), up.k(), down.n(), down.k());
   const auto threads = static_cast<std::size_t>(pool.size());
   const std::size_t width = up.isa().product.panel;
 

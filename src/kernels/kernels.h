@@ -14,8 +14,8 @@ namespace fnet::kernels {
 /// What one instruction set offers: plain function pointers to code compiled for it.
 ///
 /// How it is made: every `src/kernels/*.inl` is written once over the vectors of `vec_<isa>.h`;
-/// `isa/<isa>.cpp` includes them all inside a compiler target region and a namespace of its own, and
-/// so defines one Table. To add an instruction set: one such file, and one line in select.cpp.
+/// `isa/<isa>.cpp` includes them all inside a compiler target region and a namespace of its own,
+/// and so defines one Table. To add an instruction set: one such file, and one line in select.cpp.
 /// To add an operation: one `.inl`, one line in all.inl, one field here.
 /// The functions of a table are `noexcept` and take no memory: callers check and bring scratch.
 struct Table {

@@ -7,8 +7,8 @@ inline F32 load_or(const float* x, std::size_t n, float pad) {
   return load(lanes);
 }
 
-/// Σ (x − centre)^power of a row, power 1 or 2. Four partial sums a vector wide keep the adders busy
-/// and the rounding error small; their order depends on n alone.
+/// Σ (x − centre)^power of a row, power 1 or 2. Four partial sums a vector wide keep the adders
+/// busy and the rounding error small; their order depends on n alone.
 template <int power>
 inline float sum_of(const float* x, std::size_t n, float centre) {
   const F32 c = splat(centre);

@@ -55,7 +55,7 @@ struct FeedForward {
   const PackedMatrix* up = nullptr;
   const PackedMatrix* gate = nullptr;  ///< null: not gated
   const PackedMatrix* down = nullptr;
-  const float* up_bias = nullptr;    ///< [F] or null, as gate_bias
+  const float* up_bias = nullptr;  ///< [F] or null, as gate_bias
   const float* gate_bias = nullptr;
   const float* down_bias = nullptr;  ///< [H] or null
   Activation activation = Activation::gelu;

@@ -25,8 +25,8 @@ struct Step<Dtype::int8> {
   }
 };
 
-// A register tile: kRows × kPanel sums. The order of each sum is that of the units: it is the same in
-// every tile. Fetches one line of `next` a step.
+// A register tile: kRows × kPanel sums. The order of each sum is that of the units: it is the same
+// in every tile. Fetches one line of `next` a step.
 template <Dtype dtype, std::size_t kRows>
 void tile(LeftChunk left, const RightChunk& right, float* out, bool add,
           const char* next) noexcept {

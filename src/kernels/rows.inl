@@ -18,10 +18,9 @@ inline void embed_rows(const Embedding& e, const std::int32_t* ids, const std::i
                        const std::int32_t* types, std::size_t rows, float* y) noexcept {
   for (std::size_t r = 0; r < rows; ++r) {
     const float* word = e.word + static_cast<std::size_t>(ids[r]) * e.hidden;
-    const float* position =
-        e.position == nullptr
-            ? nullptr
-            : e.position + static_cast<std::size_t>(positions[r]) * e.hidden;
+    const float* position = e.position == nullptr
+                                ? nullptr
+                                : e.position + static_cast<std::size_t>(positions[r]) * e.hidden;
     const float* type =
         e.type == nullptr
             ? nullptr

@@ -37,8 +37,8 @@ auto candidates() {
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
                       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
                       __builtin_cpu_supports("avx512vl");
-  const bool bf16 = avx512 && __builtin_cpu_supports("avx512vnni") &&
-                    __builtin_cpu_supports("avx512bf16");
+  const bool bf16 =
+      avx512 && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bf16");
 #endif
   return std::to_array<Candidate>({
 #if defined(__x86_64__)

@@ -17,8 +17,8 @@ struct Split {
   std::size_t largest() const { return (total + parts - 1) / parts; }
 };
 
-/// Whether threads share out the rows, or with too few of them the columns of the weights: then each
-/// weight is read by one core.
+/// Whether threads share out the rows, or with too few of them the columns of the weights: then
+/// each weight is read by one core.
 inline bool split_rows(std::size_t rows, const ThreadPool& pool, const Table& isa) {
   const auto threads = static_cast<std::size_t>(pool.size());
   return threads == 1 || rows >= 2 * threads * isa.product.tile_rows;
@@ -68,8 +68,8 @@ struct LeftBlock {
   /// Converts x [count, k] into the rows from `first` on, for products with `w`.
   void convert(const float* x, std::size_t first, std::size_t count, const PackedMatrix& w) const {
     for (std::size_t c = 0; c < w.chunks().count; ++c) {
-      w.isa().product.convert(dtype, x + c * w.chunks().length, w.k(), count,
-                              w.length(c), chunk(c, first));
+      w.isa().product.convert(dtype, x + c * w.chunks().length, w.k(), count, w.length(c),
+                              chunk(c, first));
     }
   }
 };

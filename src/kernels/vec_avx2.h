@@ -16,8 +16,12 @@ inline __m256i first_lanes(std::size_t n) {
   const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), index);
 }
-inline F32 load_part(const float* p, std::size_t n) { return _mm256_maskload_ps(p, first_lanes(n)); }
-inline void store_part(float* p, std::size_t n, F32 v) { _mm256_maskstore_ps(p, first_lanes(n), v); }
+inline F32 load_part(const float* p, std::size_t n) {
+  return _mm256_maskload_ps(p, first_lanes(n));
+}
+inline void store_part(float* p, std::size_t n, F32 v) {
+  _mm256_maskstore_ps(p, first_lanes(n), v);
+}
 
 inline F32 dot_bf16(F32 sum, I32 a, I32 b) {
   const I32 high = (I32)_mm256_set1_epi32(static_cast<int>(0xffff0000));

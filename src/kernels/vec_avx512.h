@@ -1,6 +1,7 @@
 // Vectors of AVX-512; FNET_DOT_INSTRUCTIONS adds vdpbf16ps and vpdpbusd.
 inline constexpr std::size_t kLanes = 16;
-inline constexpr std::size_t kTileRows = 12;  // 12 × 2 sums, 2 of the weights, 1 broadcast: 27 of 32
+inline constexpr std::size_t kTileRows =
+    12;  // 12 × 2 sums, 2 of the weights, 1 broadcast: 27 of 32
 
 using F32 = float __attribute__((vector_size(64)));
 using I32 = std::int32_t __attribute__((vector_size(64)));

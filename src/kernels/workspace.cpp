@@ -14,7 +14,8 @@ AlignedBytes aligned_bytes(std::size_t bytes) {
   auto* p = static_cast<std::byte*>(std::aligned_alloc(alignment, size));
   if (p == nullptr && size > 0) throw std::bad_alloc();
 #ifdef MADV_HUGEPAGE
-  // Advice only. Weights are read from end to end: fewer page faults at load, fewer TLB misses after.
+  // Advice only. Weights are read from end to end: fewer page faults at load, fewer TLB misses
+  // after.
   if (huge) madvise(p, size, MADV_HUGEPAGE);
 #endif
   return AlignedBytes(p);

@@ -11,12 +11,12 @@ struct Free {
 };
 using AlignedBytes = std::unique_ptr<std::byte[], Free>;
 
-/// Uninitialised bytes at a multiple of 64; in huge pages, where the system has them, from 4 MiB on.
-/// Throws: std::bad_alloc.
+/// Uninitialised bytes at a multiple of 64; in huge pages, where the system has them, from 4 MiB
+/// on. Throws: std::bad_alloc.
 AlignedBytes aligned_bytes(std::size_t bytes);
 
-/// Scratch memory of one caller: grows to the largest need and is used again, so that repeated calls
-/// take no memory. One operation at a time.
+/// Scratch memory of one caller: grows to the largest need and is used again, so that repeated
+/// calls take no memory. One operation at a time.
 class Workspace {
  public:
   /// At least `bytes`, aligned to 64, contents undefined; valid until the next take().

@@ -7,14 +7,16 @@ namespace fnet {
 std::int64_t rows_of(std::size_t tokens, const Config& config, std::int64_t longest) {
   const LengthPolicy policy = config.lengths();
   const auto count = static_cast<std::int64_t>(tokens);
-  const std::int64_t limit = policy.kind == LengthPolicy::Kind::fixed
-                                 ? policy.length
-                                 : config.max_position_embeddings;
+  const std::int64_t limit =
+      policy.kind == LengthPolicy::Kind::fixed ? policy.length : config.max_position_embeddings;
   require(count >= 1, Kind::input, "text: expected at least one token, found none");
-  require(count <= limit, Kind::input,
-          "text: expected at most {} tokens ({}), found {}; truncate it or raise the limit of the model",
-          limit, policy.kind == LengthPolicy::Kind::fixed ? config.length_policy : "max_position_embeddings",
-          count);
+  require(
+      count <= limit, Kind::input,
+      "text: expected at most {} tokens ({}), found {}; truncate it or raise the limit of the "
+      "model",
+      limit,
+      policy.kind == LengthPolicy::Kind::fixed ? config.length_policy : "max_position_embeddings",
+      count);
   switch (policy.kind) {
     case LengthPolicy::Kind::fixed:
       return policy.length;

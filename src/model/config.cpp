@@ -47,13 +47,15 @@ void fields(Visit&& field) {
   field("vocab_size", &C::vocab_size, range(1, 4'000'000), "pieces in the vocabulary");
   field("hidden_size", &C::hidden_size, range(1, 65'536), "width of a row");
   field("num_hidden_layers", &C::num_hidden_layers, range(1, 1'024), "encoder blocks");
-  field("intermediate_size", &C::intermediate_size, range(1, 262'144), "width inside the feed-forward");
+  field("intermediate_size", &C::intermediate_size, range(1, 262'144),
+        "width inside the feed-forward");
   field("hidden_act", &C::hidden_act, Allowed::one_of(activation_kinds()), "activation of the mlp");
   field("hidden_dropout_prob", &C::hidden_dropout_prob, range(0, 0.999), "dropout in training");
   field("max_position_embeddings", &C::max_position_embeddings, range(1, 1'000'000),
         "rows of the position table: the longest text");
   field("type_vocab_size", &C::type_vocab_size, range(1, 64), "token types (segments)");
-  field("initializer_range", &C::initializer_range, range(0, 10), "standard deviation of new weights");
+  field("initializer_range", &C::initializer_range, range(0, 10),
+        "standard deviation of new weights");
   field("layer_norm_eps", &C::layer_norm_eps, range(1e-14, 1e-2), "epsilon of the norms");
   field("pad_token_id", &C::pad_token_id, range(0, 4'000'000), "id of padding rows");
   field("bos_token_id", &C::bos_token_id, range(0, 4'000'000), "kept for transformers");
@@ -70,22 +72,54 @@ void fields(Visit&& field) {
   field("norm_position", &C::norm_position, Allowed::one_of({"post", "pre"}),
         "norms after each sum, or before each branch with one at the end");
   field("ffn_type", &C::ffn_type, Allowed::one_of(ffn_kinds()), "feed-forward");
-  field("mixers", &C::mixers, Allowed::one_of(mixer_kinds()), "mixer: one name, or one for each layer");
+  field("mixers", &C::mixers, Allowed::one_of(mixer_kinds()),
+        "mixer: one name, or one for each layer");
   field("length_policy", &C::length_policy, Allowed::any(),
         "rows that a text is mixed over: exact, fixed:N or batch");
-  field("pooling", &C::pooling, Allowed::one_of(pooling_kinds()), "the vector that stands for a text");
+  field("pooling", &C::pooling, Allowed::one_of(pooling_kinds()),
+        "the vector that stands for a text");
 }
 
 /// Keys that transformers writes and that do not change what we compute.
-constexpr std::string_view kIgnored[] = {
-    "model_type", "transformers_version", "torch_dtype", "dtype", "_name_or_path", "name_or_path",
-    "return_dict", "output_hidden_states", "output_attentions", "problem_type", "num_labels",
-    "chunk_size_feed_forward", "use_tpu_fourier_optimizations", "tpu_short_seq_length", "use_cache",
-    "is_encoder_decoder", "is_decoder", "finetuning_task", "task_specific_params", "attn_implementation",
-    "add_cross_attention", "cross_attention_hidden_size", "tokenizer_class", "sep_token_id",
-    "cls_token_id", "mask_token_id", "unk_token_id", "decoder_start_token_id", "prefix", "torchscript",
-    "pruned_heads", "gradient_checkpointing", "classifier_dropout", "use_bfloat16", "fnet_version",
-    "architectures", "id2label", "label2id", "auto_map"};
+constexpr std::string_view kIgnored[] = {"model_type",
+                                         "transformers_version",
+                                         "torch_dtype",
+                                         "dtype",
+                                         "_name_or_path",
+                                         "name_or_path",
+                                         "return_dict",
+                                         "output_hidden_states",
+                                         "output_attentions",
+                                         "problem_type",
+                                         "num_labels",
+                                         "chunk_size_feed_forward",
+                                         "use_tpu_fourier_optimizations",
+                                         "tpu_short_seq_length",
+                                         "use_cache",
+                                         "is_encoder_decoder",
+                                         "is_decoder",
+                                         "finetuning_task",
+                                         "task_specific_params",
+                                         "attn_implementation",
+                                         "add_cross_attention",
+                                         "cross_attention_hidden_size",
+                                         "tokenizer_class",
+                                         "sep_token_id",
+                                         "cls_token_id",
+                                         "mask_token_id",
+                                         "unk_token_id",
+                                         "decoder_start_token_id",
+                                         "prefix",
+                                         "torchscript",
+                                         "pruned_heads",
+                                         "gradient_checkpointing",
+                                         "classifier_dropout",
+                                         "use_bfloat16",
+                                         "fnet_version",
+                                         "architectures",
+                                         "id2label",
+                                         "label2id",
+                                         "auto_map"};
 
 /// Keys of the Keras families, whose numerics differ: loading them by luck would be wrong silently.
 const std::map<std::string_view, std::string_view> kForeign = {
@@ -105,9 +139,10 @@ std::string show(double v) { return fmt::format("{}", v); }
 std::string show(bool v) { return v ? "true" : "false"; }
 std::string show(const std::vector<std::string>& v) { return fmt::format("{}", fmt::join(v, ",")); }
 
-[[noreturn]] void wrong_type(std::string_view source, std::string_view key, std::string_view expected,
-                             const Json& found) {
-  fail(Kind::input, "{}: {}: expected {}, found {}", source, key, expected, printable(found.dump()));
+[[noreturn]] void wrong_type(std::string_view source, std::string_view key,
+                             std::string_view expected, const Json& found) {
+  fail(Kind::input, "{}: {}: expected {}, found {}", source, key, expected,
+       printable(found.dump()));
 }
 
 void read(const Json& json, std::int64_t& out, std::string_view source, std::string_view key) {
@@ -194,7 +229,8 @@ void check(std::string_view key, const std::vector<std::string>& value, const Al
 
 std::vector<std::string_view> known_keys() {
   std::vector<std::string_view> keys;
-  fields([&](std::string_view name, auto, const Allowed&, std::string_view) { keys.push_back(name); });
+  fields(
+      [&](std::string_view name, auto, const Allowed&, std::string_view) { keys.push_back(name); });
   return keys;
 }
 
@@ -206,9 +242,10 @@ std::vector<std::string> read_labels(const Json& json, std::string_view source) 
   for (const auto& [key, label] : json.items()) {
     std::size_t id = 0;
     const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);
-    require(error == std::errc() && end == key.data() + key.size() && id < labels.size() && !seen[id],
-            Kind::input, "{}: id2label: expected the ids 0 to {}, each once, found '{}'", source,
-            labels.size() - 1, printable(key));
+    require(
+        error == std::errc() && end == key.data() + key.size() && id < labels.size() && !seen[id],
+        Kind::input, "{}: id2label: expected the ids 0 to {}, each once, found '{}'", source,
+        labels.size() - 1, printable(key));
     if (!label.is_string()) wrong_type(source, "id2label." + key, "a string", label);
     labels[id] = label.get<std::string>();
     seen[id] = true;
@@ -270,8 +307,8 @@ Config Config::from_json(std::string_view text, std::string_view source,
   const Json json = parse_json(text, source);
   if (!json.is_object()) wrong_type(source, "config", "a JSON object", json);
   if (const auto type = json.find("model_type"); type != json.end()) {
-    require(*type == "fnet", fnet::Kind::input, "{}: model_type: expected \"fnet\", found {}", source,
-            printable(type->dump()));
+    require(*type == "fnet", fnet::Kind::input, "{}: model_type: expected \"fnet\", found {}",
+            source, printable(type->dump()));
   }
 
   Config config;
@@ -288,9 +325,10 @@ Config Config::from_json(std::string_view text, std::string_view source,
     read(*found, names, source, "architectures");
     config.task = task_of(names.front());
     if (config.task == "encoder" && names.front() != "FNetModel" && warnings != nullptr) {
-      warnings->push_back(fmt::format("{}: architectures: {} has a head that is not read: the encoder is "
-                                      "loaded alone",
-                                      source, printable(names.front())));
+      warnings->push_back(
+          fmt::format("{}: architectures: {} has a head that is not read: the encoder is "
+                      "loaded alone",
+                      source, printable(names.front())));
     }
   }
   if (const auto found = json.find("id2label"); found != json.end() && !found->is_null()) {
@@ -308,7 +346,8 @@ Config Config::from_json(std::string_view text, std::string_view source,
   for (const auto& [key, value] : json.items()) {
     if (const auto foreign = kForeign.find(key); foreign != kForeign.end()) {
       fail(fnet::Kind::input,
-           "{}: {}: a key of another family ({}); its numerics differ, so the file is not read as an "
+           "{}: {}: a key of another family ({}); its numerics differ, so the file is not read as "
+           "an "
            "FNet of Hugging Face's layout: rename the keys and state fourier_norm, hidden_act, "
            "layer_norm_eps and embedding_projection",
            source, key, foreign->second);
@@ -369,8 +408,8 @@ void Config::set(std::string_view key, std::string_view value) {
 
 void Config::assign(std::string_view setting) {
   const std::size_t equals = setting.find('=');
-  require(equals != std::string_view::npos, fnet::Kind::usage, "--set: expected key=value, found '{}'",
-          printable(setting));
+  require(equals != std::string_view::npos, fnet::Kind::usage,
+          "--set: expected key=value, found '{}'", printable(setting));
   set(setting.substr(0, equals), setting.substr(equals + 1));
 }
 
@@ -394,10 +433,11 @@ void Config::validate() const {
           "config: pad_token_id: expected an id below vocab_size ({}), found {}", vocab_size,
           pad_token_id);
   require(pooler || pooling != "pooler", fnet::Kind::input,
-          "config: pooling: expected cls, mean or max, found 'pooler' in a model without pooler weights");
+          "config: pooling: expected cls, mean or max, found 'pooler' in a model without pooler "
+          "weights");
   if (!has_head()) return;
-  require(!labels.empty(), fnet::Kind::input, "config: id2label: expected labels for {}, found none",
-          task);
+  require(!labels.empty(), fnet::Kind::input,
+          "config: id2label: expected labels for {}, found none", task);
   std::vector<std::string> sorted = labels;
   std::ranges::sort(sorted);
   const auto twin = std::ranges::adjacent_find(sorted);
@@ -411,7 +451,8 @@ std::vector<Config::Field> Config::describe() const {
   fields([&](std::string_view name, auto member, const Allowed& allowed, std::string_view help) {
     using Value = std::decay_t<decltype(this->*member)>;
     result.push_back({std::string(name), show(this->*member),
-                      std::is_same_v<Value, bool> ? "true, false" : allowed.text(), std::string(help)});
+                      std::is_same_v<Value, bool> ? "true, false" : allowed.text(),
+                      std::string(help)});
   });
   return result;
 }

@@ -35,7 +35,8 @@ float scale_of(std::span<const float> row) {
 using Buffer = std::shared_ptr<std::vector<std::byte>>;
 
 template <class T>
-std::span<const std::byte> convert(const Buffer& buffer, std::span<const float> values, auto&& one) {
+std::span<const std::byte> convert(const Buffer& buffer, std::span<const float> values,
+                                   auto&& one) {
   buffer->resize(values.size() * sizeof(T));
   auto* out = reinterpret_cast<T*>(buffer->data());
   for (std::size_t i = 0; i < values.size(); ++i) out[i] = one(i, values[i]);
@@ -55,13 +56,14 @@ void save_quantized(const std::filesystem::path& directory, const std::vector<We
     if (dtype == "bfloat16") {
       tensors.push_back({name, Dtype::bf16, spec.shape, [&values, buffer, name] {
                            return convert<std::uint16_t>(
-                               buffer, values(name), [](std::size_t, float v) { return to_bfloat16(v); });
+                               buffer, values(name),
+                               [](std::size_t, float v) { return to_bfloat16(v); });
                          }});
       continue;
     }
     if (!is_large(spec)) {
-      tensors.push_back({name, Dtype::f32, spec.shape,
-                         [&values, name] { return std::as_bytes(values(name)); }});
+      tensors.push_back(
+          {name, Dtype::f32, spec.shape, [&values, name] { return std::as_bytes(values(name)); }});
       continue;
     }
     const auto width = static_cast<std::size_t>(spec.shape[1]);
@@ -74,12 +76,13 @@ void save_quantized(const std::filesystem::path& directory, const std::vector<We
                            return static_cast<std::int8_t>(scale > 0 ? std::lrintf(v / scale) : 0);
                          });
                        }});
-    tensors.push_back({name + "_scale", Dtype::f32, {spec.shape[0]}, [&values, buffer, name, width, rows] {
-                         const std::span<const float> all = values(name);
-                         return convert<float>(buffer, all.first(rows), [&](std::size_t row, float) {
-                           return scale_of(all.subspan(row * width, width));
-                         });
-                       }});
+    tensors.push_back(
+        {name + "_scale", Dtype::f32, {spec.shape[0]}, [&values, buffer, name, width, rows] {
+           const std::span<const float> all = values(name);
+           return convert<float>(buffer, all.first(rows), [&](std::size_t row, float) {
+             return scale_of(all.subspan(row * width, width));
+           });
+         }});
   }
   write_safetensors(directory / "model.safetensors", std::move(tensors));
 }

@@ -11,9 +11,9 @@ namespace fnet {
 /// Writes `model.safetensors` with smaller weights.
 /// `bfloat16`: every weight, rounded to nearest even; transformers reads it.
 /// `int8`: the matrices of linear layers and the word embeddings as I8 with a scale for each row
-/// (`<name>_scale`, F32, largest magnitude / 127); norms, biases, positions, types and the head stay
-/// F32, since they are small and their errors are not.
-/// Throws: usage for another dtype; system.
+/// (`<name>_scale`, F32, largest magnitude / 127); norms, biases, positions, types and the head
+/// stay F32, since they are small and their errors are not. Throws: usage for another dtype;
+/// system.
 void save_quantized(const std::filesystem::path& directory, const std::vector<WeightSpec>& specs,
                     const StoredWeights& values, std::string_view dtype);
 

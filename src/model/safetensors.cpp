@@ -22,11 +22,11 @@ struct DtypeRow {
   unsigned bits;
 };
 constexpr std::array<DtypeRow, 22> kDtypes = {{
-    {"BOOL", 8},        {"F4", 4},          {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"U8", 8},   {"I8", 8},
-    {"F8_E5M2", 8},     {"F8_E4M3", 8},     {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8},
-    {"F8_E5M2FNUZ", 8}, {"I16", 16},        {"U16", 16},    {"F16", 16},    {"BF16", 16},
-    {"I32", 32},        {"U32", 32},        {"F32", 32},    {"C64", 64},    {"F64", 64}, {"I64", 64},
-    {"U64", 64},
+    {"BOOL", 8},        {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"U8", 8},
+    {"I8", 8},          {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8},
+    {"F8_E5M2FNUZ", 8}, {"I16", 16},    {"U16", 16},    {"F16", 16},    {"BF16", 16},
+    {"I32", 32},        {"U32", 32},    {"F32", 32},    {"C64", 64},    {"F64", 64},
+    {"I64", 64},        {"U64", 64},
 }};
 
 float from_f16(std::uint16_t half) {
@@ -123,7 +123,8 @@ SafetensorsFile::SafetensorsFile(InputFile file, SafetensorsOptions options)
   metadata_ = std::move(header.metadata);
   by_name_.resize(tensors_.size());
   std::iota(by_name_.begin(), by_name_.end(), std::size_t{0});
-  std::ranges::sort(by_name_, {}, [&](std::size_t i) -> const std::string& { return tensors_[i].name; });
+  std::ranges::sort(by_name_, {},
+                    [&](std::size_t i) -> const std::string& { return tensors_[i].name; });
 }
 
 SafetensorsFile SafetensorsFile::open(const std::filesystem::path& path,
@@ -142,21 +143,33 @@ const TensorInfo* SafetensorsFile::find(std::string_view name) const {
 }
 
 void SafetensorsFile::read(const TensorInfo& tensor, std::span<float> out) const {
-  require(out.size() == tensor.count(), Kind::internal, "tensor '{}': expected room for {} values, "
-          "found {}", printable(tensor.name), tensor.count(), out.size());
+  require(out.size() == tensor.count(), Kind::internal,
+          "tensor '{}': expected room for {} values, "
+          "found {}",
+          printable(tensor.name), tensor.count(), out.size());
   switch (tensor.dtype) {
-    case Dtype::f32: file_.read(tensor.begin, std::as_writable_bytes(out)); break;
-    case Dtype::f16: read_converted<std::uint16_t>(file_, tensor.begin, out, from_f16); break;
-    case Dtype::bf16: read_converted<std::uint16_t>(file_, tensor.begin, out, from_bf16); break;
-    case Dtype::f64: read_converted<double>(file_, tensor.begin, out, from_f64); break;
+    case Dtype::f32:
+      file_.read(tensor.begin, std::as_writable_bytes(out));
+      break;
+    case Dtype::f16:
+      read_converted<std::uint16_t>(file_, tensor.begin, out, from_f16);
+      break;
+    case Dtype::bf16:
+      read_converted<std::uint16_t>(file_, tensor.begin, out, from_bf16);
+      break;
+    case Dtype::f64:
+      read_converted<double>(file_, tensor.begin, out, from_f64);
+      break;
     default:
       fail(Kind::input, "{}: tensor '{}': expected dtype F32, F16, BF16 or F64, found {}",
            printable(name()), printable(tensor.name), dtype_name(tensor.dtype));
   }
   if (options_.allow_nonfinite || all_finite(out)) return;
   const auto bad = std::ranges::find_if_not(out, [](float value) { return std::isfinite(value); });
-  fail(Kind::input, "{}: tensor '{}': expected finite numbers of float32's range, found {} at element "
-       "{}", printable(name()), printable(tensor.name), *bad, bad - out.begin());
+  fail(Kind::input,
+       "{}: tensor '{}': expected finite numbers of float32's range, found {} at element "
+       "{}",
+       printable(name()), printable(tensor.name), *bad, bad - out.begin());
 }
 
 std::vector<std::byte> SafetensorsFile::read_raw(const TensorInfo& tensor) const {
@@ -164,9 +177,10 @@ std::vector<std::byte> SafetensorsFile::read_raw(const TensorInfo& tensor) const
   file_.read(tensor.begin, bytes);
   if (tensor.dtype == Dtype::boolean) {
     const auto bad = std::ranges::find_if(bytes, [](std::byte b) { return b > std::byte{1}; });
-    require(bad == bytes.end(), Kind::input, "{}: tensor '{}': expected 0 or 1, found {} at element {}",
-            printable(name()), printable(tensor.name),
-            bad == bytes.end() ? 0 : std::to_integer<int>(*bad), bad - bytes.begin());
+    require(bad == bytes.end(), Kind::input,
+            "{}: tensor '{}': expected 0 or 1, found {} at element {}", printable(name()),
+            printable(tensor.name), bad == bytes.end() ? 0 : std::to_integer<int>(*bad),
+            bad - bytes.begin());
   }
   return bytes;
 }

@@ -16,10 +16,31 @@
 namespace fnet {
 
 /// Element types of safetensors, in the order of the reference library, which is the order of its
-/// writer. The six- and four-bit types are known so that a file with them can be told from a bad one.
+/// writer. The six- and four-bit types are known so that a file with them can be told from a bad
+/// one.
 enum class Dtype {
-  boolean, f4, f6_e2m3, f6_e3m2, u8, i8, f8_e5m2, f8_e4m3, f8_e8m0, f8_e4m3fnuz, f8_e5m2fnuz,
-  i16, u16, f16, bf16, i32, u32, f32, c64, f64, i64, u64,
+  boolean,
+  f4,
+  f6_e2m3,
+  f6_e3m2,
+  u8,
+  i8,
+  f8_e5m2,
+  f8_e4m3,
+  f8_e8m0,
+  f8_e4m3fnuz,
+  f8_e5m2fnuz,
+  i16,
+  u16,
+  f16,
+  bf16,
+  i32,
+  u32,
+  f32,
+  c64,
+  f64,
+  i64,
+  u64,
 };
 
 /// The name in the file, such as "F32".
@@ -48,9 +69,9 @@ struct SafetensorsOptions {
 };
 
 /// A safetensors file open for reading. The header is checked whole at `open`: every rule of the
-/// format, also those that the reference library leaves out (duplicate keys, extra fields, padding),
-/// at most 100,000 tensors of rank at most 8, names of 1 to 512 bytes without control characters.
-/// Together the tensors cover the data exactly.
+/// format, also those that the reference library leaves out (duplicate keys, extra fields,
+/// padding), at most 100,000 tensors of rank at most 8, names of 1 to 512 bytes without control
+/// characters. Together the tensors cover the data exactly.
 class SafetensorsFile {
  public:
   /// Throws: input, as `file: place: expected …, found …`; system.
@@ -83,8 +104,8 @@ class SafetensorsFile {
   std::map<std::string, std::string> metadata_;
 };
 
-/// A tensor to write. `data` is called once, when its turn comes; its span must stay valid until the
-/// next call, so one buffer can serve all tensors.
+/// A tensor to write. `data` is called once, when its turn comes; its span must stay valid until
+/// the next call, so one buffer can serve all tensors.
 struct TensorSource {
   std::string name = {};
   Dtype dtype = Dtype::f32;

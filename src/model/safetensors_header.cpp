@@ -126,7 +126,8 @@ class HeaderEvents : public JsonEvents {
                             shape_text(tensor_.shape), dtype_name(tensor_.dtype)));
     }
     if (offsets_[0] > offsets_[1]) {
-      fail_here(fmt::format("expected offsets that ascend, found [{}, {}]", offsets_[0], offsets_[1]));
+      fail_here(
+          fmt::format("expected offsets that ascend, found [{}, {}]", offsets_[0], offsets_[1]));
     }
     if (offsets_[1] - offsets_[0] != *bytes) {
       fail_here(fmt::format("expected {} bytes for shape {} of {}, found {}", *bytes,
@@ -156,24 +157,28 @@ class HeaderEvents : public JsonEvents {
 };
 
 /// The tensors cover the data: no hole, no overlap, no alias, nothing behind the last.
-void check_layout(std::vector<TensorInfo>& tensors, std::string_view source, std::uint64_t data_bytes) {
+void check_layout(std::vector<TensorInfo>& tensors, std::string_view source,
+                  std::uint64_t data_bytes) {
   std::ranges::sort(tensors, {}, [](const TensorInfo& t) { return std::pair(t.begin, t.bytes); });
   std::uint64_t end = 0;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     const TensorInfo& tensor = tensors[i];
-    require(tensor.begin == end, Kind::input,
-            "{}: tensor '{}': expected its data to begin at {}, where {} ends, found {}: there is {}",
-            printable(source), printable(tensor.name), end,
-            i == 0 ? "the header" : fmt::format("'{}'", printable(tensors[i - 1].name)), tensor.begin,
-            tensor.begin > end ? "a hole" : "an overlap");
-    require(tensor.bytes <= data_bytes - end, Kind::input,
-            "{}: tensor '{}': expected its data within the file's {} bytes of data, found its end at "
-            "{}", printable(source), printable(tensor.name), data_bytes, end + tensor.bytes);
+    require(
+        tensor.begin == end, Kind::input,
+        "{}: tensor '{}': expected its data to begin at {}, where {} ends, found {}: there is {}",
+        printable(source), printable(tensor.name), end,
+        i == 0 ? "the header" : fmt::format("'{}'", printable(tensors[i - 1].name)), tensor.begin,
+        tensor.begin > end ? "a hole" : "an overlap");
+    require(
+        tensor.bytes <= data_bytes - end, Kind::input,
+        "{}: tensor '{}': expected its data within the file's {} bytes of data, found its end at "
+        "{}",
+        printable(source), printable(tensor.name), data_bytes, end + tensor.bytes);
     end += tensor.bytes;
   }
   require(end == data_bytes, Kind::input,
-          "{}: expected the file to end with the last tensor, found {} more bytes", printable(source),
-          data_bytes - end);
+          "{}: expected the file to end with the last tensor, found {} more bytes",
+          printable(source), data_bytes - end);
 }
 
 }  // namespace
@@ -196,12 +201,13 @@ std::string tensor_name_fault(std::string_view name) {
 
 SafetensorsHeader parse_safetensors_header(std::string_view text, std::string_view source,
                                            std::uint64_t file_bytes) {
-  require(text.starts_with('{'), Kind::input, "{}: byte 8: expected '{{', found {}", printable(source),
+  require(text.starts_with('{'), Kind::input, "{}: byte 8: expected '{{', found {}",
+          printable(source),
           text.empty() ? "an empty header" : fmt::format("'{}'", printable(text.substr(0, 1))));
   HeaderEvents events;
   // 14 values a tensor (record, dtype, two arrays, 8 dimensions, 2 offsets) and the metadata.
-  const JsonLimits limits{.max_depth = 4, .max_values = 15 * kMaxTensors + 2,
-                          .max_bytes = kMaxHeaderBytes};
+  const JsonLimits limits{
+      .max_depth = 4, .max_values = 15 * kMaxTensors + 2, .max_bytes = kMaxHeaderBytes};
   events.parse(text, std::string(source) + ": header", limits);
   require(text.ends_with('}') || text[text.find_last_not_of(' ')] == '}', Kind::input,
           "{}: header: expected only spaces after the closing brace, found other white space",

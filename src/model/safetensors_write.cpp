@@ -59,8 +59,9 @@ void write_safetensors(const std::filesystem::path& path, std::vector<TensorSour
   file.write(header);
   for (const TensorSource& tensor : tensors) {
     const auto data = tensor.data();
-    require(data.size() == bytes_of(tensor), Kind::internal, "tensor '{}': expected {} bytes, found {}",
-            printable(tensor.name), bytes_of(tensor), data.size());
+    require(data.size() == bytes_of(tensor), Kind::internal,
+            "tensor '{}': expected {} bytes, found {}", printable(tensor.name), bytes_of(tensor),
+            data.size());
     file.write(data);
   }
   file.commit();

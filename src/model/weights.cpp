@@ -70,8 +70,7 @@ std::vector<SafetensorsFile> open_files(const fs::path& directory, const WeightO
           printable(directory.native()), kWeightsFile, kIndexFile);
   const WeightsIndex index = read_weights_index(directory / kIndexFile);
   for (const std::string& shard : index.shards()) {
-    files.push_back(
-        SafetensorsFile::open(InputFile::open_in(directory, shard), file_options));
+    files.push_back(SafetensorsFile::open(InputFile::open_in(directory, shard), file_options));
   }
   check_weights_index(index, (directory / kIndexFile).native(), files);
   return files;
@@ -105,8 +104,9 @@ class WeightReader::Matcher {
     const std::vector<std::string> none;
     const auto& unexpected = options_.allow_unexpected ? none : reader_.report_.unexpected;
     const std::size_t faults = missing_.size() + unexpected.size() + wrong_.size();
-    require(faults == 0, Kind::input, "{}: expected the weights of the configuration, found {} faults{}{}{}",
-            first, faults, list_of("missing", missing_), list_of("unexpected", unexpected),
+    require(faults == 0, Kind::input,
+            "{}: expected the weights of the configuration, found {} faults{}{}{}", first, faults,
+            list_of("missing", missing_), list_of("unexpected", unexpected),
             list_of("of wrong shape or type", wrong_));
   }
 
@@ -115,9 +115,9 @@ class WeightReader::Matcher {
     const std::string_view name = bare(spec.name);
     auto at = stored_.find(name);
     if (at == stored_.end()) at = stored_.find(twin(name));
-    const bool optional = std::ranges::any_of(options_.may_be_missing, [&](const std::string& prefix) {
-      return spec.name.starts_with(prefix);
-    });
+    const bool optional = std::ranges::any_of(
+        options_.may_be_missing,
+        [&](const std::string& prefix) { return spec.name.starts_with(prefix); });
     if (at == stored_.end()) {
       (optional ? reader_.report_.missing : missing_).push_back(spec.name);
       return;
@@ -135,9 +135,9 @@ class WeightReader::Matcher {
       reader_.report_.missing.push_back(spec.name);  // what is stored turns up as unexpected
     } else {
       used_.insert(at->first);
-      wrong_.push_back(fmt::format("{} (expected {} of a float type, or I8 with ..._scale, found {} of {})", spec.name,
-                                   shape_text(spec.shape), shape_text(tensor.shape),
-                                   dtype_name(tensor.dtype)));
+      wrong_.push_back(fmt::format(
+          "{} (expected {} of a float type, or I8 with ..._scale, found {} of {})", spec.name,
+          shape_text(spec.shape), shape_text(tensor.shape), dtype_name(tensor.dtype)));
     }
   }
 
@@ -172,8 +172,8 @@ WeightReader WeightReader::open(const fs::path& directory, std::vector<WeightSpe
 
 std::vector<float> WeightReader::read(std::string_view name) const {
   const auto at = found_.find(name);
-  require(at != found_.end(), Kind::internal, "weight '{}': expected one that was found, found none",
-          name);
+  require(at != found_.end(), Kind::internal,
+          "weight '{}': expected one that was found, found none", name);
   const auto& [file, tensor, scale] = at->second;
   std::vector<float> values(tensor->count());
   if (scale == nullptr) {

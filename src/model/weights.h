@@ -33,7 +33,8 @@ struct WeightOptions {
   /// Weights whose names begin with one of these may be missing or of another shape: a head that is
   /// about to be trained. The caller starts them afresh.
   std::vector<std::string> may_be_missing;
-  bool allow_unexpected = false;  ///< weights that the model has no place for: heads of another task
+  bool allow_unexpected =
+      false;  ///< weights that the model has no place for: heads of another task
   bool allow_nonfinite = false;
 };
 
@@ -52,8 +53,8 @@ struct LoadReport {
 ///
 /// Reads `model.safetensors`, or the shards of `model.safetensors.index.json`. Names may have the
 /// prefix `fnet.` or not, on either side; a tied weight may be stored under its other name; buffers
-/// that old checkpoints carry are ignored. A matrix may be stored as int8 with a float scale for each
-/// row beside it, `<name>_scale`, as quantize.h writes it.
+/// that old checkpoints carry are ignored. A matrix may be stored as int8 with a float scale for
+/// each row beside it, `<name>_scale`, as quantize.h writes it.
 class WeightReader {
  public:
   /// Compares names, shapes and types with the specs before any data is read or memory taken.

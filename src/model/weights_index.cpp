@@ -40,7 +40,8 @@ WeightsIndex parse_weights_index(std::string_view text, std::string_view source)
     const std::string shard = json_cast<std::string>(file, source, "weight_map." + tensor);
     require(is_shard_name(shard), Kind::input,
             "{}: weight_map.{}: expected a file name of [A-Za-z0-9._-] that ends in .safetensors, "
-            "found '{}'", printable(source), printable(tensor), printable(shard));
+            "found '{}'",
+            printable(source), printable(tensor), printable(shard));
     index.shard_of.emplace(tensor, shard);
   }
   const std::size_t shards = index.shards().size();
@@ -61,8 +62,8 @@ void check_weights_index(const WeightsIndex& index, std::string_view source,
     for (const TensorInfo& tensor : shard.tensors()) {
       const auto at = index.shard_of.find(tensor.name);
       require(at != index.shard_of.end() && at->second == file, Kind::input,
-              "{}: weight_map.{}: expected '{}', which holds this tensor, found {}", printable(source),
-              printable(tensor.name), file,
+              "{}: weight_map.{}: expected '{}', which holds this tensor, found {}",
+              printable(source), printable(tensor.name), file,
               at == index.shard_of.end() ? "no entry" : fmt::format("'{}'", at->second));
       ++count;
     }

@@ -8,8 +8,8 @@
 #include "blocks/model.h"
 #include "core/error.h"
 #include "core/parallel.h"
-#include "model/kinds.h"
 #include "model/batch.h"
+#include "model/kinds.h"
 #include "runtime/model.h"
 
 namespace fnet {
@@ -26,11 +26,13 @@ void softmax(std::span<float> scores) {
   for (float& s : scores) s /= sum;
 }
 
-std::vector<Prediction> best_labels(std::span<float> scores, const Config& config, std::size_t top_k) {
+std::vector<Prediction> best_labels(std::span<float> scores, const Config& config,
+                                    std::size_t top_k) {
   softmax(scores);
   std::vector<std::size_t> order(scores.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; });
+  std::ranges::stable_sort(order,
+                           [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; });
   order.resize(std::min(top_k, order.size()));
   std::vector<Prediction> best;
   for (const std::size_t i : order) best.push_back({config.labels[i], scores[i]});
@@ -82,8 +84,8 @@ struct Engine::Impl {
   }
 
   void require_task(std::string_view task) const {
-    require(config.task == task, Kind::usage, "model: expected a model for {}, found one for {}", task,
-            config.task);
+    require(config.task == task, Kind::usage, "model: expected a model for {}, found one for {}",
+            task, config.task);
   }
 };
 
@@ -193,20 +195,23 @@ std::vector<Matrix> Engine::forward(std::span<const Encoding> batch) const {
   std::vector<Matrix> result;
   impl_->run(batch, false, [&](std::size_t, const Batch& packed, const Tensor& x) {
     for (std::int64_t i = 0; i < packed.rows.texts(); ++i) {
-      Matrix matrix(static_cast<std::size_t>(packed.rows.length(i)), static_cast<std::size_t>(x.cols()));
-      std::ranges::copy_n(x.row(packed.rows.begin(i)).data(), static_cast<std::ptrdiff_t>(matrix.data.size()),
-                          matrix.data.begin());
+      Matrix matrix(static_cast<std::size_t>(packed.rows.length(i)),
+                    static_cast<std::size_t>(x.cols()));
+      std::ranges::copy_n(x.row(packed.rows.begin(i)).data(),
+                          static_cast<std::ptrdiff_t>(matrix.data.size()), matrix.data.begin());
       result.push_back(std::move(matrix));
     }
   });
   return result;
 }
 
-Matrix Engine::embed(std::span<const Encoding> batch, std::string_view pooling, bool normalize) const {
+Matrix Engine::embed(std::span<const Encoding> batch, std::string_view pooling,
+                     bool normalize) const {
   if (pooling.empty()) pooling = impl_->config.pooling;
   const auto known = pooling_kinds();
   require(std::ranges::any_of(known, [&](const KindRow& row) { return row.name == pooling; }),
-          Kind::usage, "pooling: expected cls, mean, max or pooler, found '{}'", printable(pooling));
+          Kind::usage, "pooling: expected cls, mean, max or pooler, found '{}'",
+          printable(pooling));
   require(pooling != "pooler" || impl_->config.pooler, Kind::usage,
           "pooling: expected cls, mean or max, found 'pooler' for a model without pooler weights");
   Matrix result(batch.size(), static_cast<std::size_t>(impl_->config.hidden_size));
@@ -227,7 +232,8 @@ Matrix Engine::embed(std::span<const Encoding> batch, std::string_view pooling, 
   return result;
 }
 
-Matrix Engine::embed(std::span<const TextInput> texts, std::string_view pooling, bool normalize) const {
+Matrix Engine::embed(std::span<const TextInput> texts, std::string_view pooling,
+                     bool normalize) const {
   std::vector<Encoding> batch;
   for (const TextInput& text : texts) batch.push_back(encode(text));
   return embed(batch, pooling, normalize);

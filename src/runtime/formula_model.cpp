@@ -17,7 +17,8 @@ class FormulaModel final : public Model {
     const Weights<Tensor> w = Weights<Tensor>(map_).under(encoder_place(config_));
     const Weights<Tensor> embeddings = w.under("embeddings");
     const Tensor words = lookup(embeddings["word_embeddings.weight"], batch.ids);
-    const Tensor x = Embeddings::apply(words, batch.positions, batch.types, embeddings, config_, NoDrop());
+    const Tensor x =
+        Embeddings::apply(words, batch.positions, batch.types, embeddings, config_, NoDrop());
     const Tensor y = Encoder::apply(x, batch.rows, w, config_, NoDrop());
     return first_rows_only ? first_rows(y, batch.rows) : y;
   }

@@ -38,8 +38,8 @@ std::optional<Activation> activation_kernel(std::string_view name) {
 bool has_kernels(const Config& c) {
   return norm_kernel(c.norm_type) && activation_kernel(c.hidden_act) &&
          (c.ffn_type == "mlp" || c.ffn_type == "swiglu") &&
-         std::ranges::all_of(c.mixers,
-                             [](const std::string& m) { return m == "fourier" || m == "identity"; });
+         std::ranges::all_of(
+             c.mixers, [](const std::string& m) { return m == "fourier" || m == "identity"; });
 }
 
 // ---- weights ------------------------------------------------------------------------------------
@@ -168,13 +168,16 @@ class FusedModel final : public Model {
     words_ = read.values(root + "embeddings.word_embeddings.weight");
     positions_ = read.values(root + "embeddings.position_embeddings.weight");
     types_ = read.values(root + "embeddings.token_type_embeddings.weight");
-    embedding_norm_ = Norm(read, root + "embeddings.LayerNorm", config.norm_type, config.embedding_eps());
+    embedding_norm_ =
+        Norm(read, root + "embeddings.LayerNorm", config.norm_type, config.embedding_eps());
     if (config.embedding_projection) projection_.emplace(read, root + "embeddings.projection");
     for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
-      layers_.emplace_back(read, root + "encoder.layer." + std::to_string(i), config, config.mixer(i));
+      layers_.emplace_back(read, root + "encoder.layer." + std::to_string(i), config,
+                           config.mixer(i));
     }
     if (config.norm_position == "pre") {
-      final_norm_.emplace(read, root + "encoder.LayerNorm", config.norm_type, config.layer_norm_eps);
+      final_norm_.emplace(read, root + "encoder.LayerNorm", config.norm_type,
+                          config.layer_norm_eps);
     }
   }
 
@@ -182,7 +185,8 @@ class FusedModel final : public Model {
     const auto scratch = borrow();
     Tensor x = embed(batch, pool, *scratch);
     const std::size_t last = layers_.size() - 1;
-    for (std::size_t i = 0; i < last; ++i) x = block(layers_[i], std::move(x), batch.rows, pool, *scratch);
+    for (std::size_t i = 0; i < last; ++i)
+      x = block(layers_[i], std::move(x), batch.rows, pool, *scratch);
     x = first_rows_only ? first_rows_of_block(layers_[last], x, batch.rows, pool, *scratch)
                         : block(layers_[last], std::move(x), batch.rows, pool, *scratch);
     if (final_norm_) normalize(final_norm_->args, x, x.fill().data(), pool);
@@ -213,25 +217,27 @@ class FusedModel final : public Model {
     float* sums = projection_ ? scratch.take_rows(rows * width()) : x.fill().data();
     {
       const PartTimes::Span timed(times_, Part::norms);
-      kernels::embed({words_.data(), positions_.data(), types_.data(), width(), embedding_norm_.args},
-                     batch.ids.data(), batch.positions.data(), batch.types.data(), rows, sums, pool);
+      kernels::embed(
+          {words_.data(), positions_.data(), types_.data(), width(), embedding_norm_.args},
+          batch.ids.data(), batch.positions.data(), batch.types.data(), rows, sums, pool);
     }
     if (projection_) {
       const PartTimes::Span timed(times_, Part::products);
-      kernels::linear(sums, rows, projection_->weight, projection_->bias_or_null(), Activation::none,
-                      x.fill().data(), pool, scratch.products);
+      kernels::linear(sums, rows, projection_->weight, projection_->bias_or_null(),
+                      Activation::none, x.fill().data(), pool, scratch.products);
     }
     return x;
   }
 
   void normalize(const NormArgs& norm, const Tensor& x, float* y, ThreadPool& pool) const {
     const PartTimes::Span timed(times_, Part::norms);
-    kernels::add_norm(x.values().data(), nullptr, static_cast<std::size_t>(x.rows()), width(), norm, y,
-                      pool);
+    kernels::add_norm(x.values().data(), nullptr, static_cast<std::size_t>(x.rows()), width(), norm,
+                      y, pool);
   }
 
   /// x ← norm(residual + mix(x)), or x ← residual + mix(norm(x)) before the feed-forward.
-  Tensor block(const Layer& layer, Tensor x, const Rows& rows, ThreadPool& pool, Scratch& scratch) const {
+  Tensor block(const Layer& layer, Tensor x, const Rows& rows, ThreadPool& pool,
+               Scratch& scratch) const {
     const auto count = static_cast<std::size_t>(x.rows());
     float* data = x.fill().data();
     float* normed = pre() ? scratch.take_rows(count * width()) : data;
@@ -244,28 +250,29 @@ class FusedModel final : public Model {
   }
 
   /// data ← norm(data + mix(source)).
-  void mix(const Layer& layer, const Rows& rows, const float* source, float* data, const NormArgs& after,
-           ThreadPool& pool, Scratch& scratch) const {
+  void mix(const Layer& layer, const Rows& rows, const float* source, float* data,
+           const NormArgs& after, ThreadPool& pool, Scratch& scratch) const {
     const PartTimes::Span timed(times_, Part::mixing);
     if (layer.fourier) {
       list_texts(rows, source, data, scratch);
       kernels::fourier_mix(scratch.texts, after, pool, scratch.mixing);
     } else {
-      kernels::add_norm(source, data, static_cast<std::size_t>(rows.total()), width(), after, data, pool);
+      kernels::add_norm(source, data, static_cast<std::size_t>(rows.total()), width(), after, data,
+                        pool);
     }
   }
 
   /// data ← [norm](data + ffn(x)), the norm in post-norm models.
-  void feed_forward(const Layer& layer, const float* x, float* data, std::size_t rows, ThreadPool& pool,
-                    Scratch& scratch) const {
+  void feed_forward(const Layer& layer, const float* x, float* data, std::size_t rows,
+                    ThreadPool& pool, Scratch& scratch) const {
     const PartTimes::Span timed(times_, Part::products);
     kernels::feed_forward(layer.feed_forward(config_), x, data, data, rows, pool, scratch.products);
   }
 
-  /// What `block` gives for each text's first row alone. Source: DESIGN: row 0 of the mixing is a sum
-  /// over the text and one DFT.
-  Tensor first_rows_of_block(const Layer& layer, const Tensor& x, const Rows& rows, ThreadPool& pool,
-                             Scratch& scratch) const {
+  /// What `block` gives for each text's first row alone. Source: DESIGN: row 0 of the mixing is a
+  /// sum over the text and one DFT.
+  Tensor first_rows_of_block(const Layer& layer, const Tensor& x, const Rows& rows,
+                             ThreadPool& pool, Scratch& scratch) const {
     Tensor first = first_rows(x, rows);
     const auto count = static_cast<std::size_t>(first.rows());
     float* data = first.fill().data();

@@ -182,7 +182,8 @@ Tensor fourier_mix(const Tensor& x, const Rows& rows, bool ortho) {
   for (std::int64_t i = 0; i < rows.texts(); ++i) {
     held.push_back(cache.get(static_cast<std::size_t>(rows.rows(i))));
     const std::int64_t begin = rows.begin(i) * x.cols();
-    texts.push_back({held.back().get(), x.values().data() + begin, nullptr, y.fill().data() + begin});
+    texts.push_back(
+        {held.back().get(), x.values().data() + begin, nullptr, y.fill().data() + begin});
   }
   kernels::fourier_mix(texts, kernels::NormArgs{}, current_pool(), workspace());
   return y;

@@ -36,7 +36,8 @@ const FormatEntry& find_format(std::filesystem::path path, const std::string& fo
   for (const FormatEntry& entry : kFormats)
     for (const std::string_view known : entry.extensions)
       if (!extension.empty() && extension == known) return entry;
-  fail(Kind::usage, "{}: expected an extension that tells the format, found '{}'; name the format: {}",
+  fail(Kind::usage,
+       "{}: expected an extension that tells the format, found '{}'; name the format: {}",
        path.string(), printable(extension), fmt::join(data_formats(), ", "));
 }
 
@@ -56,7 +57,8 @@ bool Lines::next(std::string_view& line) {
   if (!(file_ ? file_->next(line) : next_in_memory(line))) return false;
   const std::size_t at = invalid_utf8(line);
   if (at != std::string_view::npos)
-    bad(number(), "byte {}: expected UTF-8, found 0x{:02x}", at, static_cast<unsigned char>(line[at]));
+    bad(number(), "byte {}: expected UTF-8, found 0x{:02x}", at,
+        static_cast<unsigned char>(line[at]));
   return true;
 }
 
@@ -87,7 +89,8 @@ DataReader::DataReader(const std::filesystem::path& path, const ReadOptions& opt
 
 DataReader::DataReader(std::string bytes, const std::string& name, const ReadOptions& options) {
   const FormatEntry& entry = find_format(name, options.format);
-  state_.reset(new State{Lines(std::move(bytes), name, options.max_bytes), options.skip_bad_lines, nullptr});
+  state_.reset(
+      new State{Lines(std::move(bytes), name, options.max_bytes), options.skip_bad_lines, nullptr});
   state_->format = entry.open(state_->lines, options);
 }
 

@@ -23,8 +23,8 @@ struct ReadOptions {
   std::string format;  ///< tsv, csv, jsonl, conll, text; empty: by the file's extension
   std::string text_column = "text", text_pair_column = "text_pair", label_column = "label";
   std::string tokens_column = "tokens", tags_column = "tags";
-  bool require_label = false;              ///< a row without label (or tags) is a bad line
-  bool skip_bad_lines = false;             ///< count bad lines instead of throwing
+  bool require_label = false;                ///< a row without label (or tags) is a bad line
+  bool skip_bad_lines = false;               ///< count bad lines instead of throwing
   std::size_t max_bytes = 16 * 1024 * 1024;  ///< of one line, record or sentence
 };
 
@@ -33,8 +33,8 @@ struct ReadOptions {
 class DataReader {
  public:
   /// Opens the file and reads its header.
-  /// Throws: input where the format is not known or a needed column is missing; system where the file
-  /// cannot be read.
+  /// Throws: input where the format is not known or a needed column is missing; system where the
+  /// file cannot be read.
   explicit DataReader(const std::filesystem::path& path, const ReadOptions& options = {});
 
   /// The same over bytes in memory; `name` stands for the file in messages.
@@ -50,7 +50,6 @@ class DataReader {
   /// Bad lines skipped so far.
   std::size_t skipped() const noexcept;
 
-
  private:
   struct State;
   std::unique_ptr<State> state_;
@@ -60,6 +59,7 @@ class DataReader {
 std::span<const std::string_view> data_formats();
 
 /// Every example of a file. Throws: as DataReader.
-std::vector<Example> read_examples(const std::filesystem::path& path, const ReadOptions& options = {});
+std::vector<Example> read_examples(const std::filesystem::path& path,
+                                   const ReadOptions& options = {});
 
 }  // namespace fnet

@@ -29,7 +29,8 @@ class Lines {
 
   /// Refuses a line: `file:line: message`.
   template <class... Args>
-  [[noreturn]] void bad(std::uint64_t line, fmt::format_string<Args...> format, Args&&... args) const {
+  [[noreturn]] void bad(std::uint64_t line, fmt::format_string<Args...> format,
+                        Args&&... args) const {
     fail(Kind::input, "{}:{}: {}", name_, line, fmt::format(format, std::forward<Args>(args)...));
   }
 

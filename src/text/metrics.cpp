@@ -14,7 +14,8 @@ namespace {
 double ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
 
 // `correct` of what was predicted and of what is true.
-ClassScore score(std::string name, std::size_t correct, std::size_t predicted, std::size_t support) {
+ClassScore score(std::string name, std::size_t correct, std::size_t predicted,
+                 std::size_t support) {
   const auto c = static_cast<double>(correct);
   ClassScore out{std::move(name), ratio(c, static_cast<double>(predicted)),
                  ratio(c, static_cast<double>(support)), 0, support};
@@ -33,8 +34,8 @@ double mean(const std::vector<double>& values) {
 ClassificationReport classification_report(std::span<const std::int32_t> truth,
                                            std::span<const std::int32_t> predicted,
                                            std::span<const std::string> names) {
-  require(truth.size() == predicted.size(), Kind::usage, "metrics: expected {} predictions, found {}",
-          truth.size(), predicted.size());
+  require(truth.size() == predicted.size(), Kind::usage,
+          "metrics: expected {} predictions, found {}", truth.size(), predicted.size());
   const std::size_t classes = names.size();
   ClassificationReport out;
   out.count = truth.size();
@@ -44,8 +45,8 @@ ClassificationReport classification_report(std::span<const std::int32_t> truth,
   for (std::size_t i = 0; i < truth.size(); ++i) {
     const auto t = static_cast<std::size_t>(truth[i]), p = static_cast<std::size_t>(predicted[i]);
     require(t < classes && p < classes, Kind::usage,
-            "metrics: example {}: expected classes 0 to {}, found {} and {}", i, classes - 1, truth[i],
-            predicted[i]);
+            "metrics: example {}: expected classes 0 to {}, found {} and {}", i, classes - 1,
+            truth[i], predicted[i]);
     ++out.confusion[t][p], ++of_truth[t], ++of_prediction[p];
     correct += t == p;
   }
@@ -69,13 +70,16 @@ ClassificationReport classification_report(std::span<const std::int32_t> truth,
 }
 
 std::vector<Entity> entities(std::span<const std::string> tags) {
-  const auto among = [](char c, std::string_view set) { return set.find(c) != std::string_view::npos; };
+  const auto among = [](char c, std::string_view set) {
+    return set.find(c) != std::string_view::npos;
+  };
   std::vector<Entity> out;
   char before = 'O';
   std::string_view type_before;
   std::size_t begin = 0;
   for (std::size_t i = 0; i <= tags.size(); ++i) {
-    const std::string_view whole = i < tags.size() && !tags[i].empty() ? tags[i] : std::string_view("O");
+    const std::string_view whole =
+        i < tags.size() && !tags[i].empty() ? tags[i] : std::string_view("O");
     const char tag = whole[0];
     const std::size_t dash = whole.find('-', 1);
     std::string_view type = whole.substr(dash == std::string_view::npos ? 1 : dash + 1);
@@ -105,11 +109,16 @@ EntityReport entity_report(std::span<const std::vector<std::string>> truth,
   std::size_t tokens = 0, right_tokens = 0;
   for (std::size_t s = 0; s < truth.size(); ++s) {
     require(truth[s].size() == predicted[s].size(), Kind::usage,
-            "metrics: sentence {}: expected {} tags, found {}", s, truth[s].size(), predicted[s].size());
+            "metrics: sentence {}: expected {} tags, found {}", s, truth[s].size(),
+            predicted[s].size());
     tokens += truth[s].size();
-    for (std::size_t i = 0; i < truth[s].size(); ++i) right_tokens += truth[s][i] == predicted[s][i];
-    const auto as_set = [](const std::vector<Entity>& e) { return std::set<Entity>(e.begin(), e.end()); };
-    const std::set<Entity> real = as_set(entities(truth[s])), found = as_set(entities(predicted[s]));
+    for (std::size_t i = 0; i < truth[s].size(); ++i)
+      right_tokens += truth[s][i] == predicted[s][i];
+    const auto as_set = [](const std::vector<Entity>& e) {
+      return std::set<Entity>(e.begin(), e.end());
+    };
+    const std::set<Entity> real = as_set(entities(truth[s])),
+                           found = as_set(entities(predicted[s]));
     for (const Entity& entity : real) ++types[entity.type].support, ++all.support;
     for (const Entity& entity : found) {
       const bool correct = real.contains(entity);

@@ -19,10 +19,10 @@ struct ClassScore {
 struct ClassificationReport {
   std::size_t count = 0;
   double accuracy = 0;
-  double macro_f1 = 0;  ///< mean F1 over the classes that occur in truth or prediction
-  double micro_f1 = 0;  ///< over all decisions; one label a text makes it the accuracy
-  double mcc = 0;       ///< Matthews correlation; Source: Gorodkin 2004
-  std::vector<ClassScore> classes;                  ///< [C], in the order of the names
+  double macro_f1 = 0;              ///< mean F1 over the classes that occur in truth or prediction
+  double micro_f1 = 0;              ///< over all decisions; one label a text makes it the accuracy
+  double mcc = 0;                   ///< Matthews correlation; Source: Gorodkin 2004
+  std::vector<ClassScore> classes;  ///< [C], in the order of the names
   std::vector<std::vector<std::size_t>> confusion;  ///< [C, C]: rows truth, columns prediction
 };
 
@@ -48,8 +48,8 @@ struct Entity {
   auto operator<=>(const Entity&) const = default;
 };
 
-/// Entities of a sentence's tags (IOB1, IOB2, IOE, BIOES) by the rules of CoNLL's evaluation script.
-/// Source: conlleval.pl, as seqeval's get_entities.
+/// Entities of a sentence's tags (IOB1, IOB2, IOE, BIOES) by the rules of CoNLL's evaluation
+/// script. Source: conlleval.pl, as seqeval's get_entities.
 std::vector<Entity> entities(std::span<const std::string> tags);
 
 /// Compares tag sequences sentence by sentence.

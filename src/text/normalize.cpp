@@ -28,7 +28,7 @@ struct Range {
 
 // The last entry that begins at or before c, or nullptr.
 template <class Entry, std::size_t N>
-const Entry* find(const Entry (&table)[N], char32_t Entry::*key, char32_t c) {
+const Entry* find(const Entry (&table)[N], char32_t Entry::* key, char32_t c) {
   const auto after = std::upper_bound(std::begin(table), std::end(table), c,
                                       [&](char32_t x, const Entry& e) { return x < e.*key; });
   return after == std::begin(table) ? nullptr : &*std::prev(after);

@@ -10,7 +10,8 @@ namespace fnet {
 /// A text made from another one, and where each of its bytes comes from.
 struct AlignedText {
   std::string text;
-  std::vector<std::size_t> origin;  ///< [text.size() + 1]: byte of the original; the last is its end
+  std::vector<std::size_t>
+      origin;  ///< [text.size() + 1]: byte of the original; the last is its end
 
   /// The text itself.
   explicit AlignedText(std::string_view original);

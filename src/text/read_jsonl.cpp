@@ -18,7 +18,8 @@ class Jsonl final : public DataFormat {
     } while (line.find_first_not_of(" \t") == std::string_view::npos);
     place_ = fmt::format("{}:{}", lines_.name(), lines_.number());
     const nlohmann::json json = parse_json(line, place_);
-    require(json.is_object(), Kind::input, "{}: expected an object, found {}", place_, json.type_name());
+    require(json.is_object(), Kind::input, "{}: expected an object, found {}", place_,
+            json.type_name());
     const auto get = [&](const std::string& key) -> const nlohmann::json* {
       const auto found = json.find(key);
       return found == json.end() || found->is_null() ? nullptr : &*found;
@@ -35,8 +36,8 @@ class Jsonl final : public DataFormat {
     const nlohmann::json* label = get(options_.label_column);
     if (label != nullptr) example.label = scalar(*label, options_.label_column);
     if (tokens == nullptr) {
-      require(label != nullptr || !options_.require_label, Kind::input, "{}: expected a key '{}'", place_,
-              options_.label_column);
+      require(label != nullptr || !options_.require_label, Kind::input, "{}: expected a key '{}'",
+              place_, options_.label_column);
       return true;
     }
     example.tokens = list(*tokens, options_.tokens_column);
@@ -56,7 +57,8 @@ class Jsonl final : public DataFormat {
   std::string scalar(const nlohmann::json& value, const std::string& key) const {
     if (value.is_string()) return value.get<std::string>();
     require(value.is_number() || value.is_boolean(), Kind::input,
-            "{}: {}: expected a string, a number or a boolean, found {}", place_, key, value.type_name());
+            "{}: {}: expected a string, a number or a boolean, found {}", place_, key,
+            value.type_name());
     return value.dump();
   }
 

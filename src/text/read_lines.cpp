@@ -50,7 +50,8 @@ class Conll final : public DataFormat {
       if (skip_rest_) continue;
       size += line.size();
       if (size > lines_.max_bytes())
-        lines_.bad(lines_.number(), "expected at most {} bytes in a sentence, found more; a blank line ends one",
+        lines_.bad(lines_.number(),
+                   "expected at most {} bytes in a sentence, found more; a blank line ends one",
                    lines_.max_bytes());
       add(line, example);
     }

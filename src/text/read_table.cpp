@@ -19,7 +19,8 @@ class Table : public DataFormat {
     if (fields_.size() != columns_)
       lines_.bad(line_, "expected {} fields as in the header, found {}", columns_, fields_.size());
     if (options_.require_label && fields_[label_].empty())
-      lines_.bad(line_, "column '{}': expected a label, found an empty field", options_.label_column);
+      lines_.bad(line_, "column '{}': expected a label, found an empty field",
+                 options_.label_column);
     example.text = std::move(fields_[text_]);
     if (pair_ != kNone) example.text_pair = std::move(fields_[pair_]);
     if (label_ != kNone) example.label = std::move(fields_[label_]);
@@ -37,11 +38,12 @@ class Table : public DataFormat {
     columns_ = fields_.size();
     text_ = find(options_.text_column), pair_ = find(options_.text_pair_column);
     label_ = find(options_.label_column);
-    for (const auto& [column, name] : {std::pair{text_, options_.text_column},
-                                       {options_.require_label ? label_ : 0, options_.label_column}})
+    for (const auto& [column, name] :
+         {std::pair{text_, options_.text_column},
+          {options_.require_label ? label_ : 0, options_.label_column}})
       if (column == kNone)
-        lines_.bad(line_, "header: expected a column '{}', found '{}'; name the column to use", name,
-                   printable(fmt::format("{}", fmt::join(fields_, "', '"))));
+        lines_.bad(line_, "header: expected a column '{}', found '{}'; name the column to use",
+                   name, printable(fmt::format("{}", fmt::join(fields_, "', '"))));
   }
 
   Lines& lines_;
@@ -95,14 +97,16 @@ class Csv final : public Table {
       if (i < line.size() && line[i] == '"' && fields_.back().empty()) {
         i = quoted(line, i + 1, size);
         if (i < line.size() && line[i] != ',')
-          lines_.bad(lines_.number(), "byte {}: expected a comma after the closing quote, found '{}'", i,
+          lines_.bad(lines_.number(),
+                     "byte {}: expected a comma after the closing quote, found '{}'", i,
                      printable(line.substr(i, 1)));
       }
       if (i >= line.size()) return true;
       if (line[i] == ',')
         fields_.emplace_back();
       else if (line[i] == '"')
-        lines_.bad(line_, "byte {}: expected a quote only around a whole field; double it inside one", i);
+        lines_.bad(line_,
+                   "byte {}: expected a quote only around a whole field; double it inside one", i);
       else
         fields_.back() += line[i];
     }
@@ -114,9 +118,11 @@ class Csv final : public Table {
       if (i >= line.size()) {
         size += line.size() + 1;
         if (size > lines_.max_bytes())
-          lines_.bad(line_, "expected at most {} bytes in a record, found more; is a quote not closed?",
+          lines_.bad(line_,
+                     "expected at most {} bytes in a record, found more; is a quote not closed?",
                      lines_.max_bytes());
-        if (!lines_.next(line)) lines_.bad(line_, "expected a closing quote, found the end of the file");
+        if (!lines_.next(line))
+          lines_.bad(line_, "expected a closing quote, found the end of the file");
         fields_.back() += '\n';
         i = ~std::size_t{0};  // the loop's step makes it 0
       } else if (line[i] != '"') {

@@ -52,7 +52,8 @@ std::string field_3(std::string_view data) {
   return out.append(data);
 }
 
-// The converter of Hugging Face takes 100 from the score of pieces like "1,", so that they form last.
+// The converter of Hugging Face takes 100 from the score of pieces like "1,", so that they form
+// last.
 void penalize_digit_comma(std::string& model, const SpmSummary& summary) {
   for (const SpmSummary::Piece& piece : summary.pieces) {
     if (!piece.text.ends_with(',') || piece.score_offset == 0) continue;
@@ -134,7 +135,8 @@ struct Segmenter::Impl {
   void segment_raw(std::string_view text, std::vector<Token>& out) const {
     if (!config.do_lower_case && config.keep_accents) {
       raw(text, [&](const auto& piece) {
-        out.push_back({static_cast<std::int32_t>(piece.id()), trim(text, piece.begin(), piece.end())});
+        out.push_back(
+            {static_cast<std::int32_t>(piece.id()), trim(text, piece.begin(), piece.end())});
       });
       return;
     }
@@ -156,7 +158,8 @@ struct Segmenter::Impl {
 
   // "▁2005," becomes what SentencePiece makes of "2005", and ",". Source: transformers 4,
   // FNetTokenizer._tokenize.
-  bool split_digit_comma(std::string_view piece, const Token& token, std::vector<Token>& out) const {
+  bool split_digit_comma(std::string_view piece, const Token& token,
+                         std::vector<Token>& out) const {
     if (piece.size() < 2 || piece.back() != ',') return false;
     std::string head;
     char32_t last = 0;
@@ -177,7 +180,8 @@ struct Segmenter::Impl {
     const bool same = token.bytes.end - token.bytes.begin == head.size() + 1;
     std::size_t at = token.bytes.begin;
     const auto put = [&](std::string_view part) {
-      const std::size_t size = part.size() - (part.starts_with(kSpaceSymbol) ? kSpaceSymbol.size() : 0);
+      const std::size_t size =
+          part.size() - (part.starts_with(kSpaceSymbol) ? kSpaceSymbol.size() : 0);
       out.push_back({processor.PieceToId({part.data(), part.size()}),
                      same ? Span{at, at + size} : token.bytes});
       at += size;
@@ -208,7 +212,8 @@ struct Segmenter::Impl {
   }
 };
 
-Segmenter::Segmenter(std::string_view model, const TokenizerConfig& config, const std::string& name) {
+Segmenter::Segmenter(std::string_view model, const TokenizerConfig& config,
+                     const std::string& name) {
   // The library logs to stderr; what matters comes back as a status. (Set once, for every thread.)
   [[maybe_unused]] static const bool quiet = (spm::SetMinLogLevel(3), true);
   const SpmSummary summary = check_sentencepiece(model, name);
@@ -228,7 +233,8 @@ Segmenter::Segmenter(std::string_view model, const TokenizerConfig& config, cons
     load(impl->nfkc, rules.serialized_model_proto().append(kOnlyCharsmap), "nfkc");
   }
   const auto& processor = impl->processor;
-  for (int id = 0; id < processor.GetPieceSize() && config.normalization != Normalization::raw; ++id) {
+  for (int id = 0; id < processor.GetPieceSize() && config.normalization != Normalization::raw;
+       ++id) {
     const std::string& piece = processor.IdToPiece(id);
     const bool named = piece == config.cls_token || piece == config.sep_token ||
                        piece == config.pad_token || piece == config.mask_token;
@@ -278,7 +284,9 @@ std::string Segmenter::decode(const std::vector<int>& ids) const {
 
 std::int32_t Segmenter::size() const noexcept { return impl_->processor.GetPieceSize(); }
 
-const std::string& Segmenter::piece(std::int32_t id) const { return impl_->processor.IdToPiece(id); }
+const std::string& Segmenter::piece(std::int32_t id) const {
+  return impl_->processor.IdToPiece(id);
+}
 
 std::optional<std::int32_t> Segmenter::id(std::string_view piece) const {
   const int id = impl_->processor.PieceToId({piece.data(), piece.size()});
@@ -288,6 +296,8 @@ std::optional<std::int32_t> Segmenter::id(std::string_view piece) const {
 
 std::int32_t Segmenter::unk() const noexcept { return impl_->processor.unk_id(); }
 
-bool Segmenter::is_control(std::int32_t id) const noexcept { return impl_->processor.IsControl(id); }
+bool Segmenter::is_control(std::int32_t id) const noexcept {
+  return impl_->processor.IsControl(id);
+}
 
 }  // namespace fnet

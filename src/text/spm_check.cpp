@@ -28,8 +28,8 @@ enum Wire : unsigned { varint = 0, fixed64 = 1, bytes = 2, fixed32 = 5 };
 struct Field {
   unsigned number = 0;
   Wire wire = varint;
-  std::uint64_t value = 0;     // varint
-  std::string_view data;       // bytes, fixed32, fixed64
+  std::uint64_t value = 0;  // varint
+  std::string_view data;    // bytes, fixed32, fixed64
 };
 
 // One message, field by field.
@@ -44,12 +44,21 @@ class Message {
             "{}: expected a protobuf field number, found {}", place_, tag >> 3);
     field = {static_cast<unsigned>(tag >> 3), static_cast<Wire>(tag & 7), 0, {}};
     switch (field.wire) {
-      case varint: field.value = read_varint(); break;
-      case fixed64: field.data = take(8); break;
-      case fixed32: field.data = take(4); break;
-      case bytes: field.data = take(read_varint()); break;
-      default: fail(Kind::input, "{}: field {}: expected wire type 0, 1, 2 or 5, found {}", place_,
-                    field.number, tag & 7);
+      case varint:
+        field.value = read_varint();
+        break;
+      case fixed64:
+        field.data = take(8);
+        break;
+      case fixed32:
+        field.data = take(4);
+        break;
+      case bytes:
+        field.data = take(read_varint());
+        break;
+      default:
+        fail(Kind::input, "{}: field {}: expected wire type 0, 1, 2 or 5, found {}", place_,
+             field.number, tag & 7);
     }
     return true;
   }
@@ -57,10 +66,10 @@ class Message {
   // The same, where the message's fields are known: refuses a known field of another wire type, or
   // one that stands there twice unless it is repeated.
   void expect(const Field& field, Wire wire, bool repeated = false) {
-    require(field.wire == wire, Kind::input, "{}: field {}: expected wire type {}, found {}", place_,
-            field.number, static_cast<unsigned>(wire), static_cast<unsigned>(field.wire));
-    require(repeated || !seen_[field.number], Kind::input, "{}: field {} stands there twice", place_,
-            field.number);
+    require(field.wire == wire, Kind::input, "{}: field {}: expected wire type {}, found {}",
+            place_, field.number, static_cast<unsigned>(wire), static_cast<unsigned>(field.wire));
+    require(repeated || !seen_[field.number], Kind::input, "{}: field {} stands there twice",
+            place_, field.number);
     seen_[field.number] = true;
   }
 
@@ -68,8 +77,10 @@ class Message {
   std::uint64_t read_varint() {
     std::uint64_t value = 0;
     for (unsigned i = 0; i < 10; ++i) {
-      require(i < data_.size(), Kind::input, "{}: the file ends inside a number; it is cut short or "
-              "no SentencePiece model", place_);
+      require(i < data_.size(), Kind::input,
+              "{}: the file ends inside a number; it is cut short or "
+              "no SentencePiece model",
+              place_);
       const auto byte = static_cast<unsigned char>(data_[i]);
       value |= std::uint64_t{byte & 0x7FU} << (7 * i);
       if (byte < 0x80) {
@@ -82,8 +93,10 @@ class Message {
   }
 
   std::string_view take(std::uint64_t size) {
-    require(size <= data_.size(), Kind::input, "{}: expected {} more bytes, found {}; the file is cut "
-            "short or damaged", place_, size, data_.size());
+    require(size <= data_.size(), Kind::input,
+            "{}: expected {} more bytes, found {}; the file is cut "
+            "short or damaged",
+            place_, size, data_.size());
     const std::string_view out = data_.substr(0, size);
     data_.remove_prefix(size);
     return out;
@@ -95,19 +108,20 @@ class Message {
 };
 
 // A precompiled charsmap is <bytes of the trie, uint32><trie><replacements, each ended by NUL>. The
-// trie is a Darts-clone double array: `base` stands for a state; the unit at base ^ byte continues it
-// if its label is that byte, leads to base' = position ^ offset(unit), and, if it has a leaf, the
-// unit at base' holds the place of a replacement. Every unit belongs to one base at most, so one
-// pass lists all edges, and the search from the root sees exactly what the library could.
+// trie is a Darts-clone double array: `base` stands for a state; the unit at base ^ byte continues
+// it if its label is that byte, leads to base' = position ^ offset(unit), and, if it has a leaf,
+// the unit at base' holds the place of a replacement. Every unit belongs to one base at most, so
+// one pass lists all edges, and the search from the root sees exactly what the library could.
 void check_charsmap(std::string_view blob, const std::string& place) {
   const auto unit = [&](std::size_t i) {
     std::uint32_t value;
     std::memcpy(&value, blob.data() + 4 * (i + 1), 4);
     return value;
   };
-  require(blob.size() <= kMaxCharsmap, Kind::input, "{}: expected at most {} bytes, found {}", place,
-          kMaxCharsmap, blob.size());
-  require(blob.size() > 4, Kind::input, "{}: expected more than 4 bytes, found {}", place, blob.size());
+  require(blob.size() <= kMaxCharsmap, Kind::input, "{}: expected at most {} bytes, found {}",
+          place, kMaxCharsmap, blob.size());
+  require(blob.size() > 4, Kind::input, "{}: expected more than 4 bytes, found {}", place,
+          blob.size());
   std::uint32_t trie_bytes;
   std::memcpy(&trie_bytes, blob.data(), 4);
   require(trie_bytes >= 1024 && trie_bytes % 1024 == 0 && trie_bytes < blob.size() - 4, Kind::input,
@@ -150,7 +164,8 @@ void check_charsmap(std::string_view blob, const std::string& place) {
       if (!leaf) continue;
       const std::uint32_t at = unit(next) & 0x7FFFFFFFU;
       require(at < replacements.size(), Kind::input,
-              "{}: expected a replacement in {} bytes, found one at {}", place, replacements.size(), at);
+              "{}: expected a replacement in {} bytes, found one at {}", place, replacements.size(),
+              at);
       require((static_cast<unsigned char>(replacements[at]) & 0xC0U) != 0x80, Kind::input,
               "{}: the replacement at {} begins inside a character", place, at);
       const std::size_t size = replacements.find('\0', at) - at;
@@ -182,8 +197,10 @@ void check_trainer(std::string_view data, const std::string& place) {
               "{}: model_type: expected 1 (unigram) or 2 (bpe), found {}", place, field.value);
     } else if (field.number >= 44 && field.number <= 48) {  // pieces and surface of special tokens
       message.expect(field, bytes);
-      require(field.data.size() <= kMaxPiece, Kind::input, "{}: field {}: expected at most {} bytes, "
-              "found {}", place, field.number, kMaxPiece, field.data.size());
+      require(field.data.size() <= kMaxPiece, Kind::input,
+              "{}: field {}: expected at most {} bytes, "
+              "found {}",
+              place, field.number, kMaxPiece, field.data.size());
       require(invalid_utf8(field.data) == std::string_view::npos, Kind::input,
               "{}: field {}: expected UTF-8", place, field.number);
     }
@@ -195,8 +212,8 @@ enum PieceType : std::uint64_t { unknown = 2, user_defined = 4, byte_piece = 6 }
 }  // namespace
 
 SpmSummary check_sentencepiece(std::string_view model, const std::string& name) {
-  require(model.size() <= kMaxFile, Kind::input, "{}: expected a model of at most {} bytes, found {}",
-          name, kMaxFile, model.size());
+  require(model.size() <= kMaxFile, Kind::input,
+          "{}: expected a model of at most {} bytes, found {}", name, kMaxFile, model.size());
   SpmSummary out;
   std::unordered_set<std::string_view> texts;
   std::vector<std::string_view> symbols;
@@ -220,8 +237,8 @@ SpmSummary check_sentencepiece(std::string_view model, const std::string& name) 
           inner.expect(part, fixed32);
           float score;
           std::memcpy(&score, part.data.data(), sizeof score);
-          require(std::isfinite(score), Kind::input, "{}: score: expected a finite number, found {}",
-                  place, score);
+          require(std::isfinite(score), Kind::input,
+                  "{}: score: expected a finite number, found {}", place, score);
           piece.score_offset = static_cast<std::size_t>(part.data.data() - model.data());
         } else if (part.number == 3) {
           inner.expect(part, varint);
@@ -257,12 +274,16 @@ SpmSummary check_sentencepiece(std::string_view model, const std::string& name) 
       check_normalizer(field.data, name + ": denormalizer_spec");
     }
   }
-  require(!out.pieces.empty(), Kind::input, "{}: expected pieces, found none; this is no SentencePiece "
-          "model", name);
+  require(!out.pieces.empty(), Kind::input,
+          "{}: expected pieces, found none; this is no SentencePiece "
+          "model",
+          name);
   require(unknowns == 1, Kind::input, "{}: expected one piece of type UNKNOWN, found {}", name,
           unknowns);
-  require(total <= kMaxPieceBytes, Kind::input, "{}: expected pieces of at most {} bytes together, "
-          "found {}", name, kMaxPieceBytes, total);
+  require(total <= kMaxPieceBytes, Kind::input,
+          "{}: expected pieces of at most {} bytes together, "
+          "found {}",
+          name, kMaxPieceBytes, total);
 
   // Symbols that begin one another, as a, ab, abc: sorted, each stands after those it begins with.
   std::sort(symbols.begin(), symbols.end());

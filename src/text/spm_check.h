@@ -19,8 +19,8 @@ struct SpmSummary {
 
 /// Walks the protobuf wire format of a SentencePiece model and refuses whatever the SentencePiece
 /// library would trust without looking: sizes, UTF-8, scores, duplicate pieces, chains of
-/// user-defined symbols longer than its stack buffer, and normalisation tables (Darts double arrays)
-/// that lead out of their bytes. Linear in the file's size; no recursion.
+/// user-defined symbols longer than its stack buffer, and normalisation tables (Darts double
+/// arrays) that lead out of their bytes. Linear in the file's size; no recursion.
 ///
 /// `name` stands for the file in messages. Throws: input.
 /// Source: sentencepiece_model.proto and normalizer.cc of SentencePiece 0.2.1.

@@ -22,10 +22,13 @@ void check_text(std::string_view text, const char* place, std::size_t max_bytes)
           place, bad, bad < text.size() ? static_cast<unsigned char>(text[bad]) : 0);
 }
 
-void keep_first(std::vector<Token>& tokens, std::size_t n) { tokens.resize(std::min(n, tokens.size())); }
+void keep_first(std::vector<Token>& tokens, std::size_t n) {
+  tokens.resize(std::min(n, tokens.size()));
+}
 
 void keep_last(std::vector<Token>& tokens, std::size_t n) {
-  if (n < tokens.size()) tokens.erase(tokens.begin(), tokens.end() - static_cast<std::ptrdiff_t>(n));
+  if (n < tokens.size())
+    tokens.erase(tokens.begin(), tokens.end() - static_cast<std::ptrdiff_t>(n));
 }
 
 // How many tokens of each are kept. Source: TruncationStrategy::LongestFirst of Hugging Face's
@@ -54,13 +57,17 @@ bool truncate(std::vector<Token>& text, std::vector<Token>& pair, std::size_t ro
       keep_last(pair, room), keep_last(text, room - pair.size());
       break;
     case Truncation::only_first:
-      require(b < room, Kind::input, "text_pair: expected fewer than {} tokens, found {}; raise "
-              "max_length or cut the pair too", room, b);
+      require(b < room, Kind::input,
+              "text_pair: expected fewer than {} tokens, found {}; raise "
+              "max_length or cut the pair too",
+              room, b);
       keep_first(text, room - b);
       break;
     case Truncation::error:
-      fail(Kind::input, "text: expected at most {} tokens, found {}; raise max_length or choose a "
-           "truncation", room, a + b);
+      fail(Kind::input,
+           "text: expected at most {} tokens, found {}; raise max_length or choose a "
+           "truncation",
+           room, a + b);
   }
   return true;
 }
@@ -75,18 +82,22 @@ struct Tokenizer::Impl {
   SpecialIds special;
 
   Impl(std::string bytes, const TokenizerConfig& the_config, std::string the_name)
-      : model(std::move(bytes)), config(the_config), name(std::move(the_name)),
+      : model(std::move(bytes)),
+        config(the_config),
+        name(std::move(the_name)),
         segmenter(model, config, name) {
     const auto find = [&](std::string_view piece) { return segmenter.id(piece).value_or(-1); };
-    special = {segmenter.unk(),        find("<s>"),           find("</s>"),           find(config.pad_token),
-               find(config.cls_token), find(config.sep_token), find(config.mask_token)};
+    special = {segmenter.unk(),        find("<s>"),
+               find("</s>"),           find(config.pad_token),
+               find(config.cls_token), find(config.sep_token),
+               find(config.mask_token)};
   }
 
   std::size_t specials_around(bool pair) const {
     require(special.cls >= 0 && special.sep >= 0, Kind::input,
             "{}: expected the pieces '{}' and '{}', found no {}; name the model's own in "
-            "tokenizer_config.json or encode without special tokens", name, config.cls_token,
-            config.sep_token, special.cls < 0 ? "first" : "second");
+            "tokenizer_config.json or encode without special tokens",
+            name, config.cls_token, config.sep_token, special.cls < 0 ? "first" : "second");
     return pair ? 3 : 2;
   }
 
@@ -106,24 +117,28 @@ struct Tokenizer::Impl {
   }
 };
 
-Tokenizer Tokenizer::parse(std::string model, const TokenizerConfig& config, const std::string& name) {
+Tokenizer Tokenizer::parse(std::string model, const TokenizerConfig& config,
+                           const std::string& name) {
   return Tokenizer(std::make_shared<const Impl>(std::move(model), config, name));
 }
 
 Tokenizer Tokenizer::load(const std::filesystem::path& path) {
   if (!std::filesystem::is_directory(path))
     return parse(read_file(path, kMaxModelBytes), {}, path.string());
-  const std::filesystem::path model = path / "spiece.model", config = path / "tokenizer_config.json";
-  if (!std::filesystem::exists(config)) return parse(read_file(model, kMaxModelBytes), {}, model.string());
-  Tokenizer out = parse(read_file(model, kMaxModelBytes), read_tokenizer_config(config), model.string());
+  const std::filesystem::path model = path / "spiece.model",
+                              config = path / "tokenizer_config.json";
+  if (!std::filesystem::exists(config))
+    return parse(read_file(model, kMaxModelBytes), {}, model.string());
+  Tokenizer out =
+      parse(read_file(model, kMaxModelBytes), read_tokenizer_config(config), model.string());
   const SpecialIds& special = out.special();
   const TokenizerConfig& names = out.config();
   for (const auto& [id, key, piece] : {std::tuple{special.cls, "cls_token", names.cls_token},
                                        {special.sep, "sep_token", names.sep_token},
                                        {special.pad, "pad_token", names.pad_token},
                                        {special.mask, "mask_token", names.mask_token}})
-    require(id >= 0, Kind::input, "{}: {}: expected a piece of {}, found '{}'", config.string(), key,
-            model.string(), printable(piece));
+    require(id >= 0, Kind::input, "{}: {}: expected a piece of {}, found '{}'", config.string(),
+            key, model.string(), printable(piece));
   return out;
 }
 
@@ -203,8 +218,8 @@ std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_speci
 std::int32_t Tokenizer::vocab_size() const noexcept { return impl_->segmenter.size(); }
 
 const std::string& Tokenizer::piece(std::int32_t id) const {
-  require(id >= 0 && id < vocab_size(), Kind::usage, "id: expected 0 to {}, found {}", vocab_size() - 1,
-          id);
+  require(id >= 0 && id < vocab_size(), Kind::usage, "id: expected 0 to {}, found {}",
+          vocab_size() - 1, id);
   return impl_->segmenter.piece(id);
 }
 
@@ -217,8 +232,8 @@ const SpecialIds& Tokenizer::special() const noexcept { return impl_->special; }
 bool Tokenizer::is_special(std::int32_t id) const noexcept {
   const SpecialIds& s = impl_->special;
   return id >= 0 && id < vocab_size() && id != s.unk &&
-         (impl_->segmenter.is_control(id) || id == s.bos || id == s.eos || id == s.pad || id == s.cls ||
-          id == s.sep || id == s.mask);
+         (impl_->segmenter.is_control(id) || id == s.bos || id == s.eos || id == s.pad ||
+          id == s.cls || id == s.sep || id == s.mask);
 }
 
 const TokenizerConfig& Tokenizer::config() const noexcept { return impl_->config; }
@@ -226,7 +241,8 @@ const TokenizerConfig& Tokenizer::config() const noexcept { return impl_->config
 void Tokenizer::save(const std::filesystem::path& path) const {
   if (!std::filesystem::is_directory(path)) return write_file(path, impl_->model);
   write_file(path / "spiece.model", impl_->model);
-  write_file(path / "tokenizer_config.json", tokenizer_config_json(impl_->config, piece(impl_->special.unk)));
+  write_file(path / "tokenizer_config.json",
+             tokenizer_config_json(impl_->config, piece(impl_->special.unk)));
 }
 
 std::vector<Span> code_point_offsets(std::string_view text, std::span<const Span> bytes) {
@@ -236,7 +252,8 @@ std::vector<Span> code_point_offsets(std::string_view text, std::span<const Span
   std::vector<Span> out(bytes.begin(), bytes.end());
   for (Span& span : out) {
     require(span.begin <= span.end && span.end <= text.size(), Kind::usage,
-            "offsets: expected a range in {} bytes, found {} to {}", text.size(), span.begin, span.end);
+            "offsets: expected a range in {} bytes, found {} to {}", text.size(), span.begin,
+            span.end);
     span = {before[span.begin], before[span.end]};
   }
   return out;

@@ -13,7 +13,7 @@ constexpr std::array<std::string_view, 3> kNormalizations{"raw", "hf_slow", "hf_
 
 struct TokenKey {
   const char* key;
-  std::string TokenizerConfig::*member;
+  std::string TokenizerConfig::* member;
 };
 constexpr std::array<TokenKey, 4> kTokens{{{"cls_token", &TokenizerConfig::cls_token},
                                            {"sep_token", &TokenizerConfig::sep_token},
@@ -25,7 +25,8 @@ constexpr std::array<TokenKey, 4> kTokens{{{"cls_token", &TokenizerConfig::cls_t
 TokenizerConfig read_tokenizer_config(const std::filesystem::path& path) {
   const std::string source = path.string();
   const nlohmann::json json = read_json_file(path);
-  require(json.is_object(), Kind::input, "{}: expected an object, found {}", source, json.type_name());
+  require(json.is_object(), Kind::input, "{}: expected an object, found {}", source,
+          json.type_name());
   TokenizerConfig config;
   const auto read = [&](const char* key, auto& value) {
     const auto found = json.find(key);
@@ -38,13 +39,15 @@ TokenizerConfig read_tokenizer_config(const std::filesystem::path& path) {
   read("normalization", mode);
   const auto* at = std::find(kNormalizations.begin(), kNormalizations.end(), mode);
   require(at != kNormalizations.end(), Kind::input,
-          "{}: normalization: expected raw, hf_slow or hf_fast, found '{}'", source, printable(mode));
+          "{}: normalization: expected raw, hf_slow or hf_fast, found '{}'", source,
+          printable(mode));
   config.normalization = static_cast<Normalization>(at - kNormalizations.begin());
   for (const TokenKey& token : kTokens) {  // a string, or an AddedToken with its text in "content"
     const auto found = json.find(token.key);
     if (found == json.end() || found->is_null()) continue;
     const bool object = found->is_object() && found->contains("content");
-    config.*token.member = json_cast<std::string>(object ? (*found)["content"] : *found, source, token.key);
+    config.*token.member =
+        json_cast<std::string>(object ? (*found)["content"] : *found, source, token.key);
   }
   return config;
 }

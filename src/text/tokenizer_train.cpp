@@ -19,16 +19,18 @@ namespace spm = sentencepiece;
 
 constexpr std::size_t kMaxSentence = 4096;  // bytes; the library drops longer ones, so they are cut
 constexpr std::string_view kReserved = "\xe2\x96\x85";  // ▅, the trainer's own mark for unknown
-constexpr std::int32_t kSpecials = 7;       // <unk> <s> </s> <pad> [CLS] [SEP] [MASK]
+constexpr std::int32_t kSpecials = 7;                   // <unk> <s> </s> <pad> [CLS] [SEP] [MASK]
 
-constexpr std::size_t kMaxCorpus = (std::size_t{1} << 31) - 1;  // bytes; its suffix array counts in int
+constexpr std::size_t kMaxCorpus =
+    (std::size_t{1} << 31) - 1;  // bytes; its suffix array counts in int
 
 // Feeds the library from files or from a function, long texts in parts that end at white space.
 // Texts of which its normalisation leaves nothing stay away: it aborts where it finds no others.
 class Texts final : public spm::SentenceIterator {
  public:
   Texts(const TokenizerTraining& training, const std::string& rules) : training_(training) {
-    require(rules_.LoadFromRuleName(rules).ok(), Kind::internal, "no normalisation rules '{}'", rules);
+    require(rules_.LoadFromRuleName(rules).ok(), Kind::internal, "no normalisation rules '{}'",
+            rules);
     Next();
   }
 
@@ -80,7 +82,8 @@ class Texts final : public spm::SentenceIterator {
       return true;
     }
     for (; file_ < training_.inputs.size(); ++file_, reader_.reset()) {
-      if (!reader_) reader_ = std::make_unique<LineReader>(training_.inputs[file_], std::size_t{16} << 20);
+      if (!reader_)
+        reader_ = std::make_unique<LineReader>(training_.inputs[file_], std::size_t{16} << 20);
       std::string_view line;
       if (!reader_->next(line)) continue;
       text_ = line;
@@ -92,8 +95,8 @@ class Texts final : public spm::SentenceIterator {
 
   void check(const std::string& place) const {
     const std::size_t bad = invalid_utf8(text_);
-    require(bad == std::string::npos, Kind::input, "{}: byte {}: expected UTF-8, found 0x{:02x}", place,
-            bad, bad < text_.size() ? static_cast<unsigned char>(text_[bad]) : 0);
+    require(bad == std::string::npos, Kind::input, "{}: byte {}: expected UTF-8, found 0x{:02x}",
+            place, bad, bad < text_.size() ? static_cast<unsigned char>(text_[bad]) : 0);
   }
 
   const TokenizerTraining& training_;
@@ -116,11 +119,15 @@ std::size_t number_after(std::string_view message, std::string_view words) {
 
 [[noreturn]] void fail_training(const std::string& message, const TokenizerTraining& training) {
   if (message.find("too high") != std::string::npos)
-    fail(Kind::input, "vocab_size: expected at most {} for these texts, found {}; lower it or give more "
-         "text", number_after(message, "<= "), training.vocab_size);
+    fail(Kind::input,
+         "vocab_size: expected at most {} for these texts, found {}; lower it or give more "
+         "text",
+         number_after(message, "<= "), training.vocab_size);
   if (message.find("smaller than required_chars") != std::string::npos)
-    fail(Kind::input, "vocab_size: expected at least {} for the characters of these texts, found {}; "
-         "raise it or lower character_coverage", number_after(message, " vs "), training.vocab_size);
+    fail(Kind::input,
+         "vocab_size: expected at least {} for the characters of these texts, found {}; "
+         "raise it or lower character_coverage",
+         number_after(message, " vs "), training.vocab_size);
   fail(Kind::input, "training the tokenizer: {}", printable(message));
 }
 
@@ -134,8 +141,8 @@ void check_options(const TokenizerTraining& t) {
           "character_coverage: expected 0.98 to 1, found {}", t.character_coverage);
   require(t.max_texts == 0 || t.max_texts > 100, Kind::usage,
           "max_texts: expected 0 or more than 100, found {}", t.max_texts);
-  require(t.inputs.empty() != !t.next_text, Kind::usage, "inputs: expected files or texts, found {}",
-          t.inputs.empty() ? "neither" : "both");
+  require(t.inputs.empty() != !t.next_text, Kind::usage,
+          "inputs: expected files or texts, found {}", t.inputs.empty() ? "neither" : "both");
 }
 
 }  // namespace
@@ -156,7 +163,10 @@ Tokenizer train_tokenizer(const TokenizerTraining& training) {
       {"character_coverage", fmt::format("{}", training.character_coverage)},
       {"byte_fallback", flag(training.byte_fallback)},
       {"normalization_rule_name", rules},
-      {"unk_id", "0"}, {"bos_id", "1"}, {"eos_id", "2"}, {"pad_id", "3"},
+      {"unk_id", "0"},
+      {"bos_id", "1"},
+      {"eos_id", "2"},
+      {"pad_id", "3"},
       {"control_symbols", "[CLS],[SEP]"},
       {"user_defined_symbols", "[MASK]"},
       {"input_sentence_size", std::to_string(training.max_texts)},
@@ -165,7 +175,8 @@ Tokenizer train_tokenizer(const TokenizerTraining& training) {
       {"num_threads", "16"},
       {"minloglevel", "3"}};
   std::string model;
-  require(!texts.done(), Kind::input, "training the tokenizer: expected texts, found none but white space");
+  require(!texts.done(), Kind::input,
+          "training the tokenizer: expected texts, found none but white space");
   const spm::util::Status status = spm::SentencePieceTrainer::Train(options, &texts, &model);
   if (!status.ok()) fail_training(status.message(), training);
   return Tokenizer::parse(std::move(model), {}, "the trained model");

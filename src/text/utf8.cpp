@@ -21,9 +21,7 @@ CodePoint decode_utf8(std::string_view text) noexcept {
 }
 
 void append_utf8(std::string& out, char32_t value) {
-  const auto tail = [&](int shift) {
-    out += static_cast<char>(0x80U | (value >> shift & 0x3FU));
-  };
+  const auto tail = [&](int shift) { out += static_cast<char>(0x80U | (value >> shift & 0x3FU)); };
   if (value < 0x80) {
     out += static_cast<char>(value);
   } else if (value < 0x800) {

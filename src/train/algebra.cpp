@@ -77,8 +77,8 @@ struct DenseFunction : torch::autograd::Function<DenseFunction> {
 };
 
 struct DropoutFunction : torch::autograd::Function<DropoutFunction> {
-  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x, double p,
-                            std::int64_t seed) {
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x,
+                            double p, std::int64_t seed) {
     context->saved_data["p"] = p;
     context->saved_data["seed"] = seed;
     return ops::keep_some(x, p, static_cast<std::uint64_t>(seed));
@@ -87,7 +87,8 @@ struct DropoutFunction : torch::autograd::Function<DropoutFunction> {
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  const torch::autograd::variable_list& grad) {
     auto& saved = context->saved_data;
-    return {ops::keep_some(grad[0], saved["p"].toDouble(), static_cast<std::uint64_t>(saved["seed"].toInt())),
+    return {ops::keep_some(grad[0], saved["p"].toDouble(),
+                           static_cast<std::uint64_t>(saved["seed"].toInt())),
             at::Tensor(), at::Tensor()};
   }
 };
@@ -139,7 +140,8 @@ std::optional<at::Tensor> fast_norm(std::string_view kind, const at::Tensor& x,
 
 at::Tensor fast_dense(const at::Tensor& x, const at::Tensor& weight,
                       const std::optional<at::Tensor>& bias) {
-  return fast(x) && x.dim() == 2 ? DenseFunction::apply(x, weight, bias) : at::linear(x, weight, bias);
+  return fast(x) && x.dim() == 2 ? DenseFunction::apply(x, weight, bias)
+                                 : at::linear(x, weight, bias);
 }
 
 at::Tensor dropout(const at::Tensor& x, double p) {

@@ -38,9 +38,9 @@ at::Tensor max_rows(const at::Tensor& x, const Rows& rows);
 std::optional<at::Tensor> fast_norm(std::string_view kind, const at::Tensor& x,
                                     const Weights<at::Tensor>& w, double eps);
 
-/// Dropout: x with a share `p` of its elements 0 and the rest scaled by 1/(1-p). On the CPU the mask
-/// is a function of the element's place and of one draw from torch's default generator: the same for
-/// any number of threads, and made again in the gradient instead of kept.
+/// Dropout: x with a share `p` of its elements 0 and the rest scaled by 1/(1-p). On the CPU the
+/// mask is a function of the element's place and of one draw from torch's default generator: the
+/// same for any number of threads, and made again in the gradient instead of kept.
 at::Tensor dropout(const at::Tensor& x, double p);
 
 /// A linear map of rows, by our own products on the CPU in fp32, where torch's reach 40 % of the
@@ -64,7 +64,9 @@ inline Tensor mean_last(const Tensor& x) { return x.mean(-1, true); }
 inline Tensor gelu_tanh(const Tensor& x) { return at::gelu(x, "tanh"); }
 
 /// x Wᵀ (+ b): x [T, K], weight [N, K], bias [N] → [T, N].
-inline Tensor dense(const Tensor& x, const Tensor& weight) { return fnet::fast_dense(x, weight, std::nullopt); }
+inline Tensor dense(const Tensor& x, const Tensor& weight) {
+  return fnet::fast_dense(x, weight, std::nullopt);
+}
 inline Tensor dense(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   return fnet::fast_dense(x, weight, bias);
 }

@@ -50,7 +50,8 @@ Drop drop_of(const torch::nn::Module& module, const Config& config) {
   return Drop{module.is_training() ? config.hidden_dropout_prob : 0.0};
 }
 
-void check_lengths(const std::vector<std::int64_t>& lengths, std::int64_t texts, std::int64_t rows) {
+void check_lengths(const std::vector<std::int64_t>& lengths, std::int64_t texts,
+                   std::int64_t rows) {
   require(lengths.empty() || static_cast<std::int64_t>(lengths.size()) == texts, Kind::usage,
           "lengths: expected one for each of the {} texts, found {}", texts, lengths.size());
   for (const std::int64_t length : lengths) {
@@ -71,7 +72,8 @@ struct Door {
   Door(std::int64_t texts, std::int64_t columns, const std::vector<std::int64_t>& lengths,
        std::int64_t padding, RowsOf&& rows_of) {
     for (std::int64_t text = 0; text < texts; ++text) {
-      const std::int64_t length = lengths.empty() ? columns : lengths[static_cast<std::size_t>(text)];
+      const std::int64_t length =
+          lengths.empty() ? columns : lengths[static_cast<std::size_t>(text)];
       const std::int64_t count = rows_of(length);
       rows.add(count, length);
       most = std::max(most, count);
@@ -124,7 +126,8 @@ Packed pack_inputs(const FNetModelImpl& model, const Inputs& in) {
           "inputs: expected either input_ids or inputs_embeds");
   const at::Tensor& given = in.input_ids.defined() ? in.input_ids : in.inputs_embeds;
   require(given.dim() == (in.input_ids.defined() ? 2 : 3), Kind::usage,
-          "inputs: expected input_ids [B, N] or inputs_embeds [B, N, H], found {} axes", given.dim());
+          "inputs: expected input_ids [B, N] or inputs_embeds [B, N, H], found {} axes",
+          given.dim());
   require(!in.inputs_embeds.defined() || given.size(2) == c.hidden_size, Kind::usage,
           "inputs_embeds: expected vectors of {} (hidden_size), found {}", c.hidden_size,
           given.size(-1));
@@ -148,9 +151,11 @@ Packed pack_inputs(const FNetModelImpl& model, const Inputs& in) {
   const auto gather = [&](const at::Tensor& flat, const at::Tensor& padding) {
     return packed.door.whole ? flat : at::cat({flat, padding}).index_select(0, index);
   };
-  const at::Tensor pad_id = at::full({1}, c.pad_token_id, at::TensorOptions(at::kLong).device(given.device()));
+  const at::Tensor pad_id =
+      at::full({1}, c.pad_token_id, at::TensorOptions(at::kLong).device(given.device()));
   if (in.input_ids.defined()) {
-    packed.vectors = model.word_embeddings(gather(in.input_ids.reshape({-1}).to(at::kLong), pad_id));
+    packed.vectors =
+        model.word_embeddings(gather(in.input_ids.reshape({-1}).to(at::kLong), pad_id));
   } else {
     packed.vectors = gather(given.reshape({-1, c.hidden_size}), model.word_embeddings(pad_id));
   }
@@ -179,7 +184,8 @@ FourierMixingImpl::FourierMixingImpl(const std::string& norm) : ortho_(norm == "
           "FourierMixing: norm: expected backward or ortho, found '{}'", printable(norm));
 }
 
-at::Tensor FourierMixingImpl::forward(const at::Tensor& x, const std::vector<std::int64_t>& lengths) {
+at::Tensor FourierMixingImpl::forward(const at::Tensor& x,
+                                      const std::vector<std::int64_t>& lengths) {
   return through_rows(x, lengths, [&](const at::Tensor& packed, const Rows& rows) {
     return fourier_mix(packed, rows, ortho_);
   });
@@ -257,7 +263,8 @@ at::Tensor FNetModelImpl::forward_rows(const at::Tensor& vectors, const at::Tens
   const auto map = weight_map(*this);
   const Weights<at::Tensor> w(map);
   const auto ids = at::TensorOptions(at::kLong).device(vectors.device());
-  const at::Tensor positions = at::tensor(rows.positions<std::int64_t>(), at::kLong).to(vectors.device());
+  const at::Tensor positions =
+      at::tensor(rows.positions<std::int64_t>(), at::kLong).to(vectors.device());
   const at::Tensor kinds = types.defined() ? types : at::zeros({rows.total()}, ids);
   const Drop drop = drop_of(*this, config());
   const at::Tensor x =
@@ -306,8 +313,8 @@ Model load_model(const std::filesystem::path& directory) {
   const Config config = Config::load(directory);
   Model model(config);
   const std::string& task = model->config().task;
-  require(task == "encoder" || task == config.task, Kind::input, "{}: expected a model for {}, found one for {}",
-          directory.string(), task, config.task);
+  require(task == "encoder" || task == config.task, Kind::input,
+          "{}: expected a model for {}, found one for {}", directory.string(), task, config.task);
   model->load_weights(directory);
   return model;
 }
@@ -323,7 +330,8 @@ FNetForSequenceClassification FNetForSequenceClassification::load(
   return load_model<FNetForSequenceClassification>(directory);
 }
 
-FNetForTokenClassification FNetForTokenClassification::load(const std::filesystem::path& directory) {
+FNetForTokenClassification FNetForTokenClassification::load(
+    const std::filesystem::path& directory) {
   return load_model<FNetForTokenClassification>(directory);
 }
 

@@ -39,7 +39,8 @@ at::Tensor mix(const at::Tensor& x, const Rows& rows, bool ortho) {
     for (std::int64_t text = begin; text < end; ++text) {
       const auto plan = cache.get(static_cast<std::size_t>(rows.rows(text)));
       const std::int64_t offset = rows.begin(text) * hidden;
-      kernels::fourier_mix({plan.get(), from + offset, nullptr, to + offset}, {}, place().workspace);
+      kernels::fourier_mix({plan.get(), from + offset, nullptr, to + offset}, {},
+                           place().workspace);
     }
   });
   return out;
@@ -49,7 +50,8 @@ at::Tensor product(Factor a, Factor b, const at::Tensor& bias) {
   const at::Tensor left = a.matrix.contiguous(), right = b.matrix.contiguous();
   const std::int64_t m = left.size(a.transposed ? 1 : 0), k = left.size(a.transposed ? 0 : 1);
   const std::int64_t n = right.size(b.transposed ? 0 : 1);
-  TORCH_CHECK(right.size(b.transposed ? 1 : 0) == k, "product: [", m, ", ", k, "] by ", right.sizes());
+  TORCH_CHECK(right.size(b.transposed ? 1 : 0) == k, "product: [", m, ", ", k, "] by ",
+              right.sizes());
   at::Tensor out = at::empty({m, n}, left.options());
   const float* from = left.const_data_ptr<float>();
   const float* with = right.const_data_ptr<float>();
@@ -65,8 +67,8 @@ at::Tensor product(Factor a, Factor b, const at::Tensor& bias) {
     const auto size = [](std::int64_t value) { return static_cast<std::size_t>(value); };
     kernels::gemm(size(end - begin), size(n), size(k),
                   {from + (a.transposed ? begin : begin * stride), size(stride), a.transposed},
-                  {with, size(right.size(1)), b.transposed}, add != nullptr ? 1.0F : 0.0F, to + begin * n,
-                  size(n), place().alone, place().workspace);
+                  {with, size(right.size(1)), b.transposed}, add != nullptr ? 1.0F : 0.0F,
+                  to + begin * n, size(n), place().alone, place().workspace);
   });
   return out;
 }
@@ -81,18 +83,20 @@ at::Tensor keep_some(const at::Tensor& x, double p, std::uint64_t seed) {
   const float* from = in.const_data_ptr<float>();
   float* to = out.mutable_data_ptr<float>();
   const std::int64_t size = in.numel();
-  at::parallel_for(0, (size + kGroup - 1) / kGroup, 4096, [&](std::int64_t begin, std::int64_t end) {
-    const Philox random(seed, 0);
-    for (std::int64_t group = begin; group < end; ++group) {
-      const auto words = random.block(static_cast<std::uint64_t>(group));
-      const std::int64_t first = group * kGroup;
-      const std::int64_t count = std::min(kGroup, size - first);
-      for (std::int64_t i = 0; i < count; ++i) {
-        const std::uint32_t bits = words[static_cast<std::size_t>(i / 2)] >> (16 * (i % 2)) & 0xFFFF;
-        to[first + i] = bits >= threshold ? from[first + i] * scale : 0.0F;
-      }
-    }
-  });
+  at::parallel_for(0, (size + kGroup - 1) / kGroup, 4096,
+                   [&](std::int64_t begin, std::int64_t end) {
+                     const Philox random(seed, 0);
+                     for (std::int64_t group = begin; group < end; ++group) {
+                       const auto words = random.block(static_cast<std::uint64_t>(group));
+                       const std::int64_t first = group * kGroup;
+                       const std::int64_t count = std::min(kGroup, size - first);
+                       for (std::int64_t i = 0; i < count; ++i) {
+                         const std::uint32_t bits =
+                             words[static_cast<std::size_t>(i / 2)] >> (16 * (i % 2)) & 0xFFFF;
+                         to[first + i] = bits >= threshold ? from[first + i] * scale : 0.0F;
+                       }
+                     }
+                   });
   return out;
 }
 

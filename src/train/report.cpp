@@ -1,8 +1,8 @@
 #include "train/report.h"
 
+#include <fmt/format.h>
 #include <algorithm>
 #include <cmath>
-#include <fmt/format.h>
 #include <utility>
 #include <vector>
 
@@ -40,19 +40,26 @@ std::string chart(std::string_view caption, std::string_view colour,
   for (const auto& [x, y] : points) low = std::min(low, y), high = std::max(high, y);
   if (high - low < 1e-9) low -= 0.5, high += 0.5;
   const double first = points.front().first, last = std::max(points.back().first, first + 1e-9);
-  const auto px = [&](double x) { return left + (x - first) / (last - first) * (width - left - right); };
-  const auto py = [&](double y) { return top + (high - y) / (high - low) * (height - top - bottom); };
+  const auto px = [&](double x) {
+    return left + (x - first) / (last - first) * (width - left - right);
+  };
+  const auto py = [&](double y) {
+    return top + (high - y) / (high - low) * (height - top - bottom);
+  };
   std::string line, dots;
   for (const auto& [x, y] : points) {
     line += fmt::format("{:.1f},{:.1f} ", px(x), py(y));
-    dots += fmt::format("<circle cx='{:.1f}' cy='{:.1f}' r='3' fill='var({})'><title>{:g}: {:.4f}</title></circle>",
-                        px(x), py(y), colour, x, y);
+    dots += fmt::format(
+        "<circle cx='{:.1f}' cy='{:.1f}' r='3' fill='var({})'><title>{:g}: {:.4f}</title></circle>",
+        px(x), py(y), colour, x, y);
   }
   return fmt::format(
       "<figure><svg width='{0}' height='{1}' viewBox='0 0 {0} {1}' role='img' aria-label='{2}'>"
       "<g stroke='var(--line)'><path d='M{3} {4}V{5}H{6}' fill='none'/></g>"
-      "<g font-size='11' fill='var(--dim)'><text x='4' y='{7:.1f}'>{8:.3f}</text><text x='4' y='{9:.1f}'>{10:.3f}</text>"
-      "<text x='{3}' y='{11}'>{12:g}</text><text x='{6}' y='{11}' text-anchor='end'>{13:g}</text></g>"
+      "<g font-size='11' fill='var(--dim)'><text x='4' y='{7:.1f}'>{8:.3f}</text><text x='4' "
+      "y='{9:.1f}'>{10:.3f}</text>"
+      "<text x='{3}' y='{11}'>{12:g}</text><text x='{6}' y='{11}' "
+      "text-anchor='end'>{13:g}</text></g>"
       "<polyline points='{14}' fill='none' stroke='var({15})' stroke-width='2'/>{16}</svg>"
       "<figcaption>{2}</figcaption></figure>\n",
       width, height, escape_html(caption), left, top, height - bottom, width - right, top + 8, high,
@@ -75,11 +82,13 @@ std::string curves(const FinetuneReport& report) {
 std::string epochs_table(const FinetuneReport& report) {
   if (report.epochs.empty()) return "";
   std::string html = "<h2>Epochs</h2>\n<table><tr><th>epoch<th>loss";
-  for (const auto& [name, value] : report.epochs.front().metrics) html += "<th>" + escape_html(name);
+  for (const auto& [name, value] : report.epochs.front().metrics)
+    html += "<th>" + escape_html(name);
   html += "<th>seconds<th>tokens/s</tr>\n";
   for (const EpochReport& epoch : report.epochs) {
-    html += fmt::format("<tr{}><td>{}<td>{:.4f}", epoch.epoch == report.best_epoch ? " class='best'" : "",
-                        epoch.epoch, epoch.loss);
+    html += fmt::format("<tr{}><td>{}<td>{:.4f}",
+                        epoch.epoch == report.best_epoch ? " class='best'" : "", epoch.epoch,
+                        epoch.loss);
     for (const auto& [name, value] : epoch.metrics) html += "<td>" + percent(value);
     html += fmt::format("<td>{:.1f}<td>{:.0f}</tr>\n", epoch.seconds, epoch.tokens_per_second);
   }
@@ -89,10 +98,12 @@ std::string epochs_table(const FinetuneReport& report) {
 std::string classes_table(std::string_view title, const std::vector<ClassScore>& classes) {
   if (classes.empty()) return "";
   std::string html = fmt::format(
-      "<h2>{}</h2>\n<table><tr><th class='t'>name<th>precision<th>recall<th>F1<th>count</tr>\n", title);
+      "<h2>{}</h2>\n<table><tr><th class='t'>name<th>precision<th>recall<th>F1<th>count</tr>\n",
+      title);
   for (const ClassScore& row : classes) {
-    html += fmt::format("<tr><td class='t'>{}<td>{}<td>{}<td>{}<td>{}</tr>\n", escape_html(row.name),
-                        percent(row.precision), percent(row.recall), percent(row.f1), row.support);
+    html +=
+        fmt::format("<tr><td class='t'>{}<td>{}<td>{}<td>{}<td>{}</tr>\n", escape_html(row.name),
+                    percent(row.precision), percent(row.recall), percent(row.f1), row.support);
   }
   return html + "</table>\n";
 }
@@ -108,10 +119,12 @@ std::string confusion_matrix(const ClassificationReport& report) {
     });
     shown.resize(kMatrixClasses);
     std::ranges::sort(shown);
-    note += fmt::format(" The {} most frequent of {} classes.", kMatrixClasses, report.classes.size());
+    note +=
+        fmt::format(" The {} most frequent of {} classes.", kMatrixClasses, report.classes.size());
   }
   std::string html = fmt::format(
-      "<h2>Confusion matrix</h2>\n<p class='dim'>{}</p><div class='wide'><table class='m'><tr><th>", note);
+      "<h2>Confusion matrix</h2>\n<p class='dim'>{}</p><div class='wide'><table class='m'><tr><th>",
+      note);
   for (const std::size_t c : shown) html += "<th class='c'>" + escape_html(report.classes[c].name);
   html += "</tr>\n";
   for (const std::size_t r : shown) {
@@ -120,9 +133,10 @@ std::string confusion_matrix(const ClassificationReport& report) {
     for (const std::size_t c : shown) {
       const std::size_t count = report.confusion[r][c];
       const double share = static_cast<double>(count) / total;
-      html += count == 0 ? "<td>"
-                         : fmt::format("<td style='background:rgba({},{:.2f})'>{}",
-                                       r == c ? "31,111,235" : "209,87,10", 0.08 + 0.6 * share, count);
+      html += count == 0
+                  ? "<td>"
+                  : fmt::format("<td style='background:rgba({},{:.2f})'>{}",
+                                r == c ? "31,111,235" : "209,87,10", 0.08 + 0.6 * share, count);
     }
     html += "</tr>\n";
   }
@@ -133,7 +147,8 @@ std::string worst_errors(const std::vector<Mistake>& worst) {
   if (worst.empty()) return "";
   std::string html =
       "<h2>Worst errors</h2>\n<p class='dim'>Wrong answers on dev, the most confident first.</p>"
-      "<table><tr><th>line<th class='t'>truth<th class='t'>answer<th>confidence<th class='t'>text</tr>\n";
+      "<table><tr><th>line<th class='t'>truth<th class='t'>answer<th>confidence<th "
+      "class='t'>text</tr>\n";
   for (const Mistake& mistake : worst) {
     std::string text = mistake.text;
     if (text.size() > kShownText) {
@@ -141,15 +156,16 @@ std::string worst_errors(const std::vector<Mistake>& worst) {
       while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
       text = text.substr(0, end) + "…";
     }
-    html += fmt::format("<tr><td>{}<td class='t'>{}<td class='t'>{}<td>{}<td class='t'>{}</tr>\n", mistake.line,
-                        escape_html(mistake.truth), escape_html(mistake.answer), percent(mistake.score),
-                        escape_html(text));
+    html += fmt::format("<tr><td>{}<td class='t'>{}<td class='t'>{}<td>{}<td class='t'>{}</tr>\n",
+                        mistake.line, escape_html(mistake.truth), escape_html(mistake.answer),
+                        percent(mistake.score), escape_html(text));
   }
   return html + "</table>\n";
 }
 
 /// Rows of a table, nested objects by dotted names; long lists are cut.
-void settings_rows(std::string& html, const std::string& prefix, const nlohmann::ordered_json& object) {
+void settings_rows(std::string& html, const std::string& prefix,
+                   const nlohmann::ordered_json& object) {
   for (const auto& [key, value] : object.items()) {
     const std::string name = prefix.empty() ? key : prefix + "." + key;
     if (value.is_object() && !value.empty() && key != "id2label" && key != "label2id") {
@@ -158,7 +174,8 @@ void settings_rows(std::string& html, const std::string& prefix, const nlohmann:
     }
     std::string text = value.is_string() ? value.get<std::string>() : value.dump();
     if (key == "label2id") continue;
-    html += fmt::format("<tr><td class='t'>{}<td class='t'>{}</tr>\n", escape_html(name), escape_html(text));
+    html += fmt::format("<tr><td class='t'>{}<td class='t'>{}</tr>\n", escape_html(name),
+                        escape_html(text));
   }
 }
 
@@ -169,12 +186,23 @@ std::string escape_html(std::string_view text) {
   out.reserve(text.size());
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;

@@ -25,7 +25,9 @@ void varint(std::string& out, std::uint64_t value) {
   for (; value >= 0x80; value >>= 7) out += static_cast<char>(value | 0x80);
   out += static_cast<char>(value);
 }
-void field(std::string& out, std::uint32_t number, std::uint32_t type) { varint(out, number << 3 | type); }
+void field(std::string& out, std::uint32_t number, std::uint32_t type) {
+  varint(out, number << 3 | type);
+}
 void field_bytes(std::string& out, std::uint32_t number, std::string_view bytes) {
   field(out, number, 2);
   varint(out, bytes.size());
@@ -63,7 +65,8 @@ std::uint32_t crc32c(std::string_view bytes) {
 }
 
 EventWriter::EventWriter(const std::filesystem::path& directory)
-    : path_(directory / fmt::format("events.out.tfevents.{}.fnet", static_cast<std::int64_t>(now()))),
+    : path_(directory /
+            fmt::format("events.out.tfevents.{}.fnet", static_cast<std::int64_t>(now()))),
       file_(path_, std::ios::binary) {
   std::string event;
   field_double(event, 1, now());

@@ -18,8 +18,8 @@ constexpr std::int32_t kVocabSize = 16000;
 
 void check(const FinetuneOptions& o) {
   const auto in = [](std::string_view flag, double value, double low, double high) {
-    require(value >= low && value <= high, Kind::usage, "{}: expected {} to {}, found {}", flag, low,
-            high, value);
+    require(value >= low && value <= high, Kind::usage, "{}: expected {} to {}, found {}", flag,
+            low, high, value);
   };
   in("--epochs", static_cast<double>(o.epochs), 1, 1e6);
   in("--batch-size", static_cast<double>(o.batch_size), 1, 65536);
@@ -48,7 +48,8 @@ std::vector<Example> read(const std::filesystem::path& path, const FinetuneOptio
   std::vector<Example> examples;
   for (Example example; reader.next(example);) examples.push_back(std::move(example));
   skipped += reader.skipped();
-  require(!examples.empty(), Kind::input, "{}: expected at least one example, found none", path.string());
+  require(!examples.empty(), Kind::input, "{}: expected at least one example, found none",
+          path.string());
   return examples;
 }
 
@@ -126,7 +127,8 @@ bool same_labels(const std::vector<std::string>& a, const std::vector<std::strin
   return std::set(a.begin(), a.end()) == std::set(b.begin(), b.end());
 }
 
-nlohmann::ordered_json data_json(const std::filesystem::path& path, const std::vector<Example>& examples) {
+nlohmann::ordered_json data_json(const std::filesystem::path& path,
+                                 const std::vector<Example>& examples) {
   return {{"file", path.string()},
           {"examples", examples.size()},
           {"fingerprint", fmt::format("{:016x}", fingerprint(examples))}};
@@ -138,8 +140,9 @@ nlohmann::ordered_json run_json(const FinetuneOptions& o, const TrainingSetup& s
   return {{"fnet", FNET_VERSION},
           {"torch", TORCH_VERSION},
           {"task", o.task},
-          {"data", {{"train", data_json(o.train, setup.train_examples)},
-                    {"dev", data_json(o.dev, setup.dev_examples)}}},
+          {"data",
+           {{"train", data_json(o.train, setup.train_examples)},
+            {"dev", data_json(o.dev, setup.dev_examples)}}},
           {"from", o.from.string()},
           {"variant", o.from.empty() ? o.variant : ""},
           {"tokenizer", o.tokenizer.string()},
@@ -172,8 +175,8 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
   if (o.token_dropout < 0) o.token_dropout = task.token_dropout;
   if (!o.metric.empty()) {
     require(std::ranges::find(task.metrics, o.metric) != task.metrics.end(), Kind::usage,
-            "--metric: expected one of {} for {}, found '{}'", fmt::join(task.metrics, ", "), o.task,
-            printable(o.metric));
+            "--metric: expected one of {} for {}, found '{}'", fmt::join(task.metrics, ", "),
+            o.task, printable(o.metric));
   }
   std::size_t skipped = 0;
   std::vector<Example> train = read(o.train, o, skipped);
@@ -182,7 +185,8 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
   require(labels.size() >= 2, Kind::input, "{}: label: expected at least two labels, found {}",
           o.train.string(), labels.size());
   log(fmt::format("data: {} training and {} dev examples, {} labels{}", train.size(), dev.size(),
-                  labels.size(), skipped > 0 ? fmt::format(", {} bad lines skipped", skipped) : ""));
+                  labels.size(),
+                  skipped > 0 ? fmt::format(", {} bad lines skipped", skipped) : ""));
 
   Config config;
   bool new_head = true;
@@ -195,8 +199,9 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
     new_head = config.task != o.task || !same_labels(config.labels, labels);
     if (new_head) {
       log(fmt::format("model: {} is for {}: a new head for {} with {} labels", o.from.string(),
-                      config.has_head() ? fmt::format("{} with {} labels", config.task, config.labels.size())
-                                        : "no task",
+                      config.has_head()
+                          ? fmt::format("{} with {} labels", config.task, config.labels.size())
+                          : "no task",
                       o.task, labels.size()));
     } else {
       labels = config.labels;
@@ -228,11 +233,21 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
   log(fmt::format("model: {} layers, hidden {}, {} parameters, length policy {}",
                   config.num_hidden_layers, config.hidden_size, parameters, config.length_policy));
 
-  TrainingSetup setup{.task = &task, .train_examples = std::move(train), .dev_examples = std::move(dev),
-                      .train = {}, .dev = {}, .model = std::move(model), .tokenizer = *tokenizer,
-                      .metric = o.metric, .token_dropout = o.token_dropout, .skipped_lines = skipped, .run = {}};
-  setup.train = make_samples(task, setup.train_examples, setup.tokenizer, labels, encode, o.train.string());
-  setup.dev = make_samples(task, setup.dev_examples, setup.tokenizer, labels, encode, o.dev.string());
+  TrainingSetup setup{.task = &task,
+                      .train_examples = std::move(train),
+                      .dev_examples = std::move(dev),
+                      .train = {},
+                      .dev = {},
+                      .model = std::move(model),
+                      .tokenizer = *tokenizer,
+                      .metric = o.metric,
+                      .token_dropout = o.token_dropout,
+                      .skipped_lines = skipped,
+                      .run = {}};
+  setup.train =
+      make_samples(task, setup.train_examples, setup.tokenizer, labels, encode, o.train.string());
+  setup.dev =
+      make_samples(task, setup.dev_examples, setup.tokenizer, labels, encode, o.dev.string());
   if (setup.metric.empty()) {
     setup.metric = task.per_token && tags_entities(labels) ? "entity_f1" : "accuracy";
   }

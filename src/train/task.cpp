@@ -67,8 +67,10 @@ std::vector<std::string> labels_of(const TaskKind& task, std::span<const Example
     for (const std::string& label : truths(task, example)) names.insert(label);
   }
   std::vector<std::string> labels(names.begin(), names.end());
-  if (std::ranges::all_of(labels, [](const auto& label) { return whole_number(label).has_value(); })) {
-    std::ranges::stable_sort(labels, {}, [](const std::string& label) { return *whole_number(label); });
+  if (std::ranges::all_of(labels,
+                          [](const auto& label) { return whole_number(label).has_value(); })) {
+    std::ranges::stable_sort(labels, {},
+                             [](const std::string& label) { return *whole_number(label); });
   }
   return labels;
 }
@@ -86,14 +88,15 @@ std::vector<Sample> make_samples(const TaskKind& task, std::span<const Example> 
     sample.example = i;
     try {
       if (task.per_token) {
-        require(example.tags.size() == example.tokens.size() && !example.tokens.empty(), Kind::input,
-                "tags: expected one for each of {} words, found {}", example.tokens.size(),
-                example.tags.size());
+        require(example.tags.size() == example.tokens.size() && !example.tokens.empty(),
+                Kind::input, "tags: expected one for each of {} words, found {}",
+                example.tokens.size(), example.tags.size());
         sample.encoding = tokenizer.encode_words(example.tokens, options);
         sample.rows.assign(example.tokens.size(), -1);
         for (std::size_t t = 0; t < sample.encoding.input_ids.size(); ++t) {
           if (!sample.encoding.first_of_word(t)) continue;
-          sample.rows[static_cast<std::size_t>(sample.encoding.word_ids[t])] = static_cast<std::int32_t>(t);
+          sample.rows[static_cast<std::size_t>(sample.encoding.word_ids[t])] =
+              static_cast<std::int32_t>(t);
         }
       } else {
         require(example.label.has_value(), Kind::input, "label: expected one, found none");
@@ -105,8 +108,8 @@ std::vector<Sample> make_samples(const TaskKind& task, std::span<const Example> 
       for (const std::string& label : truths(task, example)) {
         const auto found = ids.find(label);
         require(found != ids.end(), Kind::input,
-                "label: expected one of the {} labels of the training data, found '{}'", labels.size(),
-                printable(label));
+                "label: expected one of the {} labels of the training data, found '{}'",
+                labels.size(), printable(label));
         sample.truth.push_back(found->second);
       }
     } catch (const Error& error) {
@@ -179,7 +182,8 @@ Evaluation evaluate_answers(const TaskKind& task, std::span<const Example> examp
 
 bool tags_entities(std::span<const std::string> labels) {
   return std::ranges::any_of(labels, [](const std::string& label) {
-    return label.size() > 2 && label[1] == '-' && std::string_view("BIESLU").find(label[0]) != std::string_view::npos;
+    return label.size() > 2 && label[1] == '-' &&
+           std::string_view("BIESLU").find(label[0]) != std::string_view::npos;
   });
 }
 
@@ -200,7 +204,8 @@ std::vector<std::vector<std::size_t>> make_batches(std::span<const Sample> sampl
   for (std::size_t begin = 0; begin < order.size(); begin += kPool * size) {
     const std::size_t end = std::min(order.size(), begin + kPool * size);
     const auto pool = std::span(order).subspan(begin, end - begin);
-    std::ranges::stable_sort(pool, {}, [&](std::size_t i) { return samples[i].encoding.input_ids.size(); });
+    std::ranges::stable_sort(pool, {},
+                             [&](std::size_t i) { return samples[i].encoding.input_ids.size(); });
     for (std::size_t i = 0; i < pool.size(); i += size) {
       const auto batch = pool.subspan(i, std::min(size, pool.size() - i));
       batches.emplace_back(batch.begin(), batch.end());
@@ -214,7 +219,8 @@ std::vector<double> balanced_weights(std::span<const Sample> samples, std::size_
   std::vector<double> weights(classes, 0.0);
   double total = 0;
   for (const Sample& sample : samples) {
-    for (const std::int32_t label : sample.truth) ++weights[static_cast<std::size_t>(label)], ++total;
+    for (const std::int32_t label : sample.truth)
+      ++weights[static_cast<std::size_t>(label)], ++total;
   }
   for (double& weight : weights) {
     weight = weight > 0 ? total / (static_cast<double>(classes) * weight) : 0.0;

@@ -19,8 +19,8 @@ namespace fnet {
 /// scored. The loss is cross-entropy over the scores' rows that have a truth.
 struct TaskKind {
   std::string_view name;
-  bool per_token;                         ///< a label for each word, read at its first token; else one for the text
-  double token_dropout;                   ///< where the options name none
+  bool per_token;        ///< a label for each word, read at its first token; else one for the text
+  double token_dropout;  ///< where the options name none
   std::vector<std::string_view> metrics;  ///< that may select the best epoch
 };
 
@@ -71,8 +71,8 @@ struct Evaluation {
   double metric(std::string_view name) const;
 };
 
-/// Scores answers [samples][truths]. A word that truncation dropped counts as tagged `O`, or with the
-/// first label where there is no `O`.
+/// Scores answers [samples][truths]. A word that truncation dropped counts as tagged `O`, or with
+/// the first label where there is no `O`.
 Evaluation evaluate_answers(const TaskKind& task, std::span<const Example> examples,
                             std::span<const Sample> samples,
                             const std::vector<std::vector<Answer>>& answers,
@@ -81,14 +81,14 @@ Evaluation evaluate_answers(const TaskKind& task, std::span<const Example> examp
 /// Whether tags mark entities, as B-PER does.
 bool tags_entities(std::span<const std::string> labels);
 
-/// Batches of an epoch, as indices into the samples: a pure function of (seed, epoch, lengths), with
-/// texts of like length together so that equal ones share a transform.
+/// Batches of an epoch, as indices into the samples: a pure function of (seed, epoch, lengths),
+/// with texts of like length together so that equal ones share a transform.
 std::vector<std::vector<std::size_t>> make_batches(std::span<const Sample> samples,
                                                    std::int64_t batch_size, std::uint64_t seed,
                                                    std::int64_t epoch);
 
-/// Weights [classes] under which each class has the same part in the loss: n / (classes · n_c), 0 for
-/// a class that does not occur. Source: scikit-learn's "balanced".
+/// Weights [classes] under which each class has the same part in the loss: n / (classes · n_c), 0
+/// for a class that does not occur. Source: scikit-learn's "balanced".
 std::vector<double> balanced_weights(std::span<const Sample> samples, std::size_t classes);
 
 /// A fingerprint of examples: texts, labels and their order.

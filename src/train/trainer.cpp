@@ -35,7 +35,9 @@ double seconds_since(Clock::time_point start) {
 class Trainer {
  public:
   Trainer(const FinetuneOptions& options, const FinetuneCallbacks& callbacks)
-      : options_(options), callbacks_(callbacks), setup_(set_up(options, [&](auto line) { log(line); })) {
+      : options_(options),
+        callbacks_(callbacks),
+        setup_(set_up(options, [&](auto line) { log(line); })) {
     // An error in the options is told before the directory is touched.
     std::error_code error;
     std::filesystem::create_directories(options.out, error);
@@ -44,12 +46,13 @@ class Trainer {
     log_ = std::make_unique<RunLog>(options.out);
     write_file(options.out / "run.json", setup_.run.dump(2) + "\n");
     torch::manual_seed(options.seed);
-    optimizer_ = std::make_unique<AdamW>(
-        model().parameters(), AdamW::Options{.weight_decay = options.weight_decay,
-                                             .max_grad_norm = options.max_grad_norm,
-                                             .average = options.average});
+    optimizer_ = std::make_unique<AdamW>(model().parameters(),
+                                         AdamW::Options{.weight_decay = options.weight_decay,
+                                                        .max_grad_norm = options.max_grad_norm,
+                                                        .average = options.average});
     if (options.class_weights == "balanced") {
-      class_weights_ = at::tensor(balanced_weights(setup_.train, setup_.config().labels.size()), at::kFloat);
+      class_weights_ =
+          at::tensor(balanced_weights(setup_.train, setup_.config().labels.size()), at::kFloat);
     }
     const auto size = static_cast<std::int64_t>(setup_.train.size());
     steps_ = options.epochs * ((size + options.batch_size - 1) / options.batch_size);
@@ -82,7 +85,8 @@ class Trainer {
       if (callbacks_.epoch) callbacks_.epoch(line);
       write_report();
       if (options_.patience > 0 && without_better >= options_.patience) {
-        log(fmt::format("early stop: no better {} for {} epochs", setup_.metric, options_.patience));
+        log(fmt::format("early stop: no better {} for {} epochs", setup_.metric,
+                        options_.patience));
         break;
       }
     }
@@ -112,9 +116,11 @@ class Trainer {
     }
     Batch batch = pack(texts, setup_.config(), static_cast<std::int64_t>(longest));
     if (change) change(batch);
-    const auto tensor = [](const std::vector<std::int32_t>& ids) { return at::tensor(ids, at::kLong); };
-    at::Tensor logits =
-        model().forward_rows(model().fnet->word_embeddings(tensor(batch.ids)), tensor(batch.types), batch.rows);
+    const auto tensor = [](const std::vector<std::int32_t>& ids) {
+      return at::tensor(ids, at::kLong);
+    };
+    at::Tensor logits = model().forward_rows(model().fnet->word_embeddings(tensor(batch.ids)),
+                                             tensor(batch.types), batch.rows);
     std::vector<std::int64_t> rows, truth;
     for (std::size_t i = 0; i < picks.size(); ++i) {
       const Sample& sample = samples[picks[i]];
@@ -135,7 +141,8 @@ class Trainer {
     if (setup_.token_dropout <= 0 || by < 0) return;
     Philox random(options_.seed, std::uint64_t{1} << 40 | static_cast<std::uint64_t>(step_));
     for (std::int32_t& id : batch.ids) {
-      if (random.uniform() < static_cast<float>(setup_.token_dropout) && !setup_.tokenizer.is_special(id)) {
+      if (random.uniform() < static_cast<float>(setup_.token_dropout) &&
+          !setup_.tokenizer.is_special(id)) {
         id = by;
       }
     }
@@ -154,8 +161,8 @@ class Trainer {
         drop_tokens(b);
       });
       at::Tensor loss_tensor =
-          at::cross_entropy_loss(batch.logits, batch.truth, class_weights_, at::Reduction::Mean, -100,
-                                 options_.label_smoothing);
+          at::cross_entropy_loss(batch.logits, batch.truth, class_weights_, at::Reduction::Mean,
+                                 -100, options_.label_smoothing);
       loss_tensor.backward();
       const double loss = loss_tensor.item<double>();
       const bool good = std::isfinite(loss) && optimizer_->step(rate);
@@ -168,15 +175,22 @@ class Trainer {
         skip_step(picks);
       }
       const double elapsed = seconds_since(start);
-      TrainingProgress progress{.epoch = epoch, .epochs = options_.epochs, .step = step_, .steps = steps_,
-                                .loss = good_steps > 0 ? loss_sum / static_cast<double>(good_steps) : 0,
-                                .learning_rate = rate,
-                                .tokens_per_second = static_cast<double>(tokens) / elapsed,
-                                .seconds_left = seconds_left(elapsed)};
+      TrainingProgress progress{
+          .epoch = epoch,
+          .epochs = options_.epochs,
+          .step = step_,
+          .steps = steps_,
+          .loss = good_steps > 0 ? loss_sum / static_cast<double>(good_steps) : 0,
+          .learning_rate = rate,
+          .tokens_per_second = static_cast<double>(tokens) / elapsed,
+          .seconds_left = seconds_left(elapsed)};
       if (step_ % kLogEvery == 0) {
-        log_->write("step", step_, {{"epoch", static_cast<double>(epoch)}, {"loss", loss},
-                                    {"learning_rate", rate}, {"grad_norm", optimizer_->grad_norm()},
-                                    {"tokens_per_second", progress.tokens_per_second}});
+        log_->write("step", step_,
+                    {{"epoch", static_cast<double>(epoch)},
+                     {"loss", loss},
+                     {"learning_rate", rate},
+                     {"grad_norm", optimizer_->grad_norm()},
+                     {"tokens_per_second", progress.tokens_per_second}});
       }
       if (callbacks_.progress) callbacks_.progress(progress);
       if (callbacks_.stop && callbacks_.stop()) {
@@ -198,7 +212,8 @@ class Trainer {
     return each * static_cast<double>(steps_ - step_);
   }
 
-  /// Counts a step without finite loss or gradient; gives up after several in a row, with their lines.
+  /// Counts a step without finite loss or gradient; gives up after several in a row, with their
+  /// lines.
   void skip_step(std::span<const std::size_t> picks) {
     optimizer_->zero_grad();
     ++report_.skipped_steps;
@@ -210,7 +225,8 @@ class Trainer {
     log(fmt::format("step {}: loss or gradient is not finite, step skipped ({} lines {})", step_,
                     options_.train.string(), bad_in_a_row_.back()));
     require(bad_in_a_row_.size() < kMaxBadSteps, Kind::input,
-            "training: expected a finite loss and gradient, found none in {} steps in a row (lines {} of "
+            "training: expected a finite loss and gradient, found none in {} steps in a row (lines "
+            "{} of "
             "{}); lower --lr",
             kMaxBadSteps, fmt::join(bad_in_a_row_, " | "), options_.train.string());
   }
@@ -232,7 +248,8 @@ class Trainer {
       }
       const auto picks = std::span(order).subspan(begin, end - begin);
       const Scores batch = scores(setup_.dev, picks, {});
-      loss += at::cross_entropy_loss(batch.logits, batch.truth, {}, at::Reduction::Sum).item<double>();
+      loss +=
+          at::cross_entropy_loss(batch.logits, batch.truth, {}, at::Reduction::Sum).item<double>();
       count += batch.truth.numel();
       const auto [probability, label] = at::softmax(batch.logits, -1).max(-1);
       const float* p = probability.const_data_ptr<float>();
@@ -265,13 +282,16 @@ class Trainer {
     if (report_.best_epoch == 0) {
       optimizer_->swap_average();
       save();
-      log(fmt::format("interrupted in the first epoch, after step {} of {}: {} holds the model of this step",
-                      step_, steps_, options_.out.string()));
+      log(fmt::format(
+          "interrupted in the first epoch, after step {} of {}: {} holds the model of this step",
+          step_, steps_, options_.out.string()));
     } else {
-      log(fmt::format("interrupted after step {} of {}: {} holds the best model, of epoch {} ({} {:.4f})",
-                      step_, steps_, options_.out.string(), report_.best_epoch, setup_.metric, report_.best));
+      log(fmt::format(
+          "interrupted after step {} of {}: {} holds the best model, of epoch {} ({} {:.4f})",
+          step_, steps_, options_.out.string(), report_.best_epoch, setup_.metric, report_.best));
     }
-    log(fmt::format("to go on from its weights, run the same command with `--from {}`{}", options_.out.string(),
+    log(fmt::format("to go on from its weights, run the same command with `--from {}`{}",
+                    options_.out.string(),
                     options_.tokenizer.empty() ? "" : " and without --tokenizer"));
   }
 

@@ -7,9 +7,7 @@ namespace fnet {
 /// y = x / sqrt(mean(x²) + eps) · weight over the last axis.
 /// Source: Zhang & Sennrich 2019, eq. 4.
 struct RmsNorm {
-  static void weights(Specs specs, std::int64_t width) {
-    specs.add("weight", {width}, Init::ones);
-  }
+  static void weights(Specs specs, std::int64_t width) { specs.add("weight", {width}, Init::ones); }
 
   /// x [T, H] → [T, H].
   template <class A>

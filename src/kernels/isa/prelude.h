@@ -28,7 +28,6 @@
   FNET_PRAGMA(clang attribute push(__attribute__((target(features))), apply_to = function))
 #define FNET_TARGET_END FNET_PRAGMA(clang attribute pop)
 #else
-#define FNET_TARGET_BEGIN(features) \
-  FNET_PRAGMA(GCC push_options) FNET_PRAGMA(GCC target(features))
+#define FNET_TARGET_BEGIN(features) FNET_PRAGMA(GCC push_options) FNET_PRAGMA(GCC target(features))
 #define FNET_TARGET_END FNET_PRAGMA(GCC pop_options)
 #endif

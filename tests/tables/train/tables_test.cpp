@@ -31,7 +31,9 @@ void fill(torch::nn::Module& module, const WeightSource& weights) {
   }
 }
 
-at::Tensor int_tensor(const std::vector<std::int32_t>& values) { return at::tensor(values, at::kLong); }
+at::Tensor int_tensor(const std::vector<std::int32_t>& values) {
+  return at::tensor(values, at::kLong);
+}
 
 /// Three texts of 5, 1 and 5 rows: ids, types.
 struct Texts {

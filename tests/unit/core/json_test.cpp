@@ -47,11 +47,16 @@ TEST(Json, agrees_with_a_plain_parser_on_random_values) {
   std::mt19937 random(1);
   const std::function<json(int)> make = [&](int depth) -> json {
     switch (random() % (depth < 4 ? 7 : 5)) {
-      case 0: return random();
-      case 1: return -static_cast<std::int64_t>(random());
-      case 2: return random() / 7.0;
-      case 3: return std::string(random() % 5, static_cast<char>('a' + random() % 26));
-      case 4: return random() % 2 == 0;
+      case 0:
+        return random();
+      case 1:
+        return -static_cast<std::int64_t>(random());
+      case 2:
+        return random() / 7.0;
+      case 3:
+        return std::string(random() % 5, static_cast<char>('a' + random() % 26));
+      case 4:
+        return random() % 2 == 0;
       case 5: {
         json array = json::array();
         for (auto n = random() % 4; n > 0; --n) array.push_back(make(depth + 1));
@@ -83,10 +88,29 @@ TEST(Json, says_where_a_nested_value_is_wrong) {
 }
 
 TEST(Json, refuses_what_is_not_json) {
-  for (const std::string_view text :
-       {"", " ", "{", "[1,]", "{\"a\":1,}", "{'a':1}", "// c\n1", "NaN", "[Infinity]", "-Infinity", "01",
-        "+1", "1.", ".5", "1 2", "{} {}", "\"\\ud800\"", "\"a\nb\"", "\"\xff\"", "\"\xc0\xaf\"",
-        "\"\xed\xa0\x80\"", "tru", "\xff\xfe{"}) {
+  for (const std::string_view text : {"",
+                                      " ",
+                                      "{",
+                                      "[1,]",
+                                      "{\"a\":1,}",
+                                      "{'a':1}",
+                                      "// c\n1",
+                                      "NaN",
+                                      "[Infinity]",
+                                      "-Infinity",
+                                      "01",
+                                      "+1",
+                                      "1.",
+                                      ".5",
+                                      "1 2",
+                                      "{} {}",
+                                      "\"\\ud800\"",
+                                      "\"a\nb\"",
+                                      "\"\xff\"",
+                                      "\"\xc0\xaf\"",
+                                      "\"\xed\xa0\x80\"",
+                                      "tru",
+                                      "\xff\xfe{"}) {
     EXPECT_THAT(refusal(text), StartsWith("f.json: line ")) << text;
   }
   EXPECT_THAT(refusal("[1e400]"), HasSubstr("number overflow"));

@@ -20,8 +20,8 @@ struct Case {
 TEST(gemm, is_the_naive_product_for_every_table_transposition_and_size) {
   Workspace workspace;
   for (const Table* isa : tables()) {
-    for (const auto& [m, n, k] : {Case{1, 1, 1}, {7, 37, 64}, {37, 7, 1100}, {130, 64, 37},
-                                  {5, 1700, 65}, {64, 33, 513}}) {
+    for (const auto& [m, n, k] :
+         {Case{1, 1, 1}, {7, 37, 64}, {37, 7, 1100}, {130, 64, 37}, {5, 1700, 65}, {64, 33, 513}}) {
       for (int variant = 0; variant < 8; ++variant) {
         const bool ta = (variant & 1) != 0, tb = (variant & 2) != 0;
         const float beta = (variant & 4) != 0 ? 0.5F : 0.0F;

@@ -23,9 +23,9 @@ std::string where(const Table& isa, Dtype dtype, std::size_t rows, std::size_t n
 }
 
 // Relative to the largest output, for random factors. float32: a chunk of 512 sums loses about
-// sqrt(512)/2 half-ulps at worst, 1e-6 with room. bfloat16: each factor is off by up to 2^-9, errors
-// add as their root: 2^-9 · sqrt(2) over the spread of outputs. int8: x is off by up to half of
-// (max−min)/255, about 6/510 of its deviation, w by 4/254.
+// sqrt(512)/2 half-ulps at worst, 1e-6 with room. bfloat16: each factor is off by up to 2^-9,
+// errors add as their root: 2^-9 · sqrt(2) over the spread of outputs. int8: x is off by up to half
+// of (max−min)/255, about 6/510 of its deviation, w by 4/254.
 double bound(Dtype dtype) {
   return dtype == Dtype::float32 ? 1e-6 : dtype == Dtype::bfloat16 ? 6e-3 : 3e-2;
 }
@@ -35,9 +35,9 @@ struct Shape {
 };
 
 TEST(linear, is_the_naive_product_for_every_table_type_and_size) {
-  const Shape shapes[] = {{1, 1, 1},    {1, 37, 7},   {7, 1, 37},   {5, 33, 64},  {12, 32, 1030},
-                          {13, 65, 37}, {24, 37, 37}, {25, 64, 64}, {100, 96, 37}, {49, 7, 768},
-                          {3, 768, 1},  {31, 100, 3072}};
+  const Shape shapes[] = {{1, 1, 1},      {1, 37, 7},   {7, 1, 37},   {5, 33, 64},
+                          {12, 32, 1030}, {13, 65, 37}, {24, 37, 37}, {25, 64, 64},
+                          {100, 96, 37},  {49, 7, 768}, {3, 768, 1},  {31, 100, 3072}};
   ThreadPool pool(2);
   Workspace workspace;
   for (const Table* isa : tables()) {
@@ -187,8 +187,13 @@ TEST(feed_forward, gives_a_row_the_same_bits_in_any_batch_on_any_number_of_threa
       feed_forward(net.layer, x.data(), whole.data(), kRows, one, workspace);
       for (const int threads : {1, 2, 3}) {
         ThreadPool pool(threads);
-        for (const auto& [first, rows] : {std::pair{0UL, kRows}, {5UL, 1UL}, {130UL, 1UL},
-                                          {17UL, 13UL}, {40UL, 47UL}, {3UL, 60UL}, {1UL, 128UL}}) {
+        for (const auto& [first, rows] : {std::pair{0UL, kRows},
+                                          {5UL, 1UL},
+                                          {130UL, 1UL},
+                                          {17UL, 13UL},
+                                          {40UL, 47UL},
+                                          {3UL, 60UL},
+                                          {1UL, 128UL}}) {
           std::vector<float> part(rows * kHidden);
           feed_forward(net.layer, x.data() + first * kHidden, part.data(), rows, pool, workspace);
           EXPECT_EQ(std::memcmp(part.data(), whole.data() + first * kHidden, part.size() * 4), 0)

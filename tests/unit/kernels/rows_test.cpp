@@ -45,10 +45,9 @@ TEST(activate, stays_within_its_stated_errors_for_all_magnitudes) {
         const double ulp =
             std::nextafter(std::abs(rounded), std::numeric_limits<float>::infinity()) -
             std::abs(static_cast<double>(rounded));
-        const double allowed =
-            act == Activation::none || act == Activation::relu
-                ? 0.0
-                : std::max(4 * ulp, gelu ? 2e-7 : 1e-38 * std::abs(x[i]));
+        const double allowed = act == Activation::none || act == Activation::relu
+                                   ? 0.0
+                                   : std::max(4 * ulp, gelu ? 2e-7 : 1e-38 * std::abs(x[i]));
         ASSERT_LE(std::abs(y[i] - want), allowed)
             << isa->name << " activation " << static_cast<int>(act) << " of " << x[i];
       }
@@ -123,7 +122,10 @@ TEST(embed, gathers_adds_and_normalizes) {
       }
       reference::normalize(want, n, norm);
       std::vector<float> y(rows * n);
-      embed({.word = word.data(), .position = position.data(), .type = type.data(), .hidden = n,
+      embed({.word = word.data(),
+             .position = position.data(),
+             .type = type.data(),
+             .hidden = n,
              .norm = norm},
             ids.data(), positions.data(), types.data(), rows, y.data(), pool, *isa);
       // The sums round before the mean is taken away: two that nearly agree lose digits.

@@ -54,19 +54,25 @@ TEST(Config, reads_a_hugging_face_file_as_hugging_face_does) {
 
 TEST(Config, names_key_value_and_what_is_allowed) {
   EXPECT_THAT(message_of([] { parse(R"({"norm_type": "rmsnorm"})"); }),
-              AllOf(HasSubstr("config.json"), HasSubstr("norm_type"), HasSubstr("layer_norm, rms_norm"),
-                    HasSubstr("did you mean 'rms_norm'")));
-  EXPECT_THAT(message_of([] { parse(R"({"hidden_size": 64.0})"); }), HasSubstr("expected an integer"));
-  EXPECT_THAT(message_of([] { parse(R"({"hidden_size": "64"})"); }), HasSubstr("expected an integer"));
-  EXPECT_THAT(message_of([] { parse(R"({"num_hidden_layers": 1000000000})"); }), HasSubstr("1 to 1024"));
-  EXPECT_THAT(message_of([] { parse(R"({"hidden_size": 1099511627776})"); }), HasSubstr("1 to 65536"));
+              AllOf(HasSubstr("config.json"), HasSubstr("norm_type"),
+                    HasSubstr("layer_norm, rms_norm"), HasSubstr("did you mean 'rms_norm'")));
+  EXPECT_THAT(message_of([] { parse(R"({"hidden_size": 64.0})"); }),
+              HasSubstr("expected an integer"));
+  EXPECT_THAT(message_of([] { parse(R"({"hidden_size": "64"})"); }),
+              HasSubstr("expected an integer"));
+  EXPECT_THAT(message_of([] { parse(R"({"num_hidden_layers": 1000000000})"); }),
+              HasSubstr("1 to 1024"));
+  EXPECT_THAT(message_of([] { parse(R"({"hidden_size": 1099511627776})"); }),
+              HasSubstr("1 to 65536"));
   EXPECT_THAT(message_of([] { parse(R"({"layer_norm_eps": 0})"); }), HasSubstr("layer_norm_eps"));
   EXPECT_THAT(message_of([] { parse(R"({"hidden_size": 1, "hidden_size": 2})"); }),
               HasSubstr("hidden_size"));
-  EXPECT_THAT(message_of([] { parse(R"({"model_type": "bert"})"); }), HasSubstr("expected \"fnet\""));
+  EXPECT_THAT(message_of([] { parse(R"({"model_type": "bert"})"); }),
+              HasSubstr("expected \"fnet\""));
   EXPECT_THAT(message_of([] { parse(R"([])"); }), HasSubstr("a JSON object"));
   EXPECT_THAT(message_of([] { parse(R"({"length_policy": "fixed:0"})"); }), HasSubstr("fixed:N"));
-  EXPECT_THAT(message_of([] { parse(R"({"length_policy": "fixed:513"})"); }), HasSubstr("found 513"));
+  EXPECT_THAT(message_of([] { parse(R"({"length_policy": "fixed:513"})"); }),
+              HasSubstr("found 513"));
   EXPECT_THAT(message_of([] { parse(R"({"mixers": ["fourier", "identity"]})"); }),
               HasSubstr("num_hidden_layers"));
   EXPECT_THAT(message_of([] { parse(R"({"pooler": false})"); }), HasSubstr("pooling"));
@@ -85,7 +91,8 @@ TEST(Config, names_key_value_and_what_is_allowed) {
 TEST(Config, refuses_the_keys_of_another_family_with_the_reason) {
   EXPECT_THAT(message_of([] { parse(R"({"hidden_dim": 64})"); }),
               AllOf(HasSubstr("hidden_dim"), HasSubstr("keras-hub")));
-  EXPECT_THAT(message_of([] { parse(R"({"normalization_type": "rms_norm"})"); }), HasSubstr("norm_type"));
+  EXPECT_THAT(message_of([] { parse(R"({"normalization_type": "rms_norm"})"); }),
+              HasSubstr("norm_type"));
 }
 
 TEST(Config, set_parses_every_type_and_suggests_names) {
@@ -98,9 +105,11 @@ TEST(Config, set_parses_every_type_and_suggests_names) {
   EXPECT_DOUBLE_EQ(config.layer_norm_eps, 1e-6);
   EXPECT_FALSE(config.pooler);
   EXPECT_THAT(config.mixers, ElementsAre("fourier", "identity"));
-  EXPECT_THAT(message_of([&] { config.set("vocab_size", "12x"); }), HasSubstr("expected an integer"));
+  EXPECT_THAT(message_of([&] { config.set("vocab_size", "12x"); }),
+              HasSubstr("expected an integer"));
   EXPECT_THAT(message_of([&] { config.set("norm", "x"); }), HasSubstr("unknown key"));
-  EXPECT_THAT(message_of([&] { config.set("nrom_type", "x"); }), HasSubstr("did you mean 'norm_type'"));
+  EXPECT_THAT(message_of([&] { config.set("nrom_type", "x"); }),
+              HasSubstr("did you mean 'norm_type'"));
 }
 
 TEST(Config, describe_lists_every_key_once) {

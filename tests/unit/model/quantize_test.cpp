@@ -24,9 +24,9 @@ class Quantize : public testing::Test {
     std::fill_n(original_[kSpecs[2].name].begin(), 96, 0.0F);  // a row without any weight
   }
   WeightReader save(std::string_view dtype) {
-    save_quantized(directory_.path(), kSpecs,
-                   [&](const std::string& name) { return std::span<const float>(original_.at(name)); },
-                   dtype);
+    save_quantized(
+        directory_.path(), kSpecs,
+        [&](const std::string& name) { return std::span<const float>(original_.at(name)); }, dtype);
     return WeightReader::open(directory_.path(), kSpecs);
   }
 
@@ -49,9 +49,11 @@ TEST_F(Quantize, int8_is_within_half_a_step_of_each_row_and_leaves_small_weights
     const auto width = static_cast<std::size_t>(spec.shape[1]);
     for (std::size_t row = 0; row < before.size() / width; ++row) {
       float most = 0;
-      for (std::size_t i = 0; i < width; ++i) most = std::max(most, std::abs(before[row * width + i]));
+      for (std::size_t i = 0; i < width; ++i)
+        most = std::max(most, std::abs(before[row * width + i]));
       for (std::size_t i = 0; i < width; ++i) {
-        EXPECT_LE(std::abs(after[row * width + i] - before[row * width + i]), most / 254.0F * 1.0001F);
+        EXPECT_LE(std::abs(after[row * width + i] - before[row * width + i]),
+                  most / 254.0F * 1.0001F);
       }
     }
   }
@@ -88,8 +90,9 @@ TEST_F(Quantize, another_dtype_is_refused) { EXPECT_THROW(save("float16"), Error
 TEST_F(Quantize, int8_without_its_scale_is_refused) {
   const std::vector<std::byte> codes(96 * 64 + 0);
   write_safetensors(directory_.path() / "model.safetensors",
-                    {{"encoder.layer.0.output.dense.weight", Dtype::i8, {64, 96},
-                      [&] { return std::span<const std::byte>(codes); }}});
+                    {{"encoder.layer.0.output.dense.weight", Dtype::i8, {64, 96}, [&] {
+                        return std::span<const std::byte>(codes);
+                      }}});
   EXPECT_THROW(WeightReader::open(directory_.path(), {kSpecs[2]}), Error);
 }
 

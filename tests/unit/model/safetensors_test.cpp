@@ -84,7 +84,8 @@ TEST(Safetensors, survives_attacks_by_size) {
   metadata += '}';
   std::string aliases = "{";
   for (int i = 0; i < 100'000; ++i) {
-    aliases += fmt::format(R"("{}":{{"dtype":"U8","shape":[160000],"data_offsets":[0,160000]}},)", i);
+    aliases +=
+        fmt::format(R"("{}":{{"dtype":"U8","shape":[160000],"data_offsets":[0,160000]}},)", i);
   }
   aliases.back() = '}';
   const struct {
@@ -101,9 +102,8 @@ TEST(Safetensors, survives_attacks_by_size) {
   for (const auto& attack : attacks) {
     const std::clock_t start = std::clock();
     const std::uint64_t bytes = 8 + attack.header.size() + attack.data_bytes;
-    EXPECT_THAT(
-        error_of([&] { parse_safetensors_header(attack.header, "attack", bytes); }).what(),
-        HasSubstr(attack.message));
+    EXPECT_THAT(error_of([&] { parse_safetensors_header(attack.header, "attack", bytes); }).what(),
+                HasSubstr(attack.message));
     // At most 2 s without sanitizers; without the limits some of these take minutes.
     EXPECT_LT(std::clock() - start, 20 * CLOCKS_PER_SEC) << attack.message;
   }
@@ -112,16 +112,15 @@ TEST(Safetensors, survives_attacks_by_size) {
 TEST(Safetensors, converts_every_float_type) {
   const TemporaryDirectory temporary;
   const float inf = std::numeric_limits<float>::infinity();
-  const std::string header =
-      R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
-      R"("b":{"dtype":"F16","shape":[2,4],"data_offsets":[8,24]},)"
-      R"("c":{"dtype":"BF16","shape":[2],"data_offsets":[24,28]},)"
-      R"("d":{"dtype":"F64","shape":[],"data_offsets":[28,36]},)"
-      R"("e":{"dtype":"I64","shape":[1],"data_offsets":[36,44]}})";
+  const std::string header = R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
+                             R"("b":{"dtype":"F16","shape":[2,4],"data_offsets":[8,24]},)"
+                             R"("c":{"dtype":"BF16","shape":[2],"data_offsets":[24,28]},)"
+                             R"("d":{"dtype":"F64","shape":[],"data_offsets":[28,36]},)"
+                             R"("e":{"dtype":"I64","shape":[1],"data_offsets":[36,44]}})";
   const fs::path path = temporary.make(
       "f", file_of(header, bytes_of<float>({1.5F, -0.1F}) +
-                               bytes_of<std::uint16_t>({0x3c00, 0xc000, 0x7bff, 0x0400, 0x0001, 0x83ff,
-                                                        0x7c00, 0x8000}) +
+                               bytes_of<std::uint16_t>({0x3c00, 0xc000, 0x7bff, 0x0400, 0x0001,
+                                                        0x83ff, 0x7c00, 0x8000}) +
                                bytes_of<std::uint16_t>({0x3fc0, 0xff7f}) + bytes_of<double>({0.1}) +
                                bytes_of<std::int64_t>({7})));
   const SafetensorsFile file = SafetensorsFile::open(path, {.allow_nonfinite = true});
@@ -131,7 +130,8 @@ TEST(Safetensors, converts_every_float_type) {
     return out;
   };
   EXPECT_THAT(values("a"), ElementsAre(1.5F, -0.1F));
-  EXPECT_THAT(values("b"), ElementsAre(1.0F, -2.0F, 65504.0F, 0x1p-14F, 0x1p-24F, -0x3ffp-24F, inf, 0.0F));
+  EXPECT_THAT(values("b"),
+              ElementsAre(1.0F, -2.0F, 65504.0F, 0x1p-14F, 0x1p-24F, -0x3ffp-24F, inf, 0.0F));
   EXPECT_TRUE(std::signbit(values("b")[7]));
   EXPECT_THAT(values("c"), ElementsAre(1.5F, -std::bit_cast<float>(0x7f7f0000U)));
   EXPECT_THAT(values("d"), ElementsAre(0.1F));
@@ -144,11 +144,12 @@ TEST(Safetensors, converts_every_float_type) {
 TEST(Safetensors, converts_long_tensors_block_by_block) {
   const TemporaryDirectory temporary;
   std::vector<std::uint16_t> halves(200'003);
-  for (std::size_t i = 0; i < halves.size(); ++i) halves[i] = static_cast<std::uint16_t>(i % 0x7f00);
-  write_safetensors(temporary.path() / "f", {{.name = "w",
-                                              .dtype = Dtype::bf16,
-                                              .shape = {200'003},
-                                              .data = [&] { return std::as_bytes(std::span(halves)); }}});
+  for (std::size_t i = 0; i < halves.size(); ++i)
+    halves[i] = static_cast<std::uint16_t>(i % 0x7f00);
+  write_safetensors(temporary.path() / "f",
+                    {{.name = "w", .dtype = Dtype::bf16, .shape = {200'003}, .data = [&] {
+                        return std::as_bytes(std::span(halves));
+                      }}});
   const SafetensorsFile file = SafetensorsFile::open(temporary.path() / "f");
   std::vector<float> values(halves.size());
   file.read(file.tensors()[0], values);
@@ -160,15 +161,18 @@ TEST(Safetensors, converts_long_tensors_block_by_block) {
 /// A file of random tensors and what is in it.
 std::vector<TensorSource> random_tensors(std::mt19937& random,
                                          std::vector<std::vector<std::byte>>& store) {
-  constexpr Dtype kinds[] = {Dtype::boolean, Dtype::u8, Dtype::f16, Dtype::bf16, Dtype::f32, Dtype::i64};
+  constexpr Dtype kinds[] = {Dtype::boolean, Dtype::u8,  Dtype::f16,
+                             Dtype::bf16,    Dtype::f32, Dtype::i64};
   std::vector<TensorSource> tensors;
   const auto count = 1 + random() % 6;
   store.assign(count, {});
   for (std::size_t i = 0; i < count; ++i) {
-    TensorSource tensor{.name = fmt::format("t\"é/{}", random() % 1000 * 10 + i), .dtype = kinds[random() % 6]};
+    TensorSource tensor{.name = fmt::format("t\"é/{}", random() % 1000 * 10 + i),
+                        .dtype = kinds[random() % 6]};
     for (auto rank = random() % 4; rank > 0; --rank) tensor.shape.push_back(random() % 5);
     store[i].resize(*dtype_bytes(tensor.dtype, TensorInfo{.shape = tensor.shape}.count()));
-    for (std::byte& byte : store[i]) byte = std::byte(random() & (tensor.dtype == Dtype::boolean ? 1 : 255));
+    for (std::byte& byte : store[i])
+      byte = std::byte(random() & (tensor.dtype == Dtype::boolean ? 1 : 255));
     tensor.data = [&store, i] { return std::span<const std::byte>(store[i]); };
     tensors.push_back(std::move(tensor));
   }

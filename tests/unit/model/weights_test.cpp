@@ -43,7 +43,8 @@ void save(const fs::path& directory, const Specs& specs, std::uint64_t max_shard
 
 void expect_values(const WeightReader& reader, const Specs& specs) {
   for (std::size_t i = 0; i < specs.size(); ++i) {
-    EXPECT_EQ(reader.read(specs[i].name), values_of(specs[i], static_cast<float>(i))) << specs[i].name;
+    EXPECT_EQ(reader.read(specs[i].name), values_of(specs[i], static_cast<float>(i)))
+        << specs[i].name;
   }
 }
 
@@ -54,7 +55,8 @@ const Specs kModel = {{"fnet.embeddings.word_embeddings.weight", {5, 4}},
 
 std::vector<std::string> file_names(const fs::path& directory) {
   std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(directory)) names.push_back(entry.path().filename());
+  for (const auto& entry : fs::directory_iterator(directory))
+    names.push_back(entry.path().filename());
   std::ranges::sort(names);
   return names;
 }
@@ -129,13 +131,15 @@ TEST(Weights, list_every_fault_in_one_error) {
                         {"classifier.weight", {3, 4}}};
   const Error error = error_of([&] { WeightReader::open(temporary.path(), wanted); });
   EXPECT_EQ(error.kind(), Kind::input);
-  EXPECT_THAT(error.what(),
-              AllOf(HasSubstr("model.safetensors: expected the weights of the configuration"),
-                    HasSubstr("2 missing: fnet.encoder.layer.1.output.dense.bias, "
-                              "fnet.encoder.layer.2.output.dense.bias"),
-                    HasSubstr("1 unexpected: fnet.pooler.dense.weight"),
-                    HasSubstr("1 of wrong shape or type: fnet.embeddings.word_embeddings.weight "
-                              "(expected [5, 8] of a float type, or I8 with ..._scale, found [5, 4] of F32)")));
+  EXPECT_THAT(
+      error.what(),
+      AllOf(HasSubstr("model.safetensors: expected the weights of the configuration"),
+            HasSubstr("2 missing: fnet.encoder.layer.1.output.dense.bias, "
+                      "fnet.encoder.layer.2.output.dense.bias"),
+            HasSubstr("1 unexpected: fnet.pooler.dense.weight"),
+            HasSubstr(
+                "1 of wrong shape or type: fnet.embeddings.word_embeddings.weight "
+                "(expected [5, 8] of a float type, or I8 with ..._scale, found [5, 4] of F32)")));
 }
 
 TEST(Weights, let_a_head_be_new_when_asked) {
@@ -144,16 +148,18 @@ TEST(Weights, let_a_head_be_new_when_asked) {
   stored.push_back({"cls.seq_relationship.weight", {2, 4}});
   save(temporary.path(), stored);
   Specs wanted = kModel;
-  wanted[3].shape = {7, 4};                     // another number of labels
+  wanted[3].shape = {7, 4};                    // another number of labels
   wanted.push_back({"classifier.bias", {7}});  // not there at all
   const WeightOptions options{.may_be_missing = {"classifier."}, .allow_unexpected = true};
   const WeightReader reader = WeightReader::open(temporary.path(), wanted, options);
   EXPECT_THAT(reader.report().missing, ElementsAre("classifier.weight", "classifier.bias"));
-  EXPECT_THAT(reader.report().unexpected, ElementsAre("classifier.weight", "cls.seq_relationship.weight"));
+  EXPECT_THAT(reader.report().unexpected,
+              ElementsAre("classifier.weight", "cls.seq_relationship.weight"));
   EXPECT_TRUE(reader.has("fnet.pooler.dense.weight"));
   EXPECT_FALSE(reader.has("classifier.weight"));
   EXPECT_EQ(error_of([&] { reader.read("classifier.weight"); }).kind(), Kind::internal);
-  EXPECT_THROW(WeightReader::open(temporary.path(), wanted, {.may_be_missing = {"classifier."}}), Error);
+  EXPECT_THROW(WeightReader::open(temporary.path(), wanted, {.may_be_missing = {"classifier."}}),
+               Error);
 }
 
 TEST(Weights, must_be_of_a_float_type) {
@@ -163,15 +169,17 @@ TEST(Weights, must_be_of_a_float_type) {
                     {{.name = "classifier.bias", .dtype = Dtype::i64, .shape = {1}, .data = [&] {
                         return std::as_bytes(std::span(&value, 1));
                       }}});
-  EXPECT_THAT(error_of([&] { WeightReader::open(temporary.path(), {{"classifier.bias", {1}}}); }).what(),
-              HasSubstr("found [1] of I64"));
+  EXPECT_THAT(
+      error_of([&] { WeightReader::open(temporary.path(), {{"classifier.bias", {1}}}); }).what(),
+      HasSubstr("found [1] of I64"));
 }
 
 TEST(Weights, are_checked_before_memory_is_taken) {
   const TemporaryDirectory temporary;
   // No data, but a shape that would be 2^50 rows.
-  temporary.make("model.safetensors",
-                 read_file(FNET_SOURCE_DIR "/tests/hostile/safetensors/41_huge_but_empty.safetensors", 4096));
+  temporary.make(
+      "model.safetensors",
+      read_file(FNET_SOURCE_DIR "/tests/hostile/safetensors/41_huge_but_empty.safetensors", 4096));
   EXPECT_THAT(error_of([&] { WeightReader::open(temporary.path(), {{"w", {4, 4}}}); }).what(),
               HasSubstr("found [1125899906842624, 0]"));
 }
@@ -180,12 +188,14 @@ TEST(Weights, are_missed_in_an_empty_directory) {
   const TemporaryDirectory temporary;
   EXPECT_THAT(error_of([&] { WeightReader::open(temporary.path(), kModel); }).what(),
               HasSubstr("expected model.safetensors or model.safetensors.index.json"));
-  EXPECT_EQ(error_of([&] { WeightReader::open(temporary.path() / "no", kModel); }).kind(), Kind::input);
+  EXPECT_EQ(error_of([&] { WeightReader::open(temporary.path() / "no", kModel); }).kind(),
+            Kind::input);
 }
 
 TEST(WeightsIndex, refuses_names_that_are_paths) {
-  for (const std::string name : {"../a.safetensors", "/a.safetensors", "a/b.safetensors", ".safetensors",
-                                 "a.bin", "a\\\\b.safetensors", "a b.safetensors", "\\u0000.safetensors"}) {
+  for (const std::string name :
+       {"../a.safetensors", "/a.safetensors", "a/b.safetensors", ".safetensors", "a.bin",
+        "a\\\\b.safetensors", "a b.safetensors", "\\u0000.safetensors"}) {
     const Error error = error_of(
         [&] { parse_weights_index(R"({"weight_map":{"w":")" + name + R"("}})", "index"); });
     EXPECT_EQ(error.kind(), Kind::input) << name;
@@ -225,10 +235,12 @@ TEST(WeightsIndex, must_agree_with_the_shards) {
   };
   EXPECT_THAT(with([](auto& map) { map["x"] = "model-00001-of-00004.safetensors"; }),
               HasSubstr("weight_map.x: expected 'model-00001-of-00004.safetensors' to hold"));
-  EXPECT_THAT(with([](auto& map) { map["classifier.weight"] = "model-00001-of-00004.safetensors"; }),
-              HasSubstr("weight_map.classifier.weight: expected"));
-  EXPECT_THAT(with([](auto& map) { std::swap(map["classifier.weight"], map["fnet.pooler.dense.weight"]); }),
-              HasSubstr("which holds this tensor"));
+  EXPECT_THAT(
+      with([](auto& map) { map["classifier.weight"] = "model-00001-of-00004.safetensors"; }),
+      HasSubstr("weight_map.classifier.weight: expected"));
+  EXPECT_THAT(
+      with([](auto& map) { std::swap(map["classifier.weight"], map["fnet.pooler.dense.weight"]); }),
+      HasSubstr("which holds this tensor"));
 }
 
 }  // namespace

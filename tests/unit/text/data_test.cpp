@@ -17,14 +17,16 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 namespace fs = std::filesystem;
 
-std::vector<Example> read(const std::string& bytes, const std::string& name, ReadOptions options = {}) {
+std::vector<Example> read(const std::string& bytes, const std::string& name,
+                          ReadOptions options = {}) {
   DataReader reader(bytes, name, options);
   std::vector<Example> out;
   for (Example example; reader.next(example);) out.push_back(example);
   return out;
 }
 
-std::string message(const std::string& bytes, const std::string& name, const ReadOptions& options = {}) {
+std::string message(const std::string& bytes, const std::string& name,
+                    const ReadOptions& options = {}) {
   try {
     read(bytes, name, options);
   } catch (const Error& error) {
@@ -50,7 +52,8 @@ TEST(DataReader, tsv_splits_on_tabs_only) {
 
 TEST(DataReader, columns_stand_in_any_order_under_any_name) {
   ReadOptions options;
-  options.text_column = "sentence1", options.text_pair_column = "sentence2", options.label_column = "gold";
+  options.text_column = "sentence1", options.text_pair_column = "sentence2",
+  options.label_column = "gold";
   const auto rows = read("gold\tid\tsentence2\tsentence1\nyes\t7\tb\ta\n", "a.tsv", options);
   ASSERT_EQ(rows.size(), 1U);
   EXPECT_EQ(rows[0].text, "a");
@@ -59,23 +62,28 @@ TEST(DataReader, columns_stand_in_any_order_under_any_name) {
 }
 
 TEST(DataReader, csv_follows_rfc_4180) {
-  const auto rows = read("text,label\n\"a, \"\"b\"\"\",x\n\"two\nlines\",y\n\"\",\"\"\nplain,\n", "a.csv");
+  const auto rows =
+      read("text,label\n\"a, \"\"b\"\"\",x\n\"two\nlines\",y\n\"\",\"\"\nplain,\n", "a.csv");
   EXPECT_THAT(texts(rows), ElementsAre("a, \"b\"", "two\nlines", "", "plain"));
   EXPECT_EQ(rows[2].line, 5U);
   EXPECT_EQ(rows[3].label, "");
   EXPECT_THAT(message("text\n\"a\nb", "a.csv"), HasSubstr("a.csv:2: expected a closing quote"));
-  EXPECT_THAT(message("text,label\n\"a\"b,x\n", "a.csv"), HasSubstr("a.csv:2: byte 3: expected a comma"));
-  EXPECT_THAT(message("text,label\na\"b,x\n", "a.csv"), HasSubstr("a.csv:2: byte 1: expected a quote only"));
+  EXPECT_THAT(message("text,label\n\"a\"b,x\n", "a.csv"),
+              HasSubstr("a.csv:2: byte 3: expected a comma"));
+  EXPECT_THAT(message("text,label\na\"b,x\n", "a.csv"),
+              HasSubstr("a.csv:2: byte 1: expected a quote only"));
   ReadOptions small;
   small.max_bytes = 100;
-  EXPECT_THAT(message("text\n\"" + std::string(60, 'a') + "\n" + std::string(60, 'b') + "\n", "a.csv", small),
+  EXPECT_THAT(message("text\n\"" + std::string(60, 'a') + "\n" + std::string(60, 'b') + "\n",
+                      "a.csv", small),
               HasSubstr("is a quote not closed?"));
 }
 
 TEST(DataReader, jsonl_reads_texts_and_taggings) {
   const auto rows = read(
       "{\"text\": \"a\", \"text_pair\": null, \"label\": 3, \"other\": []}\n\n"
-      "{\"tokens\": [\"New\", \"York\"], \"tags\": [\"B-LOC\", \"I-LOC\"]}\n{\"text\":\"b\",\"label\":true}",
+      "{\"tokens\": [\"New\", \"York\"], \"tags\": [\"B-LOC\", "
+      "\"I-LOC\"]}\n{\"text\":\"b\",\"label\":true}",
       "a.jsonl");
   ASSERT_EQ(rows.size(), 3U);
   EXPECT_EQ(rows[0].label, "3");
@@ -85,7 +93,8 @@ TEST(DataReader, jsonl_reads_texts_and_taggings) {
   EXPECT_EQ(rows[1].line, 3U);
   EXPECT_EQ(rows[2].label, "true");
   EXPECT_THAT(message("{\"text\": 1}", "a.jsonl"), HasSubstr("a.jsonl:1"));
-  EXPECT_THAT(message("{\"txt\": \"a\"}", "a.jsonl"), HasSubstr("expected a key 'text' or 'tokens'"));
+  EXPECT_THAT(message("{\"txt\": \"a\"}", "a.jsonl"),
+              HasSubstr("expected a key 'text' or 'tokens'"));
   EXPECT_THAT(message("{\"tokens\": [\"a\"], \"tags\": []}", "a.jsonl"), HasSubstr("expected 1"));
   EXPECT_THAT(message("{\"tokens\": [[]]}", "a.jsonl"), HasSubstr("tokens[0]"));
   EXPECT_THAT(message("[1]", "a.jsonl"), HasSubstr("expected an object"));
@@ -93,7 +102,8 @@ TEST(DataReader, jsonl_reads_texts_and_taggings) {
 }
 
 TEST(DataReader, conll_reads_sentences) {
-  const auto rows = read("-DOCSTART- -X- O O\n\nEU NNP B-NP B-ORG\nrejects VBZ B-VP O\n\n \na b\tO\n", "a.conll");
+  const auto rows =
+      read("-DOCSTART- -X- O O\n\nEU NNP B-NP B-ORG\nrejects VBZ B-VP O\n\n \na b\tO\n", "a.conll");
   ASSERT_EQ(rows.size(), 2U);
   EXPECT_THAT(rows[0].tokens, ElementsAre("EU", "rejects"));
   EXPECT_THAT(rows[0].tags, ElementsAre("B-ORG", "O"));
@@ -114,7 +124,10 @@ TEST(DataReader, conll_reads_sentences) {
 }
 
 TEST(DataReader, text_keeps_every_line) {
-  EXPECT_THAT(texts(read("\xef\xbb\xbf" "a\r\n\nb", "a.txt")), ElementsAre("a", "", "b"));
+  EXPECT_THAT(texts(read("\xef\xbb\xbf"
+                         "a\r\n\nb",
+                         "a.txt")),
+              ElementsAre("a", "", "b"));
   EXPECT_THAT(texts(read("a\n", "-")), ElementsAre("a"));
   EXPECT_TRUE(read("", "a.txt").empty());
   const std::string nul("x\0y", 3);
@@ -123,23 +136,29 @@ TEST(DataReader, text_keeps_every_line) {
 
 TEST(DataReader, refuses_what_it_cannot_read) {
   EXPECT_THAT(message("", "a.tsv"), HasSubstr("a.tsv: expected a header with the column 'text'"));
-  EXPECT_THAT(message("Text\tlabel\n", "a.tsv"), HasSubstr("expected a column 'text', found 'Text', 'label'"));
+  EXPECT_THAT(message("Text\tlabel\n", "a.tsv"),
+              HasSubstr("expected a column 'text', found 'Text', 'label'"));
   EXPECT_THAT(message("text\ttext\n", "a.tsv"), HasSubstr("expected one column 'text'"));
-  EXPECT_THAT(message("text\tlabel\na\n", "a.tsv"), HasSubstr("a.tsv:2: expected 2 fields as in the header, found 1"));
+  EXPECT_THAT(message("text\tlabel\na\n", "a.tsv"),
+              HasSubstr("a.tsv:2: expected 2 fields as in the header, found 1"));
   EXPECT_THAT(message("text\tlabel\na\tb\tc\n", "a.tsv"), HasSubstr("found 3"));
-  EXPECT_THAT(message("text\na\n\xff\n", "a.tsv"), HasSubstr("a.tsv:3: byte 0: expected UTF-8, found 0xff"));
+  EXPECT_THAT(message("text\na\n\xff\n", "a.tsv"),
+              HasSubstr("a.tsv:3: byte 0: expected UTF-8, found 0xff"));
   ReadOptions options;
   options.require_label = true;
   EXPECT_THAT(message("text\na\n", "a.tsv", options), HasSubstr("expected a column 'label'"));
-  EXPECT_THAT(message("text\tlabel\na\t\n", "a.tsv", options), HasSubstr("expected a label, found an empty field"));
+  EXPECT_THAT(message("text\tlabel\na\t\n", "a.tsv", options),
+              HasSubstr("expected a label, found an empty field"));
   EXPECT_THAT(message("{\"text\":\"a\"}", "a.jsonl", options), HasSubstr("expected a key 'label'"));
-  EXPECT_THAT(message("{\"tokens\":[\"a\"]}", "a.jsonl", options), HasSubstr("expected a key 'tags'"));
+  EXPECT_THAT(message("{\"tokens\":[\"a\"]}", "a.jsonl", options),
+              HasSubstr("expected a key 'tags'"));
   options.max_bytes = 10;
   EXPECT_THAT(message("01234567890\n", "a.txt", options), HasSubstr("at most 10 bytes"));
   EXPECT_THAT(message("a", "a.xls"), HasSubstr("name the format: tsv, csv, jsonl, conll, text"));
   EXPECT_THAT(message("a", "README"), HasSubstr("expected an extension"));
   options.format = "xml";
-  EXPECT_THAT(message("a", "a.txt", options), HasSubstr("format: expected tsv, csv, jsonl, conll, text, found 'xml'"));
+  EXPECT_THAT(message("a", "a.txt", options),
+              HasSubstr("format: expected tsv, csv, jsonl, conll, text, found 'xml'"));
 }
 
 TEST(DataReader, skips_and_counts_bad_lines_when_asked) {
@@ -153,7 +172,8 @@ TEST(DataReader, skips_and_counts_bad_lines_when_asked) {
     return std::pair(good, reader.skipped());
   };
   using Counts = std::pair<std::size_t, std::size_t>;
-  EXPECT_EQ(count("text\tlabel\na\tb\nbad\n\xff\t\n" + std::string(50, 'x') + "\nc\td\n", "a.tsv"), Counts(2, 3));
+  EXPECT_EQ(count("text\tlabel\na\tb\nbad\n\xff\t\n" + std::string(50, 'x') + "\nc\td\n", "a.tsv"),
+            Counts(2, 3));
   EXPECT_EQ(count("text,l\na,b\n\"x\"y,c\nd,e\n\"open", "a.csv"), Counts(2, 2));
   EXPECT_EQ(count("{\"text\":\"a\"}\n{\n{\"text\":\"b\"}\n", "a.jsonl"), Counts(2, 1));
   EXPECT_EQ(count("a\tO\n\nb\tO\nc\nd\tO\n\ne\tO\n", "a.conll"), Counts(2, 1));
@@ -168,9 +188,11 @@ TEST(DataReader, reads_plain_and_gzip_files_alike) {
   gzFile file = gzopen(packed.c_str(), "wb");
   gzwrite(file, bytes.data(), static_cast<unsigned>(bytes.size()));
   gzclose(file);
-  for (const fs::path& path : {plain, packed}) EXPECT_THAT(texts(read_examples(path)), ElementsAre("a", "b"));
+  for (const fs::path& path : {plain, packed})
+    EXPECT_THAT(texts(read_examples(path)), ElementsAre("a", "b"));
 
-  fs::resize_file(packed, fs::file_size(packed) - 5);  // a cut file is an error even when lines may be bad
+  fs::resize_file(packed,
+                  fs::file_size(packed) - 5);  // a cut file is an error even when lines may be bad
   ReadOptions options;
   options.skip_bad_lines = true;
   EXPECT_THROW(read_examples(packed, options), Error);

@@ -22,7 +22,9 @@ std::string varint(std::uint64_t value) {
   for (; value >= 0x80; value >>= 7) out += static_cast<char>((value & 0x7FU) | 0x80U);
   return out + static_cast<char>(value);
 }
-std::string field(unsigned number, std::uint64_t value) { return varint(number << 3) + varint(value); }
+std::string field(unsigned number, std::uint64_t value) {
+  return varint(number << 3) + varint(value);
+}
 std::string field(unsigned number, const std::string& bytes) {
   return varint(number << 3 | 2) + varint(bytes.size()) + bytes;
 }
@@ -47,7 +49,9 @@ std::string charsmap(std::vector<std::uint32_t> units, const std::string& replac
   std::memcpy(out.data() + 4, units.data(), size);
   return out + replacements;
 }
-std::string with_charsmap(const std::string& blob, unsigned at = 3) { return model(field(at, field(2, blob))); }
+std::string with_charsmap(const std::string& blob, unsigned at = 3) {
+  return model(field(at, field(2, blob)));
+}
 
 std::string message(const std::string& bytes) {
   try {
@@ -80,14 +84,18 @@ TEST(SpmCheck, refuses_bad_pieces) {
   EXPECT_THAT(message(model(piece(""))), HasSubstr("expected 1 to 4096 bytes, found 0"));
   EXPECT_THAT(message(model(piece(std::string(5000, 'x')))), HasSubstr("found 5000"));
   EXPECT_THAT(message(model(piece("\xff"))), HasSubstr("expected UTF-8"));
-  EXPECT_THAT(message(model(piece("<unk2>", 0, 2))), HasSubstr("one piece of type UNKNOWN, found 2"));
+  EXPECT_THAT(message(model(piece("<unk2>", 0, 2))),
+              HasSubstr("one piece of type UNKNOWN, found 2"));
   EXPECT_THAT(message(piece("a")), HasSubstr("one piece of type UNKNOWN, found 0"));
-  EXPECT_THAT(message(model(piece("b", std::numeric_limits<float>::quiet_NaN()))), HasSubstr("finite"));
-  EXPECT_THAT(message(model(piece("b", std::numeric_limits<float>::infinity()))), HasSubstr("finite"));
+  EXPECT_THAT(message(model(piece("b", std::numeric_limits<float>::quiet_NaN()))),
+              HasSubstr("finite"));
+  EXPECT_THAT(message(model(piece("b", std::numeric_limits<float>::infinity()))),
+              HasSubstr("finite"));
   EXPECT_THAT(message(model(piece("b", 0, 7))), HasSubstr("expected 1 to 6, found 7"));
   EXPECT_THAT(message(model(field(1, field(1, std::string("b")) + field(1, std::string("c"))))),
               HasSubstr("stands there twice"));
-  EXPECT_THAT(message(model(field(1, field(1, std::uint64_t{3})))), HasSubstr("expected wire type 2, found 0"));
+  EXPECT_THAT(message(model(field(1, field(1, std::uint64_t{3})))),
+              HasSubstr("expected wire type 2, found 0"));
   EXPECT_THAT(message(model("", 3)), HasSubstr("expected 1 (unigram) or 2 (bpe), found 3"));
 }
 
@@ -107,8 +115,9 @@ TEST(SpmCheck, refuses_bad_wire) {
   EXPECT_THAT(message(std::string(11, '\xff')), HasSubstr("at most 10 bytes"));
   EXPECT_THAT(message("\x0b"), HasSubstr("wire type"));
   EXPECT_THAT(message(std::string("\0\0", 2)), HasSubstr("field number"));
-  EXPECT_THAT(message(model(field(2, std::string())) ), HasSubstr("field 2 stands there twice"));
-  EXPECT_THAT(message(model(field(4, std::string((1 << 20) + 1, 'x')))), HasSubstr("self_test_data"));
+  EXPECT_THAT(message(model(field(2, std::string()))), HasSubstr("field 2 stands there twice"));
+  EXPECT_THAT(message(model(field(4, std::string((1 << 20) + 1, 'x')))),
+              HasSubstr("self_test_data"));
 }
 
 TEST(SpmCheck, refuses_charsmaps_that_lead_astray) {
@@ -124,14 +133,19 @@ TEST(SpmCheck, refuses_charsmaps_that_lead_astray) {
   const std::uint32_t edge = 2 << 10 | 0x100 | 'a';  // has a leaf, at 0x60 ^ 2
   EXPECT_EQ(message(with_charsmap(charsmap(units(edge, 0x80000000U), one))), kOk);
   EXPECT_EQ(message(with_charsmap(charsmap(units(edge, 0x80000000U), one), 5)), kOk);
-  EXPECT_THAT(message(with_charsmap(charsmap(units(edge, 0x80000009U), one))), HasSubstr("one at 9"));
-  EXPECT_THAT(message(with_charsmap(charsmap(units(edge, 0x80000009U), one), 5)), HasSubstr("denormalizer"));
-  EXPECT_THAT(message(with_charsmap(charsmap(units(400 << 10 | 'a', 0), one))), HasSubstr("out of its 256 units"));
-  EXPECT_THAT(message(with_charsmap(charsmap(units(edge, 0x80000000U), std::string(40, 'x') + '\0'))),
-              HasSubstr("at most 18 bytes for 1, found 40"));
+  EXPECT_THAT(message(with_charsmap(charsmap(units(edge, 0x80000009U), one))),
+              HasSubstr("one at 9"));
+  EXPECT_THAT(message(with_charsmap(charsmap(units(edge, 0x80000009U), one), 5)),
+              HasSubstr("denormalizer"));
+  EXPECT_THAT(message(with_charsmap(charsmap(units(400 << 10 | 'a', 0), one))),
+              HasSubstr("out of its 256 units"));
+  EXPECT_THAT(
+      message(with_charsmap(charsmap(units(edge, 0x80000000U), std::string(40, 'x') + '\0'))),
+      HasSubstr("at most 18 bytes for 1, found 40"));
   EXPECT_THAT(message(with_charsmap(charsmap(units(edge, 0x80000001U), std::string("é\0", 3)))),
               HasSubstr("inside a character"));
-  EXPECT_THAT(message(with_charsmap(charsmap(units(edge, 0x80000000U), "b"))), HasSubstr("end with NUL"));
+  EXPECT_THAT(message(with_charsmap(charsmap(units(edge, 0x80000000U), "b"))),
+              HasSubstr("end with NUL"));
   EXPECT_THAT(message(with_charsmap(charsmap(units(edge, 0x80000000U), std::string("\xff\0", 2)))),
               HasSubstr("in UTF-8"));
   EXPECT_THAT(message(with_charsmap("\x01")), HasSubstr("more than 4 bytes"));
@@ -148,7 +162,8 @@ TEST(SpmCheck, refuses_charsmaps_that_lead_astray) {
 void try_model(std::string bytes) {
   try {
     const Tokenizer tokenizer = Tokenizer::parse(std::move(bytes));
-    const Encoding encoding = tokenizer.encode("The café reads 1,000 words [MASK]. ﷺ", {}, {.add_special_tokens = false});
+    const Encoding encoding =
+        tokenizer.encode("The café reads 1,000 words [MASK]. ﷺ", {}, {.add_special_tokens = false});
     tokenizer.decode(encoding.input_ids, false);
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), Error::Kind::input) << error.what();
@@ -157,13 +172,15 @@ void try_model(std::string bytes) {
 
 TEST(SpmCheck, damaged_models_are_errors_or_work) {
   for (const std::string name : {"bpe.model", "unigram.model"}) {
-    const std::string bytes = read_file(std::string(FNET_SOURCE_DIR "/tests/golden/text/") + name, 1 << 20);
+    const std::string bytes =
+        read_file(std::string(FNET_SOURCE_DIR "/tests/golden/text/") + name, 1 << 20);
     Philox random(1, 0);
     for (int i = 0; i < 200; ++i) try_model(bytes.substr(0, random.below(bytes.size())));
     for (int i = 0; i < 400; ++i) {
       std::string damaged = bytes;
       // Half of the changes near the end, in the specs, where the library looks least.
-      const std::size_t from = i % 2 == 0 ? 0 : bytes.size() - std::min<std::size_t>(bytes.size(), 800);
+      const std::size_t from =
+          i % 2 == 0 ? 0 : bytes.size() - std::min<std::size_t>(bytes.size(), 800);
       for (std::uint64_t n = random.below(4) + 1; n > 0; --n)
         damaged[from + random.below(bytes.size() - from)] = static_cast<char>(random.next());
       try_model(std::move(damaged));

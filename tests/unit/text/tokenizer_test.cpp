@@ -33,8 +33,9 @@ std::string message(const std::function<void()>& call) {
 
 // A directory that goes away with the test.
 struct Directory {
-  fs::path path = fs::path(testing::TempDir()) /
-                  (std::string("fnet_") + testing::UnitTest::GetInstance()->current_test_info()->name());
+  fs::path path =
+      fs::path(testing::TempDir()) /
+      (std::string("fnet_") + testing::UnitTest::GetInstance()->current_test_info()->name());
   Directory() { fs::remove_all(path), fs::create_directories(path); }
   ~Directory() { fs::remove_all(path); }
   fs::path write(const std::string& name, const std::string& text) const {
@@ -55,8 +56,9 @@ std::vector<std::string> pieces(const Tokenizer& tokenizer, const Encoding& enco
 }
 
 TEST(Tokenizer, equals_the_reference_in_every_mode) {
-  const std::map<std::string, Normalization> modes = {
-      {"raw", Normalization::raw}, {"hf_slow", Normalization::hf_slow}, {"hf_fast", Normalization::hf_fast}};
+  const std::map<std::string, Normalization> modes = {{"raw", Normalization::raw},
+                                                      {"hf_slow", Normalization::hf_slow},
+                                                      {"hf_fast", Normalization::hf_fast}};
   std::map<std::string, Tokenizer> tokenizers;
   std::size_t count = 0;
   for (const auto& golden : read_json_file(kGolden / "tokens.json")) {
@@ -69,14 +71,16 @@ TEST(Tokenizer, equals_the_reference_in_every_mode) {
                             (config.do_lower_case ? "l" : "") + (config.keep_accents ? "k" : "");
     auto found = tokenizers.find(key);
     if (found == tokenizers.end())
-      found = tokenizers.emplace(key, Tokenizer::parse(read_file(kGolden / model, 1 << 20), config)).first;
+      found = tokenizers.emplace(key, Tokenizer::parse(read_file(kGolden / model, 1 << 20), config))
+                  .first;
     const Tokenizer& tokenizer = found->second;
 
     const std::string text = golden["text"];
     const Encoding encoding = tokenizer.encode(text, {}, {.add_special_tokens = false});
     EXPECT_EQ(encoding.input_ids, golden["ids"].get<std::vector<std::int32_t>>())
         << key << ": " << golden["text"] << testing::PrintToString(pieces(tokenizer, encoding));
-    for (const Span& span : encoding.offsets) EXPECT_TRUE(span.begin <= span.end && span.end <= text.size());
+    for (const Span& span : encoding.offsets)
+      EXPECT_TRUE(span.begin <= span.end && span.end <= text.size());
     if (golden.contains("spans")) {
       std::vector<Span> spans;
       for (const auto& span : golden["spans"]) spans.push_back({span[0], span[1]});
@@ -114,14 +118,17 @@ TEST(Tokenizer, truncates_as_asked) {
   const Tokenizer& t = bpe();
   const std::string text = "the the the the the the", pair = "rain rain rain rain";
   const auto ids = [&](std::size_t max_length, Truncation how, bool with_pair = true) {
-    const Encoding e = t.encode(text, with_pair ? std::optional<std::string_view>(pair) : std::nullopt,
-                                {.max_length = max_length, .truncation = how, .add_special_tokens = false});
+    const Encoding e =
+        t.encode(text, with_pair ? std::optional<std::string_view>(pair) : std::nullopt,
+                 {.max_length = max_length, .truncation = how, .add_special_tokens = false});
     EXPECT_TRUE(e.truncated);
     const auto first = std::count(e.token_type_ids.begin(), e.token_type_ids.end(), 0);
     return std::pair(first, static_cast<std::ptrdiff_t>(e.input_ids.size()) - first);
   };
-  const auto a = static_cast<std::ptrdiff_t>(t.encode(text, {}, {.add_special_tokens = false}).input_ids.size());
-  const auto b = static_cast<std::ptrdiff_t>(t.encode(pair, {}, {.add_special_tokens = false}).input_ids.size());
+  const auto a = static_cast<std::ptrdiff_t>(
+      t.encode(text, {}, {.add_special_tokens = false}).input_ids.size());
+  const auto b = static_cast<std::ptrdiff_t>(
+      t.encode(pair, {}, {.add_special_tokens = false}).input_ids.size());
   ASSERT_EQ(a, 6);
   ASSERT_EQ(b, 4);
   using Pair = std::pair<std::ptrdiff_t, std::ptrdiff_t>;
@@ -134,7 +141,8 @@ TEST(Tokenizer, truncates_as_asked) {
   EXPECT_EQ(ids(9, Truncation::only_first), Pair(5, 4));
   EXPECT_EQ(ids(3, Truncation::longest_first, false), Pair(3, 0));
   EXPECT_THROW(ids(3, Truncation::only_first), Error);
-  EXPECT_THAT(message([&] { ids(9, Truncation::error); }), HasSubstr("expected at most 9 tokens, found 10"));
+  EXPECT_THAT(message([&] { ids(9, Truncation::error); }),
+              HasSubstr("expected at most 9 tokens, found 10"));
   EXPECT_EQ(t.encode(text, {}, {.max_length = 4}).input_ids.size(), 4U);
   EXPECT_FALSE(t.encode(text, {}, {.max_length = 8}).truncated);
   EXPECT_THAT(message([&] { t.encode(text, pair, {.max_length = 2}); }), HasSubstr("at least 3"));
@@ -183,10 +191,12 @@ TEST(Tokenizer, offsets_become_code_points) {
 
 TEST(Tokenizer, refuses_bad_texts_and_ids) {
   const Tokenizer& t = bpe();
-  EXPECT_THAT(message([&] { t.encode("ab\xff"); }), HasSubstr("text: byte 2: expected UTF-8, found 0xff"));
+  EXPECT_THAT(message([&] { t.encode("ab\xff"); }),
+              HasSubstr("text: byte 2: expected UTF-8, found 0xff"));
   EXPECT_THAT(message([&] { t.encode("a", "\xc3"); }), HasSubstr("text_pair: byte 0"));
   EXPECT_THAT(message([&] { t.encode("\xed\xa0\x80"); }), HasSubstr("UTF-8"));
-  EXPECT_THAT(message([&] { t.encode(std::string(2 << 20, 'a')); }), HasSubstr("at most 1048576 bytes"));
+  EXPECT_THAT(message([&] { t.encode(std::string(2 << 20, 'a')); }),
+              HasSubstr("at most 1048576 bytes"));
   const std::vector<std::int32_t> ids = {-1};
   EXPECT_THROW(t.decode(ids), Error);
   EXPECT_THROW(t.piece(t.vocab_size()), Error);
@@ -200,7 +210,8 @@ TEST(Tokenizer, a_directory_has_its_config) {
   const Directory dir;
   fs::copy_file(kGolden / "bpe.model", dir.path / "spiece.model");
   EXPECT_EQ(Tokenizer::load(dir.path).config().normalization, Normalization::raw);
-  const fs::path config = dir.write("tokenizer_config.json",
+  const fs::path config = dir.write(
+      "tokenizer_config.json",
       R"({"do_lower_case": true, "normalization": "hf_slow", "keep_accents": false, "model_max_length": 512,
           "mask_token": {"__type": "AddedToken", "content": "[MASK]", "lstrip": true}, "cls_token": "<s>"})");
   const Tokenizer t = Tokenizer::load(dir.path);
@@ -216,11 +227,13 @@ TEST(Tokenizer, a_directory_has_its_config) {
   EXPECT_EQ(again.encode("``The Café''").input_ids, t.encode("``The Café''").input_ids);
 
   dir.write("tokenizer_config.json", R"({"sep_token": "[EOS]"})");
-  EXPECT_THAT(message([&] { Tokenizer::load(dir.path); }), HasSubstr("sep_token: expected a piece of"));
+  EXPECT_THAT(message([&] { Tokenizer::load(dir.path); }),
+              HasSubstr("sep_token: expected a piece of"));
   dir.write("tokenizer_config.json", R"({"do_lower_case": "yes"})");
   EXPECT_THAT(message([&] { Tokenizer::load(dir.path); }), HasSubstr("do_lower_case"));
   dir.write("tokenizer_config.json", R"({"normalization": "fast"})");
-  EXPECT_THAT(message([&] { Tokenizer::load(dir.path); }), HasSubstr("expected raw, hf_slow or hf_fast"));
+  EXPECT_THAT(message([&] { Tokenizer::load(dir.path); }),
+              HasSubstr("expected raw, hf_slow or hf_fast"));
   dir.write("tokenizer_config.json", "[]");
   EXPECT_THAT(message([&] { Tokenizer::load(dir.path); }), HasSubstr("expected an object"));
 }
@@ -238,7 +251,8 @@ TEST(Tokenizer, threads_agree) {
   EXPECT_EQ(wrong, 0);
 }
 
-TokenizerTraining over(std::vector<std::string> texts, std::int32_t vocab_size, const std::string& model) {
+TokenizerTraining over(std::vector<std::string> texts, std::int32_t vocab_size,
+                       const std::string& model) {
   TokenizerTraining t;
   t.vocab_size = vocab_size;
   t.model = model;
@@ -253,8 +267,8 @@ TokenizerTraining over(std::vector<std::string> texts, std::int32_t vocab_size, 
 std::vector<std::string> some_texts() {
   std::vector<std::string> texts;
   for (int i = 0; i < 300; ++i)
-    texts.push_back("Sentence " + std::to_string(i * 37 % 101) + " tells of rivers, ridges and rain at " +
-                    std::to_string(i) + " o'clock.");
+    texts.push_back("Sentence " + std::to_string(i * 37 % 101) +
+                    " tells of rivers, ridges and rain at " + std::to_string(i) + " o'clock.");
   return texts;
 }
 
@@ -263,8 +277,10 @@ TEST(TokenizerTraining, makes_the_layout_and_the_same_bytes_again) {
     const Directory dir;
     const Tokenizer t = train_tokenizer(over(some_texts(), 70, model));
     EXPECT_EQ(t.vocab_size(), 70);
-    const std::vector<std::string> layout = {"<unk>", "<s>", "</s>", "<pad>", "[CLS]", "[SEP]", "[MASK]"};
-    for (std::int32_t id = 0; id < 7; ++id) EXPECT_EQ(t.piece(id), layout[static_cast<std::size_t>(id)]);
+    const std::vector<std::string> layout = {"<unk>", "<s>",   "</s>",  "<pad>",
+                                             "[CLS]", "[SEP]", "[MASK]"};
+    for (std::int32_t id = 0; id < 7; ++id)
+      EXPECT_EQ(t.piece(id), layout[static_cast<std::size_t>(id)]);
     t.save(dir.path / "a.model");
     train_tokenizer(over(some_texts(), 70, model)).save(dir.path / "b.model");
     EXPECT_EQ(read_file(dir.path / "a.model", 1 << 20), read_file(dir.path / "b.model", 1 << 20));
@@ -306,7 +322,8 @@ TEST(TokenizerTraining, refuses_texts_without_content) {
           << model << testing::PrintToString(text);
   EXPECT_THAT(message([] { train_tokenizer(over({"a", "\xff"}, 9, "bpe")); }),
               HasSubstr("text 2: byte 0: expected UTF-8"));
-  EXPECT_THAT(message([] { train_tokenizer({}); }), HasSubstr("expected files or texts, found neither"));
+  EXPECT_THAT(message([] { train_tokenizer({}); }),
+              HasSubstr("expected files or texts, found neither"));
   TokenizerTraining word = over({"a"}, 50, "word");
   EXPECT_THAT(message([&] { train_tokenizer(word); }), HasSubstr("expected unigram or bpe"));
 }

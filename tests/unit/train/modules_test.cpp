@@ -38,7 +38,8 @@ TEST(FNetModules, a_texts_answer_does_not_see_its_batch) {
   const auto together = model->forward(ids, {9, 4, 1});
   EXPECT_EQ(together.last_hidden_state.sizes(), (std::vector<std::int64_t>{3, 9, 48}));
   const auto alone = model->forward(ids.narrow(0, 1, 1).narrow(1, 0, 4));
-  EXPECT_LT(difference(together.last_hidden_state[1].narrow(0, 0, 4), alone.last_hidden_state[0]), 1e-5);
+  EXPECT_LT(difference(together.last_hidden_state[1].narrow(0, 0, 4), alone.last_hidden_state[0]),
+            1e-5);
   EXPECT_LT(difference(together.pooler_output[1], alone.pooler_output[0]), 1e-5);
   EXPECT_EQ(together.last_hidden_state[1].narrow(0, 4, 5).abs().max().item<double>(), 0);
 }
@@ -52,10 +53,14 @@ TEST(FNetModules, a_fixed_length_mixes_over_pad_tokens) {
   exact->eval(), fixed->eval();
   const at::Tensor ids = at::randint(4, 100, {2, 7}, at::kLong);
   const at::Tensor padded = at::cat({ids, at::full({2, 5}, config.pad_token_id, at::kLong)}, 1);
-  EXPECT_LT(difference(fixed->forward(ids).last_hidden_state, exact->forward(padded).last_hidden_state), 1e-5);
+  EXPECT_LT(
+      difference(fixed->forward(ids).last_hidden_state, exact->forward(padded).last_hidden_state),
+      1e-5);
   nn::Inputs vectors;
   vectors.inputs_embeds = fixed->word_embeddings(ids.reshape({-1})).view({2, 7, -1});
-  EXPECT_LT(difference(fixed->forward(vectors).last_hidden_state, fixed->forward(ids).last_hidden_state), 1e-5);
+  EXPECT_LT(
+      difference(fixed->forward(vectors).last_hidden_state, fixed->forward(ids).last_hidden_state),
+      1e-5);
 }
 
 TEST(FNetModules, blocks_train_in_a_plain_torch_program) {
@@ -105,7 +110,8 @@ TEST(FNetModules, wrong_shapes_are_errors_of_the_caller) {
   EXPECT_EQ(error_of([&] { model->forward(ids, {4}); }).kind(), Error::Kind::usage);
   EXPECT_EQ(error_of([&] { model->forward(ids, {4, 5}); }).kind(), Error::Kind::usage);
   EXPECT_EQ(error_of([&] { model->forward(nn::Inputs{}); }).kind(), Error::Kind::usage);
-  EXPECT_EQ(error_of([&] { model->forward(at::zeros({1, 999}, at::kLong)); }).kind(), Error::Kind::input);
+  EXPECT_EQ(error_of([&] { model->forward(at::zeros({1, 999}, at::kLong)); }).kind(),
+            Error::Kind::input);
   EXPECT_EQ(error_of([&] { nn::FourierMixing("forward"); }).kind(), Error::Kind::usage);
 }
 
@@ -130,8 +136,9 @@ TEST(AdamW, steps_as_torchs_and_clips_by_the_norm_of_all) {
   const at::Tensor a1 = matrix.clone().requires_grad_(), b1 = vector.clone().requires_grad_();
   const at::Tensor a2 = matrix.clone().requires_grad_(), b2 = vector.clone().requires_grad_();
   AdamW ours({a1, b1}, {.weight_decay = 0.1, .max_grad_norm = 1});
-  torch::optim::AdamW theirs({torch::optim::OptimizerParamGroup({a2}), torch::optim::OptimizerParamGroup({b2})},
-                             torch::optim::AdamWOptions(0.05).weight_decay(0.1));
+  torch::optim::AdamW theirs(
+      {torch::optim::OptimizerParamGroup({a2}), torch::optim::OptimizerParamGroup({b2})},
+      torch::optim::AdamWOptions(0.05).weight_decay(0.1));
   static_cast<torch::optim::AdamWOptions&>(theirs.param_groups()[1].options()).weight_decay(0);
   for (int step = 0; step < 5; ++step) {
     ((a1 * a1).sum() * 3 + b1.exp().sum()).backward();

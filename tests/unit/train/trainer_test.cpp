@@ -23,8 +23,10 @@ std::string pick(Philox& random, const std::vector<std::string>& words) {
 /// Texts of filler words around one that tells the label.
 std::string toy_texts(std::size_t count, std::uint64_t seed) {
   Philox random(seed, 0);
-  const std::vector<std::string> filler = {"the", "a", "film", "book", "day", "is", "was", "very", "so"};
-  const std::vector<std::vector<std::string>> telling = {{"awful", "bad", "sad"}, {"good", "fine", "nice"}};
+  const std::vector<std::string> filler = {"the", "a",   "film", "book", "day",
+                                           "is",  "was", "very", "so"};
+  const std::vector<std::vector<std::string>> telling = {{"awful", "bad", "sad"},
+                                                         {"good", "fine", "nice"}};
   std::string file = "text\tlabel\n";
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t label = i % 2;
@@ -80,7 +82,7 @@ struct Toy {
 TEST(Finetune, learns_a_toy_task_and_the_runtime_answers_the_same) {
   Toy toy;
   std::vector<std::string> lines;
-  const FinetuneReport report = 
+  const FinetuneReport report =
       finetune(toy.options, log_to([&](std::string_view line) { lines.emplace_back(line); }));
   EXPECT_EQ(report.best, 1.0);
   EXPECT_EQ(report.metric, "accuracy");
@@ -98,7 +100,8 @@ TEST(Finetune, learns_a_toy_task_and_the_runtime_answers_the_same) {
   EXPECT_EQ(run["data"]["train"]["examples"], 128);
   std::size_t epochs = 0;
   LineReader log(toy.options.out / "log.jsonl");
-  for (std::string_view line; log.next(line);) epochs += nlohmann::json::parse(line)["event"] == "epoch";
+  for (std::string_view line; log.next(line);)
+    epochs += nlohmann::json::parse(line)["event"] == "epoch";
   EXPECT_EQ(epochs, 6U);
   EXPECT_NE(toy.bytes("report.html").find("Confusion matrix"), std::string::npos);
 }
@@ -172,7 +175,8 @@ TEST(Finetune, makes_a_new_head_for_other_labels) {
   toy.options.epochs = 1;
   std::string log;
   finetune(toy.options, log_to([&](std::string_view line) { log += line; }));
-  EXPECT_NE(log.find("a new head for token-classification with 4 labels"), std::string::npos) << log;
+  EXPECT_NE(log.find("a new head for token-classification with 4 labels"), std::string::npos)
+      << log;
   EXPECT_EQ(Engine::load(toy.options.out).config().labels.size(), 4U);
 }
 
@@ -182,16 +186,19 @@ TEST(Finetune, names_what_is_wrong_with_options_and_data) {
     change(toy);
     return std::string(error_of([&] { finetune(toy.options); }).what());
   };
-  EXPECT_NE(message([](Toy& t) { t.options.task = "translation"; }).find("text-classification"), std::string::npos);
+  EXPECT_NE(message([](Toy& t) { t.options.task = "translation"; }).find("text-classification"),
+            std::string::npos);
   EXPECT_NE(message([](Toy& t) { t.options.epochs = 0; }).find("--epochs"), std::string::npos);
   EXPECT_NE(message([](Toy& t) { t.options.metric = "f1"; }).find("macro_f1"), std::string::npos);
-  EXPECT_NE(message([](Toy& t) { t.options.metric = "entity_f1"; }).find("--metric"), std::string::npos);
+  EXPECT_NE(message([](Toy& t) { t.options.metric = "entity_f1"; }).find("--metric"),
+            std::string::npos);
   EXPECT_NE(message([](Toy& t) {
               t.options.dev = t.directory.make("dev2.tsv", "text\tlabel\na\tpos\nb\tother\n");
             }).find("dev2.tsv:3: label: expected one of the 2 labels"),
             std::string::npos);
   EXPECT_NE(message([](Toy& t) {
-              t.options.train = t.directory.make("one.tsv", "text\tlabel\na b c d\tpos\ne f g h\tpos\n");
+              t.options.train =
+                  t.directory.make("one.tsv", "text\tlabel\na b c d\tpos\ne f g h\tpos\n");
             }).find("at least two labels"),
             std::string::npos);
 }
@@ -207,7 +214,8 @@ TEST(Task, balanced_weights_are_scikit_learns) {
 
 TEST(Task, batches_hold_every_sample_once_and_like_lengths_together) {
   std::vector<Sample> samples(500);
-  for (std::size_t i = 0; i < samples.size(); ++i) samples[i].encoding.input_ids.resize(1 + i * 7 % 90);
+  for (std::size_t i = 0; i < samples.size(); ++i)
+    samples[i].encoding.input_ids.resize(1 + i * 7 % 90);
   const auto batches = make_batches(samples, 32, 1, 1);
   EXPECT_EQ(batches, make_batches(samples, 32, 1, 1));
   EXPECT_NE(batches, make_batches(samples, 32, 1, 2));
@@ -263,10 +271,13 @@ TEST(EventWriter, frames_records_as_tensorboard_reads_them) {
     at += 16 + length;
   }
   ASSERT_EQ(events.size(), 2U);
-  EXPECT_EQ(events[0].substr(9), "\x1a\x0d" "brain.Event:2");
+  EXPECT_EQ(events[0].substr(9),
+            "\x1a\x0d"
+            "brain.Event:2");
   // time 1.0; step 300; summary { value { tag, simple_value 0.5 } }
-  const std::string expected = std::string("\x09\x00\x00\x00\x00\x00\x00\xf0\x3f\x10\xac\x02\x2a\x12\x0a\x10\x0a\x09", 18) +
-                               "step/loss" + std::string("\x15\x00\x00\x00\x3f", 5);
+  const std::string expected =
+      std::string("\x09\x00\x00\x00\x00\x00\x00\xf0\x3f\x10\xac\x02\x2a\x12\x0a\x10\x0a\x09", 18) +
+      "step/loss" + std::string("\x15\x00\x00\x00\x3f", 5);
   EXPECT_EQ(events[1], expected);
 }
 
@@ -279,8 +290,12 @@ TEST(Report, escapes_what_data_and_settings_say) {
   FinetuneReport report;
   report.metric = "accuracy";
   report.best_epoch = 1;
-  report.epochs.push_back({.epoch = 1, .loss = 1, .metrics = {{"accuracy", 0.5}}, .seconds = 1,
-                           .tokens_per_second = 1, .best = true});
+  report.epochs.push_back({.epoch = 1,
+                           .loss = 1,
+                           .metrics = {{"accuracy", 0.5}},
+                           .seconds = 1,
+                           .tokens_per_second = 1,
+                           .best = true});
   const std::string page = html_report({{"task", "<i>"}, {"from", "x\"y"}}, report, best);
   EXPECT_EQ(page.find("<script"), std::string::npos);
   EXPECT_EQ(page.find("<b>\n"), std::string::npos);
