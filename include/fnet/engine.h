@@ -105,6 +105,9 @@ class Engine {
 
   /// The last hidden state of each text, [N, H]; N its tokens.
   std::vector<Matrix> forward(std::span<const Encoding> batch) const;
+  /// The same, text after text, into `out` [sum of N, H]. Once it has seen its largest batch and
+  /// each length, it takes no memory. Throws: usage where `out` has another size.
+  void forward(std::span<const Encoding> batch, std::span<float> out) const;
 
   /// One vector a text, [B, H]. `pooling` is a row of the pooling table; empty: the model's own.
   /// `normalize`: divided by its Euclidean norm.

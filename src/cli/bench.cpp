@@ -68,10 +68,12 @@ ordered_json measure(const Flags& flags) {
           random.below(static_cast<std::uint64_t>(engine.config().vocab_size))));
     }
   }
+  std::vector<float> hidden(flags.batch * flags.length *
+                            static_cast<std::size_t>(engine.config().hidden_size));
   const auto once = [&] {
     const auto start = Clock::now();
     if (flags.pass == "hidden") {
-      engine.forward(texts);
+      engine.forward(texts, hidden);
     } else {
       engine.embed(texts);
     }

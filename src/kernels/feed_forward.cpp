@@ -122,7 +122,7 @@ void feed_forward(const FeedForward& layer, const float* x, const float* residua
   const std::size_t width = up.isa().product.panel;
 
   if (split_rows(rows, pool, up.isa())) {
-    const Split blocks = row_blocks(rows, most_rows(up.dtype()), pool);
+    const RowBlocks blocks(rows, most_rows(up.dtype()), threads);
     const auto cut = [&](Cutter& cutter, float*& scratch) {
       scratch = cutter.cut<float>(2 * blocks.largest() * width);
       return Block::cut(cutter, layer, blocks.largest(), 1);
@@ -139,7 +139,7 @@ void feed_forward(const FeedForward& layer, const float* x, const float* residua
       run_block(block, x + at, residual == nullptr ? nullptr : residual + at, y + at,
                 blocks.size(b), scratch);
     };
-    pool.run(blocks.parts, std::ref(task));
+    pool.run(blocks.count(), std::ref(task));
     return;
   }
 

@@ -37,13 +37,13 @@ void gemm(std::size_t m, std::size_t n, std::size_t k, MatrixView a, MatrixView 
   const auto length = [&](std::size_t chunk) {
     return std::min(cut.length, k - chunk * cut.length);
   };
-  const Split rows = row_blocks(m, kMostRows, pool);
+  const auto threads = static_cast<std::size_t>(pool.size());
+  const RowBlocks rows(m, kMostRows, threads);
   const Split groups{panels, (panels * width + kMostColumns - 1) / kMostColumns};
 
   const std::size_t left_units = rows.largest() * row_stride(Dtype::float32);
   const std::size_t sums_size = rows.largest() * groups.largest() * width;
   const std::size_t of_thread = (left_units + sums_size + 15) / 16 * 16;
-  const auto threads = static_cast<std::size_t>(pool.size());
   auto* packed = reinterpret_cast<std::uint32_t*>(
       workspace.take((panels * width * k + threads * of_thread) * sizeof(float)));
   auto* scratch = reinterpret_cast<float*>(packed + panels * width * k);
@@ -94,7 +94,7 @@ void gemm(std::size_t m, std::size_t n, std::size_t k, MatrixView a, MatrixView 
                  c + first_row * c_stride + column, c_stride);
     }
   };
-  pool.run(rows.parts * groups.parts, std::ref(multiply));
+  pool.run(rows.count() * groups.parts, std::ref(multiply));
 }
 
 }  // namespace fnet::kernels

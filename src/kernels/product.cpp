@@ -95,7 +95,7 @@ void linear(const float* x, std::size_t rows, const PackedMatrix& weights, const
   const std::size_t panels = weights.panels();
   const auto threads = static_cast<std::size_t>(pool.size());
   const bool by_rows = split_rows(rows, pool, weights.isa());
-  const Split blocks = by_rows ? row_blocks(rows, kMostRows, pool) : Split{rows, 1};
+  const RowBlocks blocks(rows, by_rows ? kMostRows : rows, by_rows ? threads : 1);
 
   struct Scratch {
     LeftBlock left;
@@ -131,7 +131,7 @@ void linear(const float* x, std::size_t rows, const PackedMatrix& weights, const
         panel_of(scratch, blocks.size(block), panel, y + first * weights.n());
       }
     };
-    pool.run(blocks.parts, std::ref(task));
+    pool.run(blocks.count(), std::ref(task));
     return;
   }
   Cutter measure;

@@ -17,18 +17,36 @@ struct Split {
   std::size_t largest() const { return (total + parts - 1) / parts; }
 };
 
+/// Blocks of rows for threads that take one after the other: large ones, then small ones, so that
+/// no thread waits long for the last.
+class RowBlocks {
+ public:
+  /// Of at most `most` rows; as many large ones for one thread as for another.
+  RowBlocks(std::size_t rows, std::size_t most, std::size_t threads) {
+    const std::size_t tail = threads > 1 && rows >= 4 * threads * most ? threads * most : 0;
+    const std::size_t count = (rows - tail + most - 1) / most;
+    large_ = {rows - tail, std::min(rows - tail, (count + threads - 1) / threads * threads)};
+    small_ = {tail, (tail + kSmall - 1) / kSmall};
+  }
+  std::size_t count() const { return large_.parts + small_.parts; }
+  std::size_t begin(std::size_t b) const {
+    return b < large_.parts ? large_.begin(b) : large_.total + small_.begin(b - large_.parts);
+  }
+  std::size_t size(std::size_t b) const {
+    return b < large_.parts ? large_.size(b) : small_.size(b - large_.parts);
+  }
+  std::size_t largest() const { return large_.largest(); }
+
+ private:
+  static constexpr std::size_t kSmall = 24;  // two register tiles
+  Split large_{}, small_{};
+};
+
 /// Whether threads share out the rows, or with too few of them the columns of the weights: then
 /// each weight is read by one core.
 inline bool split_rows(std::size_t rows, const ThreadPool& pool, const Table& isa) {
   const auto threads = static_cast<std::size_t>(pool.size());
   return threads == 1 || rows >= 2 * threads * isa.product.tile_rows;
-}
-
-/// Blocks of at most `most` rows, as many for one thread as for another.
-inline Split row_blocks(std::size_t rows, std::size_t most, const ThreadPool& pool) {
-  const auto threads = static_cast<std::size_t>(pool.size());
-  const std::size_t blocks = (rows + most - 1) / most;
-  return {rows, std::min(rows, (blocks + threads - 1) / threads * threads)};
 }
 
 /// Cuts one block of memory into arrays, each aligned to 64 bytes. A first pass without memory adds

@@ -28,8 +28,12 @@ std::int64_t rows_of(std::size_t tokens, const Config& config, std::int64_t long
   return count;
 }
 
-Batch pack(std::span<const Encoding> texts, const Config& config, std::int64_t longest) {
-  Batch batch;
+void pack(std::span<const Encoding> texts, const Config& config, std::int64_t longest,
+          Batch& batch) {
+  batch.rows.clear();
+  batch.ids.clear();
+  batch.types.clear();
+  batch.positions.clear();
   for (const Encoding& text : texts) {
     const std::size_t tokens = text.input_ids.size();
     require(text.token_type_ids.empty() || text.token_type_ids.size() == tokens, Kind::usage,
@@ -52,9 +56,8 @@ Batch pack(std::span<const Encoding> texts, const Config& config, std::int64_t l
     const auto end = static_cast<std::size_t>(batch.rows.total());
     batch.ids.resize(end, static_cast<std::int32_t>(config.pad_token_id));
     batch.types.resize(end, 0);
+    for (std::int32_t i = 0; i < rows; ++i) batch.positions.push_back(i);
   }
-  batch.positions = batch.rows.positions<std::int32_t>();
-  return batch;
 }
 
 }  // namespace fnet

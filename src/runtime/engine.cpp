@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <mutex>
 #include <numeric>
 #include <utility>
 
@@ -49,10 +51,40 @@ struct Engine::Impl {
   std::unique_ptr<Model> model;
   Weights<Tensor>::Map head_weights;  // pooler and classifier, small
   std::unique_ptr<ThreadPool> pool;
+  mutable std::mutex mutex;
+  mutable std::vector<std::unique_ptr<PassMemory>> idle;  // as many as there were callers at once
+
+  struct GiveBack {
+    const Impl* impl;
+    void operator()(PassMemory* used) const {
+      const std::lock_guard lock(impl->mutex);
+      impl->idle.emplace_back(used);
+    }
+  };
+  using Loan = std::unique_ptr<PassMemory, GiveBack>;
+
+  Loan borrow() const {
+    const std::lock_guard lock(mutex);
+    if (idle.empty()) idle.push_back(model->make_memory());
+    PassMemory* memory = idle.back().release();
+    idle.pop_back();
+    return {memory, GiveBack{this}};
+  }
+
+  /// Copies each text's tokens to where `target(index of the text)` says.
+  void copy_tokens(const Rows& rows, const Tensor& x, auto&& target) const {
+    const auto copy = [&](std::size_t i, int) {
+      const auto text = static_cast<std::int64_t>(i);
+      const auto size = static_cast<std::size_t>(rows.length(text) * x.cols());
+      std::copy_n(x.row(rows.begin(text)).data(), size, target(i));
+    };
+    pool->run(static_cast<std::size_t>(rows.texts()), std::ref(copy));
+  }
 
   /// Calls use(index of the first text, batch, hidden) for the texts in passes of bounded size.
   void run(std::span<const Encoding> texts, bool first_rows_only, auto&& use) const {
     const UseThreads threads(*pool);
+    const Loan memory = borrow();
     std::int64_t longest = 0;
     for (const Encoding& text : texts) {
       longest = std::max(longest, static_cast<std::int64_t>(text.input_ids.size()));
@@ -63,8 +95,8 @@ struct Engine::Impl {
         rows += rows_of(texts[end].input_ids.size(), config, longest);
         if (rows > kRowsPerPass && end > begin) break;
       }
-      const Batch batch = pack(texts.subspan(begin, end - begin), config, longest);
-      use(begin, batch, model->hidden(batch, first_rows_only, *pool));
+      pack(texts.subspan(begin, end - begin), config, longest, memory->batch);
+      use(begin, memory->batch, model->hidden(*memory, first_rows_only, *pool));
       begin = end;
     }
   }
@@ -144,7 +176,12 @@ Engine Engine::load(const std::filesystem::path& directory, const EngineOptions&
 const Config& Engine::config() const noexcept { return impl_->config; }
 const EngineOptions& Engine::options() const noexcept { return impl_->options; }
 const std::vector<std::string>& Engine::warnings() const noexcept { return impl_->warnings; }
-std::size_t Engine::workspace_bytes() const noexcept { return impl_->model->workspace_bytes(); }
+std::size_t Engine::workspace_bytes() const noexcept {
+  const std::lock_guard lock(impl_->mutex);
+  std::size_t bytes = 0;
+  for (const auto& memory : impl_->idle) bytes += memory->bytes();
+  return bytes;
+}
 
 std::size_t Engine::weight_bytes() const noexcept {
   std::size_t bytes = impl_->model->weight_bytes();
@@ -193,16 +230,31 @@ Encoding Engine::encode_words(std::span<const std::string> words) const {
 
 std::vector<Matrix> Engine::forward(std::span<const Encoding> batch) const {
   std::vector<Matrix> result;
-  impl_->run(batch, false, [&](std::size_t, const Batch& packed, const Tensor& x) {
-    for (std::int64_t i = 0; i < packed.rows.texts(); ++i) {
-      Matrix matrix(static_cast<std::size_t>(packed.rows.length(i)),
-                    static_cast<std::size_t>(x.cols()));
-      std::ranges::copy_n(x.row(packed.rows.begin(i)).data(),
-                          static_cast<std::ptrdiff_t>(matrix.data.size()), matrix.data.begin());
-      result.push_back(std::move(matrix));
-    }
+  for (const Encoding& text : batch) {
+    result.emplace_back(text.input_ids.size(),
+                        static_cast<std::size_t>(impl_->config.hidden_size));
+  }
+  impl_->run(batch, false, [&](std::size_t begin, const Batch& packed, const Tensor& x) {
+    impl_->copy_tokens(packed.rows, x,
+                       [&](std::size_t i) { return result[begin + i].data.begin(); });
   });
   return result;
+}
+
+void Engine::forward(std::span<const Encoding> batch, std::span<float> out) const {
+  std::size_t tokens = 0;
+  for (const Encoding& text : batch) tokens += text.input_ids.size();
+  const auto width = static_cast<std::size_t>(impl_->config.hidden_size);
+  require(out.size() == tokens * width, Kind::usage,
+          "forward: expected room for {} tokens of {} numbers, found room for {} numbers", tokens,
+          width, out.size());
+  float* next = out.data();
+  impl_->run(batch, false, [&](std::size_t, const Batch& packed, const Tensor& x) {
+    impl_->copy_tokens(packed.rows, x, [&](std::size_t i) {
+      return next + packed.rows.tokens_before(static_cast<std::int64_t>(i)) * x.cols();
+    });
+    next += packed.rows.tokens_before(packed.rows.texts()) * x.cols();
+  });
 }
 
 Matrix Engine::embed(std::span<const Encoding> batch, std::string_view pooling,

@@ -12,8 +12,9 @@ class FormulaModel final : public Model {
     map_ = read_tensors(specs.list(), source);
   }
 
-  Tensor hidden(const Batch& batch, bool first_rows_only, ThreadPool& pool) const override {
+  Tensor hidden(PassMemory& memory, bool first_rows_only, ThreadPool& pool) const override {
     const UseThreads threads(pool);
+    const Batch& batch = memory.batch;
     const Weights<Tensor> w = Weights<Tensor>(map_).under(encoder_place(config_));
     const Weights<Tensor> embeddings = w.under("embeddings");
     const Tensor words = lookup(embeddings["word_embeddings.weight"], batch.ids);

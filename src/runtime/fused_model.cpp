@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <mutex>
+#include <functional>
 #include <optional>
 
 #include "blocks/model.h"
@@ -137,23 +137,29 @@ struct Layer {
 
 // ---- the forward pass ---------------------------------------------------------------------------
 
-/// What one pass needs besides the weights; kept and used again.
-struct Scratch {
+class FusedMemory final : public PassMemory {
+ public:
+  Tensor x;             // [T, H]
+  Tensor first, mixed;  // [B, H]
   kernels::Workspace products, mixing;
   std::vector<kernels::Workspace> threads;  // one each
-  std::vector<float> rows;                  // [T, H]
   std::vector<kernels::FourierText> texts;
   std::vector<std::shared_ptr<const kernels::FourierPlan>> plans;
 
   float* take_rows(std::size_t size) {
-    if (rows.size() < size) rows.resize(size);
-    return rows.data();
+    if (rows_.size() < size) rows_.resize(size);
+    return rows_.data();
   }
-  std::size_t bytes() const {
-    std::size_t sum = products.size() + mixing.size() + rows.capacity() * sizeof(float);
+  std::size_t bytes() const override {
+    std::size_t sum = PassMemory::bytes() + products.size() + mixing.size() +
+                      rows_.capacity() * sizeof(float);
+    for (const Tensor* tensor : {&x, &first, &mixed}) sum += tensor->capacity_bytes();
     for (const auto& workspace : threads) sum += workspace.size();
     return sum;
   }
+
+ private:
+  std::vector<float> rows_;  // [T, H], of models with a projection or the norm before
 };
 
 class FusedModel final : public Model {
@@ -181,16 +187,24 @@ class FusedModel final : public Model {
     }
   }
 
-  Tensor hidden(const Batch& batch, bool first_rows_only, ThreadPool& pool) const override {
-    const auto scratch = borrow();
-    Tensor x = embed(batch, pool, *scratch);
+  std::unique_ptr<PassMemory> make_memory() const override {
+    return std::make_unique<FusedMemory>();
+  }
+
+  Tensor hidden(PassMemory& pass, bool first_rows_only, ThreadPool& pool) const override {
+    auto& memory = static_cast<FusedMemory&>(pass);
+    const Rows& rows = pass.batch.rows;
+    embed(pool, memory);
     const std::size_t last = layers_.size() - 1;
-    for (std::size_t i = 0; i < last; ++i)
-      x = block(layers_[i], std::move(x), batch.rows, pool, *scratch);
-    x = first_rows_only ? first_rows_of_block(layers_[last], x, batch.rows, pool, *scratch)
-                        : block(layers_[last], std::move(x), batch.rows, pool, *scratch);
-    if (final_norm_) normalize(final_norm_->args, x, x.fill().data(), pool);
-    return x;
+    for (std::size_t i = 0; i < last; ++i) block(layers_[i], rows, pool, memory);
+    if (first_rows_only) {
+      first_rows_of_block(layers_[last], rows, pool, memory);
+    } else {
+      block(layers_[last], rows, pool, memory);
+    }
+    Tensor& y = first_rows_only ? memory.first : memory.x;
+    if (final_norm_) normalize(final_norm_->args, y, y.fill().data(), pool);
+    return y;
   }
 
   std::size_t weight_bytes() const override {
@@ -200,21 +214,16 @@ class FusedModel final : public Model {
     return bytes;
   }
 
-  std::size_t workspace_bytes() const override {
-    const std::lock_guard lock(mutex_);
-    std::size_t bytes = 0;
-    for (const auto& scratch : idle_) bytes += scratch->bytes();
-    return bytes;
-  }
-
  private:
   bool pre() const { return config_.norm_position == "pre"; }
   std::size_t width() const { return static_cast<std::size_t>(config_.hidden_size); }
 
-  Tensor embed(const Batch& batch, ThreadPool& pool, Scratch& scratch) const {
-    Tensor x(batch.rows.total(), config_.hidden_size);
+  void embed(ThreadPool& pool, FusedMemory& memory) const {
+    const Batch& batch = memory.batch;
+    Tensor& x = memory.x;
+    x.resize(batch.rows.total(), config_.hidden_size);
     const auto rows = static_cast<std::size_t>(batch.rows.total());
-    float* sums = projection_ ? scratch.take_rows(rows * width()) : x.fill().data();
+    float* sums = projection_ ? memory.take_rows(rows * width()) : x.fill().data();
     {
       const PartTimes::Span timed(times_, Part::norms);
       kernels::embed(
@@ -224,9 +233,8 @@ class FusedModel final : public Model {
     if (projection_) {
       const PartTimes::Span timed(times_, Part::products);
       kernels::linear(sums, rows, projection_->weight, projection_->bias_or_null(),
-                      Activation::none, x.fill().data(), pool, scratch.products);
+                      Activation::none, x.fill().data(), pool, memory.products);
     }
-    return x;
   }
 
   void normalize(const NormArgs& norm, const Tensor& x, float* y, ThreadPool& pool) const {
@@ -236,26 +244,25 @@ class FusedModel final : public Model {
   }
 
   /// x ← norm(residual + mix(x)), or x ← residual + mix(norm(x)) before the feed-forward.
-  Tensor block(const Layer& layer, Tensor x, const Rows& rows, ThreadPool& pool,
-               Scratch& scratch) const {
+  void block(const Layer& layer, const Rows& rows, ThreadPool& pool, FusedMemory& memory) const {
+    Tensor& x = memory.x;
     const auto count = static_cast<std::size_t>(x.rows());
     float* data = x.fill().data();
-    float* normed = pre() ? scratch.take_rows(count * width()) : data;
+    float* normed = pre() ? memory.take_rows(count * width()) : data;
     const NormArgs after = pre() ? NormArgs{} : layer.mixing_norm.args;
     if (pre()) normalize(layer.mixing_norm.args, x, normed, pool);
-    mix(layer, rows, normed, data, after, pool, scratch);
+    mix(layer, rows, normed, data, after, pool, memory);
     if (pre()) normalize(layer.output_norm.args, x, normed, pool);
-    feed_forward(layer, normed, data, count, pool, scratch);
-    return x;
+    feed_forward(layer, normed, data, count, pool, memory);
   }
 
   /// data ← norm(data + mix(source)).
   void mix(const Layer& layer, const Rows& rows, const float* source, float* data,
-           const NormArgs& after, ThreadPool& pool, Scratch& scratch) const {
+           const NormArgs& after, ThreadPool& pool, FusedMemory& memory) const {
     const PartTimes::Span timed(times_, Part::mixing);
     if (layer.fourier) {
-      list_texts(rows, source, data, scratch);
-      kernels::fourier_mix(scratch.texts, after, pool, scratch.mixing);
+      list_texts(rows, source, data, memory);
+      kernels::fourier_mix(memory.texts, after, pool, memory.mixing);
     } else {
       kernels::add_norm(source, data, static_cast<std::size_t>(rows.total()), width(), after, data,
                         pool);
@@ -264,77 +271,66 @@ class FusedModel final : public Model {
 
   /// data ← [norm](data + ffn(x)), the norm in post-norm models.
   void feed_forward(const Layer& layer, const float* x, float* data, std::size_t rows,
-                    ThreadPool& pool, Scratch& scratch) const {
+                    ThreadPool& pool, FusedMemory& memory) const {
     const PartTimes::Span timed(times_, Part::products);
-    kernels::feed_forward(layer.feed_forward(config_), x, data, data, rows, pool, scratch.products);
+    kernels::feed_forward(layer.feed_forward(config_), x, data, data, rows, pool, memory.products);
   }
 
   /// What `block` gives for each text's first row alone. Source: DESIGN: row 0 of the mixing is a
   /// sum over the text and one DFT.
-  Tensor first_rows_of_block(const Layer& layer, const Tensor& x, const Rows& rows,
-                             ThreadPool& pool, Scratch& scratch) const {
-    Tensor first = first_rows(x, rows);
-    const auto count = static_cast<std::size_t>(first.rows());
-    float* data = first.fill().data();
-    const float* source = x.values().data();
+  void first_rows_of_block(const Layer& layer, const Rows& rows, ThreadPool& pool,
+                           FusedMemory& memory) const {
+    const auto count = static_cast<std::size_t>(rows.texts());
+    memory.first.resize(rows.texts(), config_.hidden_size);
+    memory.mixed.resize(rows.texts(), config_.hidden_size);
+    float* data = memory.first.fill().data();
+    float* mixed = memory.mixed.fill().data();
+    for (std::size_t i = 0; i < count; ++i) {
+      std::ranges::copy(memory.x.row(rows.begin(static_cast<std::int64_t>(i))),
+                        data + i * width());
+    }
+    const float* source = memory.x.values().data();
     if (pre()) {
-      float* normed = scratch.take_rows(static_cast<std::size_t>(x.rows()) * width());
-      normalize(layer.mixing_norm.args, x, normed, pool);
+      float* normed = memory.take_rows(memory.x.values().size());
+      normalize(layer.mixing_norm.args, memory.x, normed, pool);
       source = normed;
     }
-    Tensor mixed(first.rows(), first.cols());
-    mix_first_rows(layer, rows, source, mixed, pool, scratch);
-    kernels::add_norm(mixed.values().data(), data, count, width(),
-                      pre() ? NormArgs{} : layer.mixing_norm.args, data, pool);
-    float* normed = data;
-    if (pre()) {
-      normed = mixed.fill().data();
-      normalize(layer.output_norm.args, first, normed, pool);
-    }
-    feed_forward(layer, normed, data, count, pool, scratch);
-    return first;
+    mix_first_rows(layer, rows, source, mixed, pool, memory);
+    kernels::add_norm(mixed, data, count, width(), pre() ? NormArgs{} : layer.mixing_norm.args,
+                      data, pool);
+    float* normed = pre() ? mixed : data;
+    if (pre()) normalize(layer.output_norm.args, memory.first, normed, pool);
+    feed_forward(layer, normed, data, count, pool, memory);
   }
 
   /// The mixing's first row of each text: `mixed` [B, H].
-  void mix_first_rows(const Layer& layer, const Rows& rows, const float* source, Tensor& mixed,
-                      ThreadPool& pool, Scratch& scratch) const {
+  void mix_first_rows(const Layer& layer, const Rows& rows, const float* source, float* mixed,
+                      ThreadPool& pool, FusedMemory& memory) const {
     const PartTimes::Span timed(times_, Part::mixing);
-    const auto row_of = [&](std::size_t text) { return mixed.fill().data() + text * width(); };
-    list_texts(rows, source, nullptr, scratch);
-    scratch.threads.resize(static_cast<std::size_t>(pool.size()));
-    pool.run(scratch.texts.size(), [&](std::size_t i, int thread) {
-      const kernels::FourierText& text = scratch.texts[i];
+    list_texts(rows, source, nullptr, memory);
+    memory.threads.resize(static_cast<std::size_t>(pool.size()));
+    const auto mix_text = [&](std::size_t i, int thread) {
+      const kernels::FourierText& text = memory.texts[i];
       if (layer.fourier) {
-        kernels::fourier_first_row(*text.plan, text.x, row_of(i),
-                                   scratch.threads[static_cast<std::size_t>(thread)]);
+        kernels::fourier_first_row(*text.plan, text.x, mixed + i * width(),
+                                   memory.threads[static_cast<std::size_t>(thread)]);
       } else {
-        std::copy_n(text.x, width(), row_of(i));
+        std::copy_n(text.x, width(), mixed + i * width());
       }
-    });
+    };
+    pool.run(memory.texts.size(), std::ref(mix_text));
   }
 
   /// The texts' places in `source`; the mixing is added to `target` where there is one.
-  void list_texts(const Rows& rows, const float* source, float* target, Scratch& scratch) const {
-    scratch.texts.clear();
-    scratch.plans.clear();
+  void list_texts(const Rows& rows, const float* source, float* target, FusedMemory& memory) const {
+    memory.texts.clear();
+    memory.plans.clear();
     for (std::int64_t i = 0; i < rows.texts(); ++i) {
-      scratch.plans.push_back(plans_.get(static_cast<std::size_t>(rows.rows(i))));
+      memory.plans.push_back(plans_.get(static_cast<std::size_t>(rows.rows(i))));
       const std::size_t begin = static_cast<std::size_t>(rows.begin(i)) * width();
       float* out = target == nullptr ? nullptr : target + begin;
-      scratch.texts.push_back({scratch.plans.back().get(), source + begin, out, out});
+      memory.texts.push_back({memory.plans.back().get(), source + begin, out, out});
     }
-  }
-
-  /// Scratch for one call, given back at its end: as many as there are callers at once.
-  std::shared_ptr<Scratch> borrow() const {
-    const std::lock_guard lock(mutex_);
-    if (idle_.empty()) idle_.push_back(std::make_unique<Scratch>());
-    Scratch* scratch = idle_.back().release();
-    idle_.pop_back();
-    return {scratch, [this](Scratch* used) {
-              const std::lock_guard back(mutex_);
-              idle_.emplace_back(used);
-            }};
   }
 
   Config config_;
@@ -344,8 +340,6 @@ class FusedModel final : public Model {
   std::vector<Layer> layers_;
   std::optional<Norm> final_norm_;
   kernels::FourierPlans& plans_;  // by length
-  mutable std::mutex mutex_;
-  mutable std::vector<std::unique_ptr<Scratch>> idle_;
 };
 
 Type dtype_of(std::string_view name) {

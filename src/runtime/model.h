@@ -49,16 +49,32 @@ class PartTimes {
   std::array<std::atomic<std::int64_t>, kPartNames.size()> nanoseconds_{};
 };
 
+/// What one pass writes to. It grows to the largest need and serves the next pass, so that repeated
+/// passes take no memory.
+class PassMemory {
+ public:
+  virtual ~PassMemory() = default;
+  virtual std::size_t bytes() const {
+    const std::size_t tokens = batch.ids.capacity() + batch.types.capacity();
+    return (tokens + batch.positions.capacity()) * sizeof(std::int32_t);
+  }
+
+  Batch batch;
+};
+
 /// The encoder of a loaded model, from tokens to the last hidden state. Immutable.
 class Model {
  public:
   virtual ~Model() = default;
 
-  /// The last hidden state [T, H]; with `first_rows_only` just each text's first row [B, H].
-  virtual Tensor hidden(const Batch& batch, bool first_rows_only, ThreadPool& pool) const = 0;
+  virtual std::unique_ptr<PassMemory> make_memory() const {
+    return std::make_unique<PassMemory>();
+  }
+  /// The last hidden state of memory.batch [T, H]; with `first_rows_only` just each text's first
+  /// row [B, H]. It may lie in `memory`, which make_memory() gave: good until the next pass there.
+  virtual Tensor hidden(PassMemory& memory, bool first_rows_only, ThreadPool& pool) const = 0;
 
   virtual std::size_t weight_bytes() const = 0;
-  virtual std::size_t workspace_bytes() const { return 0; }
   const PartTimes& times() const { return times_; }
 
  protected:

@@ -73,6 +73,17 @@ Tensor::Tensor(std::int64_t rows, std::int64_t cols, std::vector<float> values)
           "tensor [{}, {}] of {} values", rows, cols, storage_->values.size());
 }
 
+void Tensor::resize(std::int64_t rows, std::int64_t cols) {
+  rows_ = rows;
+  cols_ = cols;
+  if (!storage_) storage_ = std::make_shared<Storage>();
+  if (storage_->values.size() < size()) storage_->values.resize(size());
+}
+
+std::size_t Tensor::capacity_bytes() const {
+  return storage_ ? storage_->values.capacity() * sizeof(float) : 0;
+}
+
 const kernels::PackedMatrix& Tensor::packed() const {
   std::call_once(storage_->once, [this] {
     storage_->packed = kernels::pack(values().data(), static_cast<std::size_t>(rows_),

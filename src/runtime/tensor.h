@@ -24,17 +24,21 @@ class Tensor {
 
   std::int64_t rows() const { return rows_; }
   std::int64_t cols() const { return cols_; }
-  std::span<const float> values() const { return storage_->values; }
+  std::span<const float> values() const { return {storage_->values.data(), size()}; }
   std::span<const float> row(std::int64_t i) const {
     return values().subspan(static_cast<std::size_t>(i * cols_), static_cast<std::size_t>(cols_));
   }
   /// For the maker of a tensor only.
-  std::span<float> fill() { return storage_->values; }
+  std::span<float> fill() { return {storage_->values.data(), size()}; }
+  /// Likewise: another shape, values undefined, in the same memory where that is large enough.
+  void resize(std::int64_t rows, std::int64_t cols);
+  std::size_t capacity_bytes() const;
 
   /// The same values packed for products, made on first use: for weights.
   const kernels::PackedMatrix& packed() const;
 
  private:
+  std::size_t size() const { return static_cast<std::size_t>(rows_ * cols_); }
   struct Storage {
     std::vector<float> values;
     std::once_flag once;

@@ -114,7 +114,8 @@ class Trainer {
       texts.push_back(samples[pick].encoding);
       longest = std::max(longest, texts.back().input_ids.size());
     }
-    Batch batch = pack(texts, setup_.config(), static_cast<std::int64_t>(longest));
+    Batch batch;
+    pack(texts, setup_.config(), static_cast<std::int64_t>(longest), batch);
     if (change) change(batch);
     const auto tensor = [](const std::vector<std::int32_t>& ids) {
       return at::tensor(ids, at::kLong);
