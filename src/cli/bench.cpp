@@ -89,10 +89,9 @@ ordered_json measure(const Flags& flags) {
 
   const int threads = ThreadPool(flags.options.threads).size();
   ordered_json peaks;
-  for (const auto& [name, dtype] :
-       {std::pair{"float32", kernels::Dtype::float32},
-        std::pair{"bfloat16", kernels::Dtype::bfloat16}, std::pair{"int8", kernels::Dtype::int8}}) {
-    peaks[name] = kernels::measure_peak(dtype, threads);
+  for (std::size_t i = 0; i < kernels::kDtypeNames.size(); ++i) {
+    peaks[std::string(kernels::kDtypeNames[i])] =
+        kernels::measure_peak(static_cast<kernels::Dtype>(i), threads);
   }
   const double tokens = static_cast<double>(flags.batch * flags.length);
   const double median = percentile(times, 0.5);

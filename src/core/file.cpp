@@ -1,6 +1,7 @@
 #include "core/file.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -108,6 +109,15 @@ void InputFile::read(std::uint64_t offset, std::span<std::byte> out) const {
     offset += static_cast<std::uint64_t>(count);
     out = out.subspan(static_cast<std::size_t>(count));
   }
+}
+
+std::shared_ptr<const std::byte> InputFile::map() const {
+  require(size_ > 0, Kind::input, "{}: expected a file with content, found none", printable(name_));
+  void* start = mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor_, 0);
+  if (start == MAP_FAILED) fail_errno(name_, "map into memory");
+  return {static_cast<const std::byte*>(start), [size = size_](const std::byte* memory) {
+            munmap(const_cast<std::byte*>(memory), size);
+          }};
 }
 
 std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes) {

@@ -34,6 +34,11 @@ class InputFile {
   /// Throws: input where the file ends before, system where the disk fails.
   void read(std::uint64_t offset, std::span<std::byte> out) const;
 
+  /// The whole file mapped into memory, at a multiple of 4096; it may outlive this object. Only for
+  /// files that nobody but us writes, and then as OutputFile does: cut short by another process, it
+  /// would end this one with SIGBUS. Throws: system.
+  std::shared_ptr<const std::byte> map() const;
+
  private:
   InputFile(int descriptor, std::string name);
   int descriptor_ = -1;

@@ -12,6 +12,8 @@
 //
 #include "kernels/fourier_dft.inl"
 //
+#include "kernels/fourier_line.inl"
+//
 #include "kernels/fourier.inl"
 //
 #include "kernels/peak.inl"

@@ -30,7 +30,8 @@ struct Shape {
     const std::size_t transposed = element * (f.hidden + element);
     const std::size_t rows = f.hidden * element + std::max(f.rows.scratch * element, transposed);
     const std::size_t first_row = f.hidden + lanes + (f.hidden + f.rows.scratch) * element;
-    work = aligned(std::max({columns, rows, first_row}));
+    const std::size_t line = 3 * f.hidden + element + f.row.elements(lanes) * element;
+    work = aligned(std::max({columns, rows, first_row, line}));
   }
 };
 
@@ -87,14 +88,16 @@ struct Layout {
 }  // namespace
 
 FourierPlan::FourierPlan(std::size_t length, std::size_t hidden, bool ortho)
-    : FourierPlan(length, checked_dft("hidden", hidden), ortho) {}
+    : FourierPlan(length, checked_dft("hidden", hidden), nullptr, ortho) {}
 
 FourierPlan::FourierPlan(std::size_t length, const FourierPlan& like)
-    : FourierPlan(length, like.rows_, like.ortho_) {}
+    : FourierPlan(length, like.rows_, like.row_, like.ortho_) {}
 
-FourierPlan::FourierPlan(std::size_t length, std::shared_ptr<const Dft> rows, bool ortho)
-    : ortho_(ortho), rows_(std::move(rows)) {
+FourierPlan::FourierPlan(std::size_t length, std::shared_ptr<const Dft> rows,
+                         std::shared_ptr<const LineDft> row, bool ortho)
+    : ortho_(ortho), rows_(std::move(rows)), row_(std::move(row)) {
   const std::size_t hidden = rows_->tables().length;
+  if (row_ == nullptr) row_ = std::make_shared<const LineDft>(hidden);
   columns_ = length == hidden ? rows_ : checked_dft("length", length);
   require(length <= (std::size_t{1} << 40) / hidden, Kind::usage,
           "FourierPlan: length {} × hidden {}: expected at most 2^40 values", length, hidden);
@@ -102,6 +105,7 @@ FourierPlan::FourierPlan(std::size_t length, std::shared_ptr<const Dft> rows, bo
              .hidden = hidden,
              .columns = columns_->tables(),
              .rows = rows_->tables(),
+             .row = row_->tables(),
              .scale = 1.0F};
   if (ortho) {
     tables_.scale = static_cast<float>(

@@ -37,10 +37,12 @@ class FourierPlan {
   std::size_t bytes() const noexcept;
 
  private:
-  FourierPlan(std::size_t length, std::shared_ptr<const Dft> rows, bool ortho);
+  FourierPlan(std::size_t length, std::shared_ptr<const Dft> rows,
+              std::shared_ptr<const LineDft> row, bool ortho);
 
   bool ortho_;
   std::shared_ptr<const Dft> columns_, rows_;
+  std::shared_ptr<const LineDft> row_;
   FourierTables tables_;
 };
 

@@ -128,14 +128,50 @@ struct Hermitian {
   norm_row(y, hidden, norm);
 }
 
+/// Rows n and L-n of y from `mix`, row n of the mixing; mix[H] is overwritten.
+[[gnu::always_inline]] inline void put_rows(const FourierTables& f, std::size_t n, float* mix,
+                                            const float* residual, float* y,
+                                            const NormArgs& norm) {
+  const float scale = 0.25F * f.scale;
+  const std::size_t hidden = f.hidden, mirror = n == 0 ? 0 : f.length - n;
+  mix[hidden] = mix[0];
+  put_row(mix, false, scale, residual ? residual + n * hidden : nullptr, y + n * hidden, hidden,
+          norm);
+  if (mirror == n) return;
+  put_row(mix, true, scale, residual ? residual + mirror * hidden : nullptr, y + mirror * hidden,
+          hidden, norm);
+}
+
+/// Rows n and L-n for n = first and on, one by one; `a` is their group of the spectrum.
+[[gnu::noinline]] static void fourier_lines(const FourierTables& f, const float* a,
+                                            std::size_t first, std::size_t rows,
+                                            const float* residual, float* y, const NormArgs& norm,
+                                            float* work) noexcept {
+  const std::size_t hidden = f.hidden;
+  float *const re = work, *const im = re + hidden, *const mix = im + hidden;
+  for (std::size_t i = 0; i < rows; ++i) {
+    for (std::size_t h = 0; h < hidden; ++h) {
+      const bool mirrored = 2 * h > hidden;
+      const float* from = a + (mirrored ? hidden - h : h) * kElement + i;
+      re[h] = from[0];
+      im[h] = mirrored ? -from[kLanes] : from[kLanes];
+    }
+    line_dft(f.row, re, im, mix, mix + hidden + kElement);
+    put_rows(f, first + i, mix, residual, y, norm);
+  }
+}
+
 /// Rows n and L-n for n of the groups 2·pair and 2·pair+1 of the spectrum.
 static void fourier_rows(const FourierTables& f, const float* spectrum, std::size_t pair,
                          const float* residual, float* y, const NormArgs& norm,
                          float* work) noexcept {
   static constexpr float kZeros[kElement] = {};
-  const std::size_t hidden = f.hidden, length = f.length, columns = hidden / 2 + 1;
-  const std::size_t first = pair * kElement, rows = length / 2 + 1 - first;
+  const std::size_t hidden = f.hidden, columns = hidden / 2 + 1;
+  const std::size_t first = pair * kElement, rows = f.length / 2 + 1 - first;
   const float* a = spectrum + 2 * pair * columns * kElement;
+  if (rows <= kMostLines && f.row.twiddles != nullptr) {
+    return fourier_lines(f, a, first, rows, residual, y, norm, work);
+  }
   const bool both = rows > kLanes;
   const Elements z{work};
   float* const mixed = work + hidden * kElement;
@@ -156,16 +192,8 @@ static void fourier_rows(const FourierTables& f, const float* spectrum, std::siz
       for (std::size_t i = 0; i < kLanes; ++i) store(mixed + (g * kLanes + i) * pitch + k, t[i]);
     }
   }
-  const float scale = 0.25F * f.scale;
   for (std::size_t i = 0; i < rows && i < kElement; ++i) {
-    const std::size_t n = first + i, mirror = n == 0 ? 0 : length - n;
-    float* mix = mixed + i * pitch;
-    mix[hidden] = mix[0];
-    put_row(mix, false, scale, residual ? residual + n * hidden : nullptr, y + n * hidden, hidden,
-            norm);
-    if (mirror == n) continue;
-    put_row(mix, true, scale, residual ? residual + mirror * hidden : nullptr, y + mirror * hidden,
-            hidden, norm);
+    put_rows(f, first + i, mixed + i * pitch, residual, y, norm);
   }
 }
 
@@ -190,6 +218,13 @@ static void fourier_first_row(const FourierTables& f, const float* x, float* y,
       total += sum;
     }
     store_part(sums + h, count, total);
+  }
+  if (f.row.twiddles != nullptr) {
+    float *const re = sums + hidden, *const mix = re + hidden;
+    for (h = 0; h < hidden; ++h) re[h] = sums[h] + sums[h == 0 ? 0 : hidden - h];
+    line_dft(f.row, re, nullptr, mix, mix + hidden + kElement);
+    for (h = 0; h < hidden; ++h) y[h] = 0.5F * f.scale * mix[h];
+    return;
   }
   const Elements z{work + (hidden + kLanes) / kLanes * kLanes};
   for (h = 0; h < hidden; ++h) {

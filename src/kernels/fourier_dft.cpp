@@ -214,4 +214,21 @@ DftShort Dft::short_dft(std::size_t n) {
   return out;
 }
 
+LineDft::LineDft(std::size_t n) : down_(n % kLine == 0 ? n / kLine : 1), across_(kLine) {
+  if (n % kLine != 0) return;
+  twiddles_.resize(2 * n);
+  for (std::size_t k = 0; k < n / kLine; ++k) {
+    float* const of_k = twiddles_.data() + 2 * k * kLine;
+    for (std::size_t s = 0; s < kLine; ++s) {
+      const Complex twiddle = root(s * k % n, n);
+      of_k[s] = static_cast<float>(twiddle.real());
+      of_k[kLine + s] = static_cast<float>(twiddle.imag());
+    }
+  }
+}
+
+LineTables LineDft::tables() const noexcept {
+  return {down_.tables(), across_.tables(), twiddles_.empty() ? nullptr : twiddles_.data()};
+}
+
 }  // namespace fnet::kernels

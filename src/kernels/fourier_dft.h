@@ -29,4 +29,17 @@ class Dft {
   std::vector<std::vector<float>> owned_;
 };
 
+/// Owns the tables of a DFT of length n of one row by itself.
+class LineDft {
+ public:
+  /// Any n ≥ 1; the tables are empty where kLine does not divide n.
+  explicit LineDft(std::size_t n);
+
+  LineTables tables() const noexcept;
+
+ private:
+  Dft down_, across_;
+  std::vector<float> twiddles_;
+};
+
 }  // namespace fnet::kernels

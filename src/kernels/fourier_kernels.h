@@ -43,13 +43,31 @@ struct DftTables {
   const float* kernel = nullptr;    ///< [m] complex: the DFT of the conjugate chirp, over m.
 };
 
+/// Columns of one row as a matrix; see fourier_line.inl. As many as the widest vector has lanes.
+inline constexpr std::size_t kLine = 16;
+
+/// A DFT of length n = kLine·m of one row by itself.
+struct LineTables {
+  DftTables down, across;           ///< Of length m and kLine.
+  const float* twiddles = nullptr;  ///< [m][re, im][kLine]; null where kLine does not divide n.
+  /// Elements of work that one transform takes with vectors of so many lanes.
+  constexpr std::size_t elements(std::size_t lanes) const {
+    return kLine / lanes * down.length + kLine + (down.scratch > across.scratch ? down.scratch : across.scratch);
+  }
+};
+
 /// What the mixing of one text of L rows and H columns reads.
 struct FourierTables {
   std::size_t length = 1;   ///< L
   std::size_t hidden = 1;   ///< H
   DftTables columns, rows;  ///< Of length L and H.
+  LineTables row;           ///< Of length H, for a row that is left over.
   float scale = 1.0F;       ///< Of the result.
 };
+
+/// Rows left over by full tasks are transformed one by one up to so many: a task of them would cost
+/// as much as a full one.
+inline constexpr std::size_t kMostLines = 2;
 
 /// The two steps of mixing one text on one thread, and the short way to its first row; fourier.inl
 /// says how they work. fourier.cpp sizes `spectrum` and `work`, which are aligned to vectors.

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <functional>
+#include <utility>
 
 #include "core/error.h"
 #include "kernels/split.h"
@@ -43,32 +44,38 @@ RightChunk PackedMatrix::chunk(std::size_t panel, std::size_t c) const noexcept 
   return chunk;
 }
 
-PackedMatrix pack(const float* weights, std::size_t n, std::size_t k, Dtype dtype, ThreadPool* pool,
-                  const Table& isa) {
+PackedMatrix::PackedMatrix(std::size_t n, std::size_t k, Dtype dtype, const Table& isa)
+    : n_(n), k_(k), dtype_(dtype), isa_(&isa) {
   require(n > 0 && k > 0, Kind::internal, "pack: expected at least one row and column, found {}x{}",
           n, k);
-  PackedMatrix m;
-  m.n_ = n, m.k_ = k, m.dtype_ = dtype, m.isa_ = &isa;
-  m.chunks_ = chunks(k, dtype);
+  chunks_ = fnet::kernels::chunks(k, dtype);
   // Whole chunks first, so that only the last one may end in an unfinished unit.
-  m.panel_units_ = units_of(k, dtype);
-  const std::size_t width = isa.product.panel;
-  const std::size_t panels = m.panels();
-  const bool int8 = dtype == Dtype::int8;
-  const auto cut = [&](Cutter cutter) {
-    m.units_ = cutter.cut<std::uint32_t>(panels * m.panel_units_ * width);
-    m.scale_ = cutter.cut<float>(int8 ? panels * width : 0);
-    m.sums_ = cutter.cut<std::int32_t>(int8 ? panels * m.chunks_.count * width : 0);
-    return cutter.used();
-  };
-  m.bytes_ = cut(Cutter{});
-  m.memory_ = aligned_bytes(m.bytes_);
-  cut(Cutter{m.memory_.get()});
+  panel_units_ = units_of(k, dtype);
+  bytes_ = lay_out(nullptr);
+}
 
+/// Where the parts lie in `memory`, and how many bytes they take.
+std::size_t PackedMatrix::lay_out(const std::byte* memory) {
+  Cutter cutter(const_cast<std::byte*>(memory));
+  const std::size_t width = isa_->product.panel;
+  const bool int8 = dtype_ == Dtype::int8;
+  units_ = cutter.cut<std::uint32_t>(panels() * panel_units_ * width);
+  scale_ = cutter.cut<float>(int8 ? panels() * width : 0);
+  sums_ = cutter.cut<std::int32_t>(int8 ? panels() * chunks_.count * width : 0);
+  return cutter.used();
+}
+
+PackedMatrix pack(const float* weights, std::size_t n, std::size_t k, Dtype dtype, ThreadPool* pool,
+                  const Table& isa) {
+  PackedMatrix m(n, k, dtype, isa);
+  m.memory_ = std::shared_ptr<std::byte>(aligned_bytes(m.bytes_).release(), Free{});
+  m.lay_out(m.memory_.get());
+  const std::size_t width = isa.product.panel;
+  const bool int8 = dtype == Dtype::int8;
   const auto pack_panel = [&](std::size_t panel, int) {
     const float* w = weights + panel * width * k;
     const std::size_t columns = std::min(width, n - panel * width);
-    float* scale = int8 ? m.scale_ + panel * width : nullptr;
+    auto* scale = int8 ? const_cast<float*>(m.scale_) + panel * width : nullptr;
     for (std::size_t j = 0; int8 && j < width; ++j) {
       scale[j] = j < columns ? largest_magnitude(w + j * k, k) / 127.0F : 0.0F;
     }
@@ -80,10 +87,20 @@ PackedMatrix pack(const float* weights, std::size_t n, std::size_t k, Dtype dtyp
     }
   };
   if (pool != nullptr) {
-    pool->run(panels, std::ref(pack_panel));
+    pool->run(m.panels(), std::ref(pack_panel));
   } else {
-    for (std::size_t panel = 0; panel < panels; ++panel) pack_panel(panel, 0);
+    for (std::size_t panel = 0; panel < m.panels(); ++panel) pack_panel(panel, 0);
   }
+  return m;
+}
+
+PackedMatrix packed_in(std::shared_ptr<const std::byte> memory, std::size_t bytes, std::size_t n,
+                       std::size_t k, Dtype dtype, const Table& isa) {
+  PackedMatrix m(n, k, dtype, isa);
+  require(bytes == m.bytes_, Kind::input, "packed matrix [{}, {}]: expected {} bytes, found {}", n,
+          k, m.bytes_, bytes);
+  m.memory_ = std::move(memory);
+  m.lay_out(m.memory_.get());
   return m;
 }
 

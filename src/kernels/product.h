@@ -1,6 +1,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
 
 #include "core/parallel.h"
 #include "kernels/kernels.h"
@@ -18,7 +21,9 @@ class PackedMatrix {
   std::size_t k() const noexcept { return k_; }  ///< Inputs.
   Dtype dtype() const noexcept { return dtype_; }
   const Table& isa() const noexcept { return *isa_; }
-  std::size_t bytes() const noexcept { return bytes_; }  ///< Memory held.
+  /// All that it holds, in one piece: packed_in() takes it back.
+  std::span<const std::byte> stored() const noexcept { return {memory_.get(), bytes_}; }
+  const std::shared_ptr<const std::byte>& memory() const noexcept { return memory_; }
 
   Chunks chunks() const noexcept { return chunks_; }
   std::size_t panels() const noexcept;
@@ -29,14 +34,19 @@ class PackedMatrix {
  private:
   friend PackedMatrix pack(const float*, std::size_t, std::size_t, Dtype, ThreadPool*,
                            const Table&);
+  friend PackedMatrix packed_in(std::shared_ptr<const std::byte>, std::size_t, std::size_t,
+                                std::size_t, Dtype, const Table&);
+  PackedMatrix(std::size_t n, std::size_t k, Dtype dtype, const Table& isa);
+  std::size_t lay_out(const std::byte* memory);
+
   std::size_t n_ = 0, k_ = 0, bytes_ = 0, panel_units_ = 0;
   Dtype dtype_ = Dtype::float32;
   Chunks chunks_{};
   const Table* isa_ = nullptr;
-  AlignedBytes memory_;
-  std::uint32_t* units_ = nullptr;  // [panels][units of k][panel]
-  float* scale_ = nullptr;          // int8: [panels · panel]
-  std::int32_t* sums_ = nullptr;    // int8: [panels][chunks][panel]
+  std::shared_ptr<const std::byte> memory_;
+  const std::uint32_t* units_ = nullptr;  // [panels][units of k][panel]
+  const float* scale_ = nullptr;          // int8: [panels · panel]
+  const std::int32_t* sums_ = nullptr;    // int8: [panels][chunks][panel]
 };
 
 /// Packs weights [n, k] ("out, in", row-major) for the products below. bfloat16 rounds to nearest;
@@ -44,8 +54,13 @@ class PackedMatrix {
 PackedMatrix pack(const float* weights, std::size_t n, std::size_t k, Dtype dtype,
                   ThreadPool* pool = nullptr, const Table& isa = table());
 
-/// y = act(x · Wᵀ + bias): x [rows, k], bias [n] or null, y [rows, n]. A row's result depends on
-/// that row alone, bit for bit.
+/// The matrix whose stored() lies at `memory`, aligned to 64 bytes, and is not copied.
+/// Throws: input where `bytes` is not the size of such a matrix.
+PackedMatrix packed_in(std::shared_ptr<const std::byte> memory, std::size_t bytes, std::size_t n,
+                       std::size_t k, Dtype dtype, const Table& isa = table());
+
+/// y = act(x · Wᵀ + bias): x [rows, k], bias [n] or null, y [rows, n]; with n = k y may be x. A
+/// row's result depends on that row alone, bit for bit.
 void linear(const float* x, std::size_t rows, const PackedMatrix& weights, const float* bias,
             Activation activation, float* y, ThreadPool& pool, Workspace& workspace);
 

@@ -25,40 +25,54 @@ struct Step<Dtype::int8> {
   }
 };
 
+// Steps after which a sum in float32 is put down and a new one begun: 128 terms keep the rounding
+// error below that of the usual libraries; 16-bit factors have larger errors of their own, and sums
+// of bytes are exact.
+constexpr std::size_t most_steps(Dtype dtype) {
+  return dtype == Dtype::float32 ? 128 : longest_chunk(dtype);
+}
+
 // A register tile: kRows × kPanel sums. The order of each sum is that of the units: it is the same
 // in every tile. Fetches one line of `next` a step.
 template <Dtype dtype, std::size_t kRows>
 void tile(LeftChunk left, const RightChunk& right, float* out, bool add,
           const char* next) noexcept {
   constexpr std::size_t kStride = row_stride(dtype);
-  typename Step<dtype>::Sum sums[kRows][2] = {};
   const std::uint32_t* a = left.units;
   const std::uint32_t* b = right.units;
-  for (std::size_t k = 0; k < right.count; ++k, ++a, b += kPanel) {
-    const I32 b0 = load_units(b);
-    const I32 b1 = load_units(b + kLanes);
-    __builtin_prefetch(next, 0, 2);
-    next += 64;
+  for (std::size_t k = 0; k < right.count; k += most_steps(dtype)) {
+    const std::size_t steps =
+        right.count - k < most_steps(dtype) ? right.count - k : most_steps(dtype);
+    typename Step<dtype>::Sum sums[kRows][2] = {};
+    for (std::size_t i = 0; i < steps; ++i, ++a, b += kPanel) {
+      const I32 b0 = load_units(b);
+      const I32 b1 = load_units(b + kLanes);
+      __builtin_prefetch(next, 0, 2);
+      next += 64;
+#pragma GCC unroll 12
+      for (std::size_t r = 0; r < kRows; ++r) {
+        sums[r][0] = Step<dtype>::apply(sums[r][0], a[r * kStride], b0);
+        sums[r][1] = Step<dtype>::apply(sums[r][1], a[r * kStride], b1);
+      }
+    }
 #pragma GCC unroll 12
     for (std::size_t r = 0; r < kRows; ++r) {
-      sums[r][0] = Step<dtype>::apply(sums[r][0], a[r * kStride], b0);
-      sums[r][1] = Step<dtype>::apply(sums[r][1], a[r * kStride], b1);
-    }
-  }
-#pragma GCC unroll 12
-  for (std::size_t r = 0; r < kRows; ++r) {
 #pragma GCC unroll 2
-    for (std::size_t h = 0; h < 2; ++h) {
-      float* p = out + r * kPanel + h * kLanes;
-      F32 v;
-      if constexpr (dtype == Dtype::int8) {
-        const I32 offset = load_units((const std::uint32_t*)right.sums + h * kLanes) * left.zero[r];
-        v = to_float(sums[r][h] - offset) * (load(right.scale + h * kLanes) * splat(left.scale[r]));
-      } else {
-        v = sums[r][h];
+      for (std::size_t h = 0; h < 2; ++h) {
+        float* p = out + r * kPanel + h * kLanes;
+        F32 v;
+        if constexpr (dtype == Dtype::int8) {
+          const I32 offset =
+              load_units((const std::uint32_t*)right.sums + h * kLanes) * left.zero[r];
+          v = to_float(sums[r][h] - offset) *
+              (load(right.scale + h * kLanes) * splat(left.scale[r]));
+        } else {
+          v = sums[r][h];
+        }
+        store(p, add ? load(p) + v : v);
       }
-      store(p, add ? load(p) + v : v);
     }
+    add = true;
   }
 }
 

@@ -1,12 +1,21 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace fnet::kernels {
 
 /// What the factors of a product are held in; sums are float32 (int32 for int8, exact).
 enum class Dtype : std::uint8_t { float32, bfloat16, int8 };
+
+/// Their names, in that order.
+inline constexpr std::array<std::string_view, 3> kDtypeNames = {"float32", "bfloat16", "int8"};
+
+constexpr std::string_view name_of(Dtype dtype) {
+  return kDtypeNames[static_cast<std::size_t>(dtype)];
+}
 
 /// gelu is x·Φ(x); gelu_tanh is its tanh form (Hugging Face's `gelu_new`, `gelu_pytorch_tanh`).
 enum class Activation : std::uint8_t { none, gelu, gelu_tanh, relu, silu, tanh };

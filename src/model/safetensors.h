@@ -114,9 +114,11 @@ struct TensorSource {
 };
 
 /// Writes a file byte for byte as the reference library does (sorted by type, widest first, then by
-/// name; header padded with spaces to a multiple of 8), atomically and durably.
+/// name), atomically and durably. The header is padded with spaces so that the data begins at a
+/// multiple of `alignment`, 8 in the reference library.
 /// Throws: system; input or internal where a source breaks a rule of the format.
 void write_safetensors(const std::filesystem::path& path, std::vector<TensorSource> tensors,
-                       const std::map<std::string, std::string>& metadata = {{"format", "pt"}});
+                       const std::map<std::string, std::string>& metadata = {{"format", "pt"}},
+                       std::size_t alignment = 8);
 
 }  // namespace fnet

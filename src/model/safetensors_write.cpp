@@ -23,7 +23,7 @@ std::uint64_t bytes_of(const TensorSource& tensor) {
 }  // namespace
 
 void write_safetensors(const std::filesystem::path& path, std::vector<TensorSource> tensors,
-                       const std::map<std::string, std::string>& metadata) {
+                       const std::map<std::string, std::string>& metadata, std::size_t alignment) {
   std::ranges::sort(tensors, [](const TensorSource& a, const TensorSource& b) {
     return a.dtype != b.dtype ? a.dtype > b.dtype : a.name < b.name;
   });
@@ -49,7 +49,7 @@ void write_safetensors(const std::filesystem::path& path, std::vector<TensorSour
     begin = end;
   }
   header += '}';
-  header.append((8 - header.size() % 8) % 8, ' ');
+  header.append((alignment - (8 + header.size()) % alignment) % alignment, ' ');
   // Read back what stands there before it is written: a file that we would refuse is never made.
   parse_safetensors_header(header, path.native(), 8 + header.size() + begin);
 

@@ -1,5 +1,10 @@
 #include "fnet/engine.h"
 
+#include <fmt/ranges.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -13,6 +18,7 @@
 #include "model/batch.h"
 #include "model/kinds.h"
 #include "runtime/model.h"
+#include "runtime/packed_file.h"
 
 namespace fnet {
 namespace {
@@ -39,6 +45,15 @@ std::vector<Prediction> best_labels(std::span<float> scores, const Config& confi
   std::vector<Prediction> best;
   for (const std::size_t i : order) best.push_back({config.labels[i], scores[i]});
   return best;
+}
+
+/// The type of a name in EngineOptions::dtype. Throws: usage.
+kernels::Dtype product_type(std::string_view name) {
+  const auto found = std::ranges::find(kernels::kDtypeNames, name);
+  require(found != kernels::kDtypeNames.end(), Kind::usage,
+          "--dtype: expected auto, {}, found '{}'", fmt::join(kernels::kDtypeNames, ", "),
+          printable(name));
+  return static_cast<kernels::Dtype>(found - kernels::kDtypeNames.begin());
 }
 
 }  // namespace
@@ -115,34 +130,45 @@ struct Engine::Impl {
     return pooling == "cls" || pooling == "pooler";
   }
 
+  Impl(const Config& config_, const WeightSource& weights, const EngineOptions& options_,
+       std::optional<Tokenizer> tokenizer_, PackedFile* file);
+
   void require_task(std::string_view task) const {
     require(config.task == task, Kind::usage, "model: expected a model for {}, found one for {}",
             task, config.task);
   }
 };
 
-Engine::Engine(const Config& config, const WeightSource& weights, const EngineOptions& options,
-               std::optional<Tokenizer> tokenizer)
-    : impl_(std::make_unique<Impl>()) {
+Engine::Impl::Impl(const Config& config_, const WeightSource& weights,
+                   const EngineOptions& options_, std::optional<Tokenizer> tokenizer_,
+                   PackedFile* file)
+    : config(config_), options(options_), tokenizer(std::move(tokenizer_)) {
   config.validate();
-  Impl& m = *impl_;
-  m.config = config;
-  m.options = options;
-  if (options.dtype == "auto") m.options.dtype = "float32";
-  m.tokenizer = std::move(tokenizer);
-  if (m.tokenizer) {
-    require(m.tokenizer->vocab_size() <= config.vocab_size, Kind::input,
+  if (options.dtype == "auto") options.dtype = "float32";
+  if (tokenizer) {
+    require(tokenizer->vocab_size() <= config.vocab_size, Kind::input,
             "tokenizer: expected at most {} pieces (vocab_size), found {}", config.vocab_size,
-            m.tokenizer->vocab_size());
+            tokenizer->vocab_size());
   }
-  m.pool = std::make_unique<ThreadPool>(options.threads);
-  m.model = options.formulas ? make_formula_model(config, weights)
-                             : make_fused_model(config, weights, m.options.dtype, *m.pool);
+  pool = std::make_unique<ThreadPool>(options.threads);
+  model = options.formulas
+              ? make_formula_model(config, weights)
+              : make_fused_model(config, weights, product_type(options.dtype), *pool, file);
   Specs specs;
   if (config.pooler) PoolerPooling::weights(specs.under(encoder_place(config)), config);
-  head_weights(specs, config);
-  m.head_weights = read_tensors(specs.list(), weights);
+  fnet::head_weights(specs, config);
+  head_weights = read_tensors(specs.list(), weights);
+#if defined(__GLIBC__)
+  malloc_trim(0);  // what reading and packing took, some 25 MB, would stay with the process
+#endif
 }
+
+Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Engine::Engine(const Config& config, const WeightSource& weights, const EngineOptions& options,
+               std::optional<Tokenizer> tokenizer)
+    : Engine(
+          std::make_unique<Impl>(config, weights, options, std::move(tokenizer), nullptr)) {}
 
 Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
@@ -165,12 +191,23 @@ Engine Engine::load(const std::filesystem::path& directory, const EngineOptions&
   }
   std::optional<Tokenizer> tokenizer;
   if (std::filesystem::exists(directory / "spiece.model")) tokenizer = Tokenizer::load(directory);
-  Engine engine(
+  std::optional<PackedFile> file;
+  if (options.packed_file && !options.formulas) {
+    file.emplace(directory, reader.report().files, product_type(chosen.dtype));
+  }
+  auto impl = std::make_unique<Impl>(
       config,
       [&](const std::string& name, std::span<const std::int64_t>) { return reader.read(name); },
-      chosen, std::move(tokenizer));
-  engine.impl_->warnings = std::move(warnings);
-  return engine;
+      chosen, std::move(tokenizer), file ? &*file : nullptr);
+  if (file && !file->ready()) {
+    try {
+      file->write();
+    } catch (const Error& error) {  // only the next start is slower for it
+      warnings.emplace_back(error.what());
+    }
+  }
+  impl->warnings = std::move(warnings);
+  return Engine(std::move(impl));
 }
 
 const Config& Engine::config() const noexcept { return impl_->config; }

@@ -8,12 +8,12 @@
 #include "kernels/product.h"
 #include "kernels/rows.h"
 #include "runtime/model.h"
+#include "runtime/prepared_weights.h"
 
 namespace fnet {
 namespace {
 
 using kernels::Activation;
-using Type = kernels::Dtype;  // of products; fnet::Dtype is that of files
 using kernels::NormArgs;
 using kernels::NormKind;
 using kernels::PackedMatrix;
@@ -44,61 +44,28 @@ bool has_kernels(const Config& c) {
 
 // ---- weights ------------------------------------------------------------------------------------
 
-/// Reads the weights below one place of the model.
-class Reader {
- public:
-  Reader(const Config& config, const WeightSource& source, Type dtype, ThreadPool& pool)
-      : source_(source), dtype_(dtype), pool_(pool) {
-    for (const WeightSpec& spec : model_weights(config)) shapes_[spec.name] = spec.shape;
-  }
-
-  std::vector<float> values(const std::string& name) const {
-    const auto& shape = shapes_.at(name);
-    std::vector<float> v = source_(name, shape);
-    std::size_t size = 1;
-    for (const std::int64_t d : shape) size *= static_cast<std::size_t>(d);
-    require(v.size() == size, Kind::usage, "weight '{}': expected {} values, found {}", name, size,
-            v.size());
-    return v;
-  }
-  std::vector<float> values_if_any(const std::string& name) const {
-    return shapes_.contains(name) ? values(name) : std::vector<float>();
-  }
-  PackedMatrix matrix(const std::string& name, std::optional<Type> dtype = {}) const {
-    const auto& shape = shapes_.at(name);
-    return kernels::pack(values(name).data(), static_cast<std::size_t>(shape[0]),
-                         static_cast<std::size_t>(shape[1]), dtype.value_or(dtype_), &pool_);
-  }
-
- private:
-  const WeightSource& source_;
-  Type dtype_;
-  ThreadPool& pool_;
-  std::map<std::string, std::vector<std::int64_t>> shapes_;
-};
-
 struct Norm {
-  std::vector<float> weight, bias;
+  Floats weight, bias;
   NormArgs args;
 
   Norm() = default;
-  Norm(const Reader& read, const std::string& place, std::string_view type, double eps)
+  Norm(const PreparedWeights& read, const std::string& place, std::string_view type, double eps)
       : weight(read.values(place + ".weight")), bias(read.values_if_any(place + ".bias")) {
     args.kind = *norm_kernel(type);
     args.weight = weight.data();
-    args.bias = bias.empty() ? nullptr : bias.data();
+    args.bias = bias.data_or_null();
     args.eps = static_cast<float>(eps);
   }
 };
 
 struct Linear {
   PackedMatrix weight;
-  std::vector<float> bias;
+  Floats bias;
 
   Linear() = default;
-  Linear(const Reader& read, const std::string& place, std::optional<Type> dtype = {})
-      : weight(read.matrix(place + ".weight", dtype)), bias(read.values_if_any(place + ".bias")) {}
-  const float* bias_or_null() const { return bias.empty() ? nullptr : bias.data(); }
+  Linear(const PreparedWeights& read, const std::string& place)
+      : weight(read.matrix(place + ".weight")), bias(read.values_if_any(place + ".bias")) {}
+  std::size_t bytes() const { return weight.stored().size(); }
 };
 
 struct Layer {
@@ -106,7 +73,7 @@ struct Layer {
   Norm mixing_norm, output_norm;
   Linear up, gate, down;
 
-  Layer(const Reader& read, const std::string& place, const Config& c, std::string_view mixer)
+  Layer(const PreparedWeights& read, const std::string& place, const Config& c, std::string_view mixer)
       : fourier(mixer == "fourier"),
         mixing_norm(read, place + ".fourier.output.LayerNorm", c.norm_type, c.layer_norm_eps),
         output_norm(read, place + ".output.LayerNorm", c.norm_type, c.layer_norm_eps),
@@ -118,9 +85,9 @@ struct Layer {
   kernels::FeedForward feed_forward(const Config& c) const {
     kernels::FeedForward f;
     f.up = &up.weight;
-    f.up_bias = up.bias_or_null();
+    f.up_bias = up.bias.data_or_null();
     f.down = &down.weight;
-    f.down_bias = down.bias_or_null();
+    f.down_bias = down.bias.data_or_null();
     f.activation = *activation_kernel(c.hidden_act);
     if (c.ffn_type == "swiglu") {
       f.gate = &gate.weight;
@@ -130,9 +97,7 @@ struct Layer {
     return f;
   }
 
-  std::size_t bytes() const {
-    return up.weight.bytes() + gate.weight.bytes() + down.weight.bytes();
-  }
+  std::size_t bytes() const { return up.bytes() + gate.bytes() + down.bytes(); }
 };
 
 // ---- the forward pass ---------------------------------------------------------------------------
@@ -159,16 +124,15 @@ class FusedMemory final : public PassMemory {
   }
 
  private:
-  std::vector<float> rows_;  // [T, H], of models with a projection or the norm before
+  std::vector<float> rows_;  // [T, H], of models with the norm before
 };
 
 class FusedModel final : public Model {
  public:
-  FusedModel(const Config& config, const WeightSource& source, Type dtype, ThreadPool& pool)
+  FusedModel(const Config& config, const PreparedWeights& read)
       : config_(config),
         plans_(kernels::fourier_plans(static_cast<std::size_t>(config.hidden_size),
                                       config.fourier_norm == "ortho")) {
-    const Reader read(config, source, dtype, pool);
     const std::string place(encoder_place(config));
     const std::string root = place.empty() ? "" : place + ".";
     words_ = read.values(root + "embeddings.word_embeddings.weight");
@@ -209,7 +173,7 @@ class FusedModel final : public Model {
 
   std::size_t weight_bytes() const override {
     std::size_t bytes = (words_.size() + positions_.size() + types_.size()) * sizeof(float);
-    if (projection_) bytes += projection_->weight.bytes();
+    if (projection_) bytes += projection_->bytes();
     for (const Layer& layer : layers_) bytes += layer.bytes();
     return bytes;
   }
@@ -223,17 +187,17 @@ class FusedModel final : public Model {
     Tensor& x = memory.x;
     x.resize(batch.rows.total(), config_.hidden_size);
     const auto rows = static_cast<std::size_t>(batch.rows.total());
-    float* sums = projection_ ? memory.take_rows(rows * width()) : x.fill().data();
+    float* data = x.fill().data();
     {
       const PartTimes::Span timed(times_, Part::norms);
       kernels::embed(
           {words_.data(), positions_.data(), types_.data(), width(), embedding_norm_.args},
-          batch.ids.data(), batch.positions.data(), batch.types.data(), rows, sums, pool);
+          batch.ids.data(), batch.positions.data(), batch.types.data(), rows, data, pool);
     }
     if (projection_) {
       const PartTimes::Span timed(times_, Part::products);
-      kernels::linear(sums, rows, projection_->weight, projection_->bias_or_null(),
-                      Activation::none, x.fill().data(), pool, memory.products);
+      kernels::linear(data, rows, projection_->weight, projection_->bias.data_or_null(),
+                      Activation::none, data, pool, memory.products);
     }
   }
 
@@ -334,7 +298,7 @@ class FusedModel final : public Model {
   }
 
   Config config_;
-  std::vector<float> words_, positions_, types_;
+  Floats words_, positions_, types_;
   Norm embedding_norm_;
   std::optional<Linear> projection_;
   std::vector<Layer> layers_;
@@ -342,21 +306,13 @@ class FusedModel final : public Model {
   kernels::FourierPlans& plans_;  // by length
 };
 
-Type dtype_of(std::string_view name) {
-  if (name == "float32") return Type::float32;
-  if (name == "bfloat16") return Type::bfloat16;
-  require(name == "int8", Kind::usage, "--dtype: expected float32, bfloat16 or int8, found '{}'",
-          printable(name));
-  return Type::int8;
-}
-
 }  // namespace
 
 std::unique_ptr<Model> make_fused_model(const Config& config, const WeightSource& source,
-                                        std::string_view dtype, ThreadPool& pool) {
-  const Type type = dtype_of(dtype);
+                                        kernels::Dtype dtype, ThreadPool& pool, PackedFile* file) {
   if (!has_kernels(config)) return make_formula_model(config, source);
-  return std::make_unique<FusedModel>(config, source, type, pool);
+  return std::make_unique<FusedModel>(config,
+                                      PreparedWeights(config, source, dtype, pool, file));
 }
 
 }  // namespace fnet

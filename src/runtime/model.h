@@ -13,7 +13,9 @@
 #include "core/parallel.h"
 #include "fnet/config.h"
 #include "fnet/engine.h"
+#include "kernels/types.h"
 #include "model/batch.h"
+#include "runtime/packed_file.h"
 #include "runtime/tensor.h"
 
 namespace fnet {
@@ -88,7 +90,9 @@ Weights<Tensor>::Map read_tensors(std::span<const WeightSpec> specs, const Weigh
 std::unique_ptr<Model> make_formula_model(const Config& config, const WeightSource& source);
 
 /// The same through the kernels, in fused steps; a part without a kernel runs as its formula.
+/// `file`: see PreparedWeights.
 std::unique_ptr<Model> make_fused_model(const Config& config, const WeightSource& source,
-                                        std::string_view dtype, ThreadPool& pool);
+                                        kernels::Dtype dtype, ThreadPool& pool,
+                                        PackedFile* file = nullptr);
 
 }  // namespace fnet

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace fnet {
+
+/// FNV-1a, 64 bits; to hash several pieces, pass the hash of those before. Not against adversaries.
+constexpr std::uint64_t fnv1a(std::string_view bytes,
+                              std::uint64_t before = 14695981039346656037ULL) {
+  for (const char byte : bytes) {
+    before = (before ^ static_cast<unsigned char>(byte)) * 1099511628211ULL;
+  }
+  return before;
+}
+
+}  // namespace fnet
