@@ -25,11 +25,11 @@ struct Step<Dtype::int8> {
   }
 };
 
-// Steps after which a sum in float32 is put down and a new one begun: 128 terms keep the rounding
+// Steps after which a sum in float32 is put down and a new one begun: 64 terms keep the rounding
 // error below that of the usual libraries; 16-bit factors have larger errors of their own, and sums
 // of bytes are exact.
 constexpr std::size_t most_steps(Dtype dtype) {
-  return dtype == Dtype::float32 ? 128 : longest_chunk(dtype);
+  return dtype == Dtype::float32 ? 64 : longest_chunk(dtype);
 }
 
 // A register tile: kRows × kPanel sums. The order of each sum is that of the units: it is the same

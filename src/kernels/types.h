@@ -32,9 +32,9 @@ struct NormArgs {
 };
 
 /// The dimension that a product sums over is cut into chunks of equal length (the last may be
-/// shorter). Each chunk is summed on its own, in order, and the chunks' sums are added in order:
-/// that bounds the rounding error, and lets int8 scale each chunk of a row by itself. It depends on
-/// K alone, so a row's bits do not depend on the rows around it.
+/// shorter). Each chunk is summed on its own, in order (float32 in pieces of 64 terms, to bound the
+/// rounding error), and the sums are added in order; int8 scales each chunk of a row by itself. It
+/// depends on K alone, so a row's bits do not depend on the rows around it.
 struct Chunks {
   std::size_t count;
   std::size_t length;
