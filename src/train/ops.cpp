@@ -8,6 +8,11 @@
 #include "kernels/fourier.h"
 #include "kernels/rows.h"
 
+// Without it at::parallel_for, a template, would run on one thread and say nothing.
+#ifndef _OPENMP
+#error "this file needs OpenMP: see CMakeLists.txt"
+#endif
+
 namespace fnet::ops {
 namespace {
 
