@@ -39,6 +39,13 @@ inline double activate(kernels::Activation activation, double x) {
   return std::tanh(x);
 }
 
+/// act′(x)
+inline double slope(kernels::Activation activation, double x) {
+  if (activation == kernels::Activation::relu) return x > 0 ? 1 : 0;
+  const double step = 1e-5;
+  return (activate(activation, x + step) - activate(activation, x - step)) / (2 * step);
+}
+
 /// x [rows, k] · Wᵀ + bias, W [n, k].
 template <class X>
 std::vector<double> linear(const std::vector<X>& x, std::size_t rows, const std::vector<float>& w,

@@ -47,9 +47,12 @@ inline void norm_weights(std::string_view kind, const Specs& specs, std::int64_t
   fail(Kind::internal, "norm_type '{}' is not in the table", kind);
 }
 
-/// The feed-forward of kinds.def named by `config.ffn_type`.
+/// The feed-forward of kinds.def named by `config.ffn_type`; `fast_feed_forward` as `fast_norm`.
 template <class A>
 A feed_forward(const A& x, const Weights<A>& w, const Config& config) {
+  if constexpr (requires { fast_feed_forward(x, w, config); }) {
+    if (auto y = fast_feed_forward(x, w, config)) return *y;
+  }
 #define FNET_FFN(name, Type, help) \
   if (config.ffn_type == #name) return Type::apply(x, w, config);
 #include "model/kinds.def"

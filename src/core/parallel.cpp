@@ -9,6 +9,7 @@
 #include <exception>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace fnet {
@@ -46,6 +47,8 @@ struct ThreadPool::State {
   const std::function<void(std::size_t, int)>* task = nullptr;
   std::exception_ptr error;
   std::vector<std::thread> threads;
+  int size = 1;
+  Crew crew;
 
   void work(int thread) {
     try {
@@ -81,7 +84,13 @@ struct ThreadPool::State {
 
 ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
   if (threads <= 0) threads = available_cores();
+  state_->size = threads;
   for (int i = 1; i < threads; ++i) state_->threads.emplace_back([this, i] { state_->loop(i); });
+}
+
+ThreadPool::ThreadPool(int threads, Crew crew) : state_(std::make_unique<State>()) {
+  state_->size = threads;
+  state_->crew = std::move(crew);
 }
 
 ThreadPool::~ThreadPool() {
@@ -94,13 +103,13 @@ ThreadPool::~ThreadPool() {
   for (auto& thread : state_->threads) thread.join();
 }
 
-int ThreadPool::size() const noexcept { return static_cast<int>(state_->threads.size()) + 1; }
+int ThreadPool::size() const noexcept { return state_->size; }
 
 void ThreadPool::run(std::size_t count, const std::function<void(std::size_t, int)>& task) {
   if (count == 0) return;
   const std::lock_guard calling(state_->caller);
   State& s = *state_;
-  if (s.threads.empty() || count == 1) {
+  if (s.size == 1 || count == 1) {
     for (std::size_t i = 0; i < count; ++i) task(i, 0);
     return;
   }
@@ -108,6 +117,11 @@ void ThreadPool::run(std::size_t count, const std::function<void(std::size_t, in
   s.count = count;
   s.error = nullptr;
   s.next.store(0);
+  if (s.crew) {
+    s.crew(s.size, [&](int thread) { s.work(thread); });
+    if (s.error) std::rethrow_exception(s.error);
+    return;
+  }
   s.busy.store(static_cast<int>(s.threads.size()));
   {
     const std::lock_guard lock(s.mutex);

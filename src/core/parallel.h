@@ -14,6 +14,11 @@ class ThreadPool {
  public:
   /// `threads` in all, the caller's included; 0 means one for each core the process may use.
   explicit ThreadPool(int threads = 0);
+  /// Runs a job once on each of `threads` threads of another library, or several times on fewer:
+  /// two sets of threads in one program would take each other's cores.
+  using Crew = std::function<void(int threads, const std::function<void(int thread)>& job)>;
+  /// A pool that is not one: its work runs on `threads` threads of `crew`. Cheap to make.
+  ThreadPool(int threads, Crew crew);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;

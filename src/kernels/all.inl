@@ -31,8 +31,12 @@ const Table kTable = {
                 .multiply = multiply,
                 .finish_f32 = finish<float>,
                 .finish_bf16 = finish<std::uint16_t>,
+                .finish_slope = finish_slope,
                 .finish_rows = finish_rows},
-    .rows = {.add_norm = add_norm_rows, .embed = embed_rows, .activate = activate_span},
+    .rows = {.add_norm = add_norm_rows,
+             .embed = embed_rows,
+             .activate = activate_span,
+             .keep_some = keep_some_span},
     .fourier = {.columns = fourier_columns, .rows = fourier_rows, .first_row = fourier_first_row},
     .spin = spin,
 };

@@ -11,24 +11,33 @@ namespace {
 constexpr std::size_t kMostRows = 96;
 constexpr std::size_t kMostColumns = 1536;  // of a task: its sums take 590 KB
 
-void add_scaled(const float* sums, std::size_t rows, std::size_t columns, std::size_t width,
-                float beta, float* c, std::size_t stride) {
-  for (std::size_t r = 0; r < rows; ++r) {
-    const float* from = sums + r * width;
-    float* to = c + r * stride;
-    if (beta == 0.0F) {
-      std::copy_n(from, columns, to);
-    } else {
-      for (std::size_t j = 0; j < columns; ++j) to[j] = from[j] + beta * to[j];
-    }
+/// The sums of a panel [rows, width] to their columns of C.
+void finish_panel(const float* sums, std::size_t rows, std::size_t column, std::size_t columns,
+                  const Finish& finish, float* c, std::size_t stride,
+                  const ProductKernels& kernels) {
+  if (finish.slope_at != nullptr) {
+    kernels.finish_slope(finish.activation, sums, finish.slope_at + column, rows, columns,
+                         c + column, stride);
+    return;
   }
+  Epilogue epilogue{.sums = sums,
+                    .gate_sums = nullptr,
+                    .bias = finish.bias == nullptr ? nullptr : finish.bias + column,
+                    .gate_bias = nullptr,
+                    .activation = finish.activation,
+                    .rows = rows,
+                    .columns = columns};
+  kernels.finish_f32(epilogue, c + column, stride);
+  if (finish.before == nullptr) return;
+  epilogue.activation = Activation::none;
+  kernels.finish_f32(epilogue, finish.before + column, stride);
 }
 
 }  // namespace
 
-void gemm(std::size_t m, std::size_t n, std::size_t k, MatrixView a, MatrixView b, float beta,
-          float* c, std::size_t c_stride, ThreadPool& pool, Workspace& workspace,
-          const Table& isa) {
+void gemm(std::size_t m, std::size_t n, std::size_t k, MatrixView a, MatrixView b,
+          const Finish& finish, float* c, std::size_t c_stride, ThreadPool& pool,
+          Workspace& workspace, const Table& isa) {
   if (m == 0 || n == 0) return;
   const ProductKernels& kernels = isa.product;
   const std::size_t width = kernels.panel;
@@ -69,6 +78,9 @@ void gemm(std::size_t m, std::size_t n, std::size_t k, MatrixView a, MatrixView 
     const std::size_t group = index % groups.parts;
     const std::size_t first_row = rows.begin(block);
     const std::size_t count = rows.size(block);
+    Finish block_finish = finish;
+    if (finish.before != nullptr) block_finish.before += first_row * c_stride;
+    if (finish.slope_at != nullptr) block_finish.slope_at += first_row * c_stride;
     float* sums = scratch + static_cast<std::size_t>(thread) * of_thread;
     const LeftChunk left{reinterpret_cast<std::uint32_t*>(sums + sums_size), nullptr, nullptr};
     for (std::size_t i = 0; i < cut.count; ++i) {
@@ -90,8 +102,8 @@ void gemm(std::size_t m, std::size_t n, std::size_t k, MatrixView a, MatrixView 
     }
     for (std::size_t p = 0; p < groups.size(group); ++p) {
       const std::size_t column = (groups.begin(group) + p) * width;
-      add_scaled(sums + p * count * width, count, std::min(width, n - column), width, beta,
-                 c + first_row * c_stride + column, c_stride);
+      finish_panel(sums + p * count * width, count, column, std::min(width, n - column),
+                   block_finish, c + first_row * c_stride, c_stride, kernels);
     }
   };
   pool.run(rows.count() * groups.parts, std::ref(multiply));

@@ -16,12 +16,21 @@ struct MatrixView {
   bool transposed = false;
 };
 
-/// C = A·B + beta·C for A [m, k], B [k, n] (as read: a transposed A is stored [k, m]) and C [m, n],
+/// What is made of a product's sums on their way to C: act(sum + bias), or with `slope_at` the
+/// gradient of that, sum · act′(slope_at).
+struct Finish {
+  const float* bias = nullptr;  ///< [n]
+  Activation activation = Activation::none;
+  float* before = nullptr;          ///< where sum + bias is kept too, laid out as C
+  const float* slope_at = nullptr;  ///< what `before` got, laid out as C
+};
+
+/// C = finish(A·B) for A [m, k], B [k, n] (as read: a transposed A is stored [k, m]) and C [m, n],
 /// rows `c_stride` apart. Both factors are packed on the way, for training, where weights change
-/// with every step. Takes (n + 32) · k · 4 bytes of the workspace and about 2 MB a thread. beta 0
-/// does not read C. The bits of C do not depend on the number of threads.
-void gemm(std::size_t m, std::size_t n, std::size_t k, MatrixView a, MatrixView b, float beta,
-          float* c, std::size_t c_stride, ThreadPool& pool, Workspace& workspace,
-          const Table& isa = table());
+/// with every step. Takes (n + 32) · k · 4 bytes of the workspace and about 2 MB a thread. The bits
+/// of C do not depend on the number of threads.
+void gemm(std::size_t m, std::size_t n, std::size_t k, MatrixView a, MatrixView b,
+          const Finish& finish, float* c, std::size_t c_stride, ThreadPool& pool,
+          Workspace& workspace, const Table& isa = table());
 
 }  // namespace fnet::kernels

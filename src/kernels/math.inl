@@ -22,14 +22,28 @@ inline F32 with_sign_of(F32 x, F32 sign) {
   return (F32)((I32)x | ((I32)sign & static_cast<int>(0x80000000)));
 }
 
+/// σ(x) + y·σ′(x), where 1 − σ would lose σ′'s digits.
+inline F32 sigmoid_and_slope(F32 x, F32 y) {
+  const F32 e = exp(-x);
+  const F32 s = splat(1.0F) / (splat(1.0F) + e);
+  return fma(y * s, e * s, s);
+}
+
+// Activations, `slope` being the derivative. Past ±10 the gelus' slopes are 0 and 1 in float32, and
+// x³ stays finite on the way.
+inline F32 within_ten(F32 x) { return min(max(x, splat(-10.0F)), splat(10.0F)); }
+
 struct None {
   static F32 apply(F32 x) { return x; }
+  static F32 slope(F32) { return splat(1.0F); }
 };
 struct Relu {
   static F32 apply(F32 x) { return max(x, F32{}); }
+  static F32 slope(F32 x) { return select(x > F32{}, splat(1.0F), F32{}); }
 };
 struct Silu {
   static F32 apply(F32 x) { return x / (splat(1.0F) + exp(-x)); }
+  static F32 slope(F32 x) { return sigmoid_and_slope(x, x); }
 };
 /// x · (1 + tanh(u)) / 2 = x / (1 + e^(−2u)), u = sqrt(2/π) · (x + 0.044715 x³).
 struct GeluTanh {
@@ -37,12 +51,17 @@ struct GeluTanh {
     const F32 u = x * fma(x * x, splat(-0.0713548163F), splat(-1.59576912F));
     return x / (splat(1.0F) + exp(u));
   }
+  static F32 slope(F32 x) {
+    x = within_ten(x);
+    return sigmoid_and_slope(x * fma(x * x, splat(0.0713548163F), splat(1.59576912F)),
+                             x * fma(x * x, splat(0.214064449F), splat(1.59576912F)));
+  }
 };
 /// x · Φ(x). Φ(−t) = e^P(t), P fitted to log Φ(−t) with weight t · Φ(−t): the error of the result
 /// stays below 1e-7, and no division is needed.
 struct Gelu {
-  static F32 apply(F32 x) {
-    const F32 t = min(magnitude(x), splat(10.0F));
+  /// log Φ(−t)
+  static F32 log_tail(F32 t) {
     F32 p = fma(t, splat(-1.1716841e-06F), splat(1.7386266e-05F));
     p = fma(p, t, splat(-7.9338715e-05F));
     p = fma(p, t, splat(-0.00022412563F));
@@ -50,9 +69,18 @@ struct Gelu {
     p = fma(p, t, splat(-0.0365387F));
     p = fma(p, t, splat(-0.31823456F));
     p = fma(p, t, splat(-0.7978978F));
-    p = fma(p, t, splat(-0.6931464F));
-    const F32 tail = magnitude(x) * exp(p);
+    return fma(p, t, splat(-0.6931464F));
+  }
+  static F32 apply(F32 x) {
+    const F32 tail = magnitude(x) * exp(log_tail(min(magnitude(x), splat(10.0F))));
     return max(x, F32{}) - tail;  // x·Φ(x) = x − x·Φ(−x) for x > 0, and x·Φ(x) itself below
+  }
+  /// Φ(x) + x·φ(x)
+  static F32 slope(F32 x) {
+    x = within_ten(x);
+    const F32 tail = exp(log_tail(magnitude(x)));
+    const F32 density = splat(0.398942280F) * exp(splat(-0.5F) * x * x);
+    return fma(x, density, select(x < F32{}, tail, splat(1.0F) - tail));
   }
 };
 /// A polynomial below 0.625, where 1 − 2 / (e^2x + 1) would lose digits.
@@ -67,5 +95,9 @@ struct Tanh {
     const F32 small = fma(p * s, x, x);
     const F32 large = splat(1.0F) - splat(2.0F) / (exp(t + t) + splat(1.0F));
     return select(t < splat(0.625F), small, with_sign_of(large, x));
+  }
+  static F32 slope(F32 x) {
+    const F32 y = apply(x);
+    return fma(-y, y, splat(1.0F));
   }
 };

@@ -172,6 +172,37 @@ void finish(const Epilogue& e, Out* out, std::size_t stride) noexcept {
   }
 }
 
+template <class Act>
+void finish_slope_as(const float* sums, const float* at, std::size_t rows, std::size_t columns,
+                     float* out, std::size_t stride) {
+  for (std::size_t r = 0; r < rows; ++r) {
+    for (std::size_t i = 0; i < columns; i += kLanes) {
+      const std::size_t n = columns - i < kLanes ? columns - i : kLanes;
+      const F32 slope = Act::slope(load_part(at + r * stride + i, n));
+      store_part(out + r * stride + i, n, load(sums + r * kPanel + i) * slope);
+    }
+  }
+}
+
+inline void finish_slope(Activation activation, const float* sums, const float* at,
+                         std::size_t rows, std::size_t columns, float* out,
+                         std::size_t stride) noexcept {
+  switch (activation) {
+    case Activation::none:
+      return finish_slope_as<None>(sums, at, rows, columns, out, stride);
+    case Activation::gelu:
+      return finish_slope_as<Gelu>(sums, at, rows, columns, out, stride);
+    case Activation::gelu_tanh:
+      return finish_slope_as<GeluTanh>(sums, at, rows, columns, out, stride);
+    case Activation::relu:
+      return finish_slope_as<Relu>(sums, at, rows, columns, out, stride);
+    case Activation::silu:
+      return finish_slope_as<Silu>(sums, at, rows, columns, out, stride);
+    case Activation::tanh:
+      return finish_slope_as<Tanh>(sums, at, rows, columns, out, stride);
+  }
+}
+
 inline void finish_rows(const float* sums, std::size_t block_rows, const float* bias,
                         const float* residual, NormArgs norm, std::size_t rows, std::size_t n,
                         float* y) noexcept {

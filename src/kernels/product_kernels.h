@@ -58,6 +58,9 @@ struct ProductKernels {
   /// Writes the epilogue's result to out, rows `stride` apart.
   void (*finish_f32)(const Epilogue&, float* out, std::size_t stride) noexcept;
   void (*finish_bf16)(const Epilogue&, std::uint16_t* out, std::size_t stride) noexcept;
+  /// out = sums · act′(at), rows of `at` and out `stride` apart: the way back through finish_f32.
+  void (*finish_slope)(Activation, const float* sums, const float* at, std::size_t rows,
+                       std::size_t columns, float* out, std::size_t stride) noexcept;
   /// y = norm(residual + sums + bias) for the first rows of sums [panels][block_rows][panel];
   /// y and residual [rows, n], a null bias or residual adds nothing.
   void (*finish_rows)(const float* sums, std::size_t block_rows, const float* bias,

@@ -23,6 +23,8 @@ struct RowKernels {
   void (*embed)(const Embedding&, const std::int32_t* ids, const std::int32_t* positions,
                 const std::int32_t* types, std::size_t rows, float* y) noexcept;
   void (*activate)(Activation, const float* x, std::size_t n, float* y) noexcept;
+  void (*keep_some)(std::uint64_t seed, std::uint64_t first, std::uint32_t threshold, float scale,
+                    const float* x, std::size_t n, float* y) noexcept;
 };
 
 }  // namespace fnet::kernels

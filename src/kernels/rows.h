@@ -2,6 +2,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string_view>
 
 #include "core/parallel.h"
 #include "kernels/kernels.h"
@@ -19,9 +21,17 @@ void embed(const Embedding& tables, const std::int32_t* ids, const std::int32_t*
            const std::int32_t* types, std::size_t rows, float* y, ThreadPool& pool,
            const Table& isa = table());
 
+/// The activation that config.json names so.
+std::optional<Activation> activation_named(std::string_view hidden_act);
+
 /// y = act(x), both [n]; y may be x. Errors against the exact function, x finite: relu exact; gelu
 /// and gelu_tanh at most 2e-7 or 4 ulp, whichever is more; silu and tanh 4 ulp or 1e-38·|x|.
 void activate(Activation activation, const float* x, std::size_t n, float* y, ThreadPool& pool,
               const Table& isa = table());
+
+/// Dropout: y = x / (1 − p) where a mask keeps it, else 0; both [n], y may be x. Number i is kept
+/// where its 16 bits of Philox(seed, 0), half word i, are at least 65536 · p.
+void keep_some(std::uint64_t seed, double p, const float* x, std::size_t n, float* y,
+               ThreadPool& pool, const Table& isa = table());
 
 }  // namespace fnet::kernels

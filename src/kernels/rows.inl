@@ -61,3 +61,48 @@ inline void activate_span(Activation activation, const float* x, std::size_t n, 
       return activate_as<Tanh>(x, n, y);
   }
 }
+
+// Philox 4×32-10 as core/random.h has it, of many blocks at once: the loops over `i` become
+// vectors, which GCC would unroll into scalars were they as short as one.
+inline constexpr std::size_t kBlocks = 64;
+
+inline void philox_blocks(std::uint64_t seed, std::uint64_t first, std::uint32_t* words) {
+  std::uint32_t c[4][kBlocks] = {};
+  for (std::size_t i = 0; i < kBlocks; ++i) {
+    c[0][i] = static_cast<std::uint32_t>(first + i);
+    c[1][i] = static_cast<std::uint32_t>((first + i) >> 32);
+  }
+  auto k0 = static_cast<std::uint32_t>(seed);
+  auto k1 = static_cast<std::uint32_t>(seed >> 32);
+  for (int round = 0; round < 10; ++round) {
+    for (std::size_t i = 0; i < kBlocks; ++i) {
+      const std::uint64_t p0 = std::uint64_t{0xD2511F53U} * c[0][i];
+      const std::uint64_t p1 = std::uint64_t{0xCD9E8D57U} * c[2][i];
+      c[0][i] = static_cast<std::uint32_t>(p1 >> 32) ^ c[1][i] ^ k0;
+      c[1][i] = static_cast<std::uint32_t>(p1);
+      c[2][i] = static_cast<std::uint32_t>(p0 >> 32) ^ c[3][i] ^ k1;
+      c[3][i] = static_cast<std::uint32_t>(p0);
+    }
+    k0 += 0x9E3779B9U;
+    k1 += 0xBB67AE85U;
+  }
+  for (std::size_t i = 0; i < kBlocks; ++i) {
+    for (std::size_t w = 0; w < 4; ++w) words[4 * i + w] = c[w][i];
+  }
+}
+
+// 16 random bits decide a number, so one block decides eight of them.
+inline void keep_some_span(std::uint64_t seed, std::uint64_t first, std::uint32_t threshold,
+                           float scale, const float* x, std::size_t n, float* y) noexcept {
+  constexpr std::size_t kNumbers = 8 * kBlocks;
+  std::uint32_t words[4 * kBlocks];
+  std::uint16_t bits[kNumbers];
+  for (std::size_t at = 0; at < n; at += kNumbers, first += kBlocks) {
+    philox_blocks(seed, first, words);
+    __builtin_memcpy(bits, words, sizeof bits);
+    const std::size_t count = n - at < kNumbers ? n - at : kNumbers;
+    for (std::size_t i = 0; i < count; ++i) {
+      y[at + i] = bits[i] >= threshold ? x[at + i] * scale : 0.0F;
+    }
+  }
+}

@@ -26,17 +26,8 @@ std::optional<NormKind> norm_kernel(std::string_view name) {
   return {};
 }
 
-std::optional<Activation> activation_kernel(std::string_view name) {
-  if (name == "gelu_new" || name == "gelu_pytorch_tanh") return Activation::gelu_tanh;
-  if (name == "gelu") return Activation::gelu;
-  if (name == "relu") return Activation::relu;
-  if (name == "silu") return Activation::silu;
-  if (name == "tanh") return Activation::tanh;
-  return {};
-}
-
 bool has_kernels(const Config& c) {
-  return norm_kernel(c.norm_type) && activation_kernel(c.hidden_act) &&
+  return norm_kernel(c.norm_type) && kernels::activation_named(c.hidden_act) &&
          (c.ffn_type == "mlp" || c.ffn_type == "swiglu") &&
          std::ranges::all_of(
              c.mixers, [](const std::string& m) { return m == "fourier" || m == "identity"; });
@@ -88,7 +79,7 @@ struct Layer {
     f.up_bias = up.bias.data_or_null();
     f.down = &down.weight;
     f.down_bias = down.bias.data_or_null();
-    f.activation = *activation_kernel(c.hidden_act);
+    f.activation = *kernels::activation_named(c.hidden_act);
     if (c.ffn_type == "swiglu") {
       f.gate = &gate.weight;
       f.activation = Activation::silu;
@@ -116,8 +107,8 @@ class FusedMemory final : public PassMemory {
     return rows_.data();
   }
   std::size_t bytes() const override {
-    std::size_t sum = PassMemory::bytes() + products.size() + mixing.size() +
-                      rows_.capacity() * sizeof(float);
+    std::size_t sum =
+        PassMemory::bytes() + products.size() + mixing.size() + rows_.capacity() * sizeof(float);
     for (const Tensor* tensor : {&x, &first, &mixed}) sum += tensor->capacity_bytes();
     for (const auto& workspace : threads) sum += workspace.size();
     return sum;
@@ -250,8 +241,7 @@ class FusedModel final : public Model {
     float* data = memory.first.fill().data();
     float* mixed = memory.mixed.fill().data();
     for (std::size_t i = 0; i < count; ++i) {
-      std::ranges::copy(memory.x.row(rows.begin(static_cast<std::int64_t>(i))),
-                        data + i * width());
+      std::ranges::copy(memory.x.row(rows.begin(static_cast<std::int64_t>(i))), data + i * width());
     }
     const float* source = memory.x.values().data();
     if (pre()) {

@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "kernels/rows.h"
 #include "train/ops.h"
 
 namespace fnet {
@@ -60,7 +61,8 @@ struct DenseFunction : torch::autograd::Function<DenseFunction> {
                             const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
     context->save_for_backward({x, weight});
     context->saved_data["bias"] = bias.has_value();
-    return ops::product({x}, {weight, true}, bias.value_or(at::Tensor()));
+    return ops::product({x}, {weight, true},
+                        {.bias = bias ? bias->const_data_ptr<float>() : nullptr});
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
@@ -73,6 +75,39 @@ struct DenseFunction : torch::autograd::Function<DenseFunction> {
     if (context->needs_input_grad(1)) result[1] = ops::product({grad[0], true}, {x});
     if (context->saved_data["bias"].toBool()) result[2] = grad[0].sum(0);
     return result;
+  }
+};
+
+struct MlpFunction : torch::autograd::Function<MlpFunction> {
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x,
+                            const at::Tensor& up, const at::Tensor& up_bias, const at::Tensor& down,
+                            const at::Tensor& down_bias, kernels::Activation activation) {
+    at::Tensor before = at::empty({x.size(0), up.size(0)}, x.options());
+    const at::Tensor inner = ops::product({x}, {up, true},
+                                          {.bias = up_bias.const_data_ptr<float>(),
+                                           .activation = activation,
+                                           .before = before.mutable_data_ptr<float>()});
+    context->save_for_backward({x, up, down, before, inner});
+    context->saved_data["activation"] = static_cast<std::int64_t>(activation);
+    return ops::product({inner}, {down, true}, {.bias = down_bias.const_data_ptr<float>()});
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 const torch::autograd::variable_list& grads) {
+    const auto saved = context->get_saved_variables();
+    const at::Tensor &x = saved[0], &up = saved[1], &down = saved[2], &before = saved[3],
+                     &inner = saved[4];
+    const at::Tensor grad = grads[0].contiguous();
+    const auto activation =
+        static_cast<kernels::Activation>(context->saved_data["activation"].toInt());
+    const at::Tensor grad_before = ops::product(
+        {grad}, {down}, {.activation = activation, .slope_at = before.const_data_ptr<float>()});
+    return {context->needs_input_grad(0) ? ops::product({grad_before}, {up}) : at::Tensor(),
+            ops::product({grad_before, true}, {x}),
+            grad_before.sum(0),
+            ops::product({grad, true}, {inner}),
+            grad.sum(0),
+            at::Tensor()};
   }
 };
 
@@ -142,6 +177,14 @@ at::Tensor fast_dense(const at::Tensor& x, const at::Tensor& weight,
                       const std::optional<at::Tensor>& bias) {
   return fast(x) && x.dim() == 2 ? DenseFunction::apply(x, weight, bias)
                                  : at::linear(x, weight, bias);
+}
+
+std::optional<at::Tensor> fast_feed_forward(const at::Tensor& x, const Weights<at::Tensor>& w,
+                                            const Config& config) {
+  const auto activation = kernels::activation_named(config.hidden_act);
+  if (!fast(x) || config.ffn_type != "mlp" || !activation) return {};
+  return MlpFunction::apply(x, w["intermediate.dense.weight"], w["intermediate.dense.bias"],
+                            w["output.dense.weight"], w["output.dense.bias"], *activation);
 }
 
 at::Tensor dropout(const at::Tensor& x, double p) {

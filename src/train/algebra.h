@@ -9,6 +9,7 @@
 
 #include "blocks/weights.h"
 #include "core/rows.h"
+#include "fnet/config.h"
 
 // at::Tensor's side of the algebra in which blocks/ is written: what torch has no name for, and
 // faster ways through a formula on the CPU in fp32. CUDA, float64 and gradients follow from torch.
@@ -37,6 +38,11 @@ at::Tensor max_rows(const at::Tensor& x, const Rows& rows);
 /// The norms that torch has fused, or nothing: see `norm` in blocks/model.h.
 std::optional<at::Tensor> fast_norm(std::string_view kind, const at::Tensor& x,
                                     const Weights<at::Tensor>& w, double eps);
+
+/// Mlp in one piece on the CPU in fp32, its activation and that one's slope taken as the products'
+/// sums are written, or nothing.
+std::optional<at::Tensor> fast_feed_forward(const at::Tensor& x, const Weights<at::Tensor>& w,
+                                            const Config& config);
 
 /// Dropout: x with a share `p` of its elements 0 and the rest scaled by 1/(1-p). On the CPU the
 /// mask is a function of the element's place and of one draw from torch's default generator: the

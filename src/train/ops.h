@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "core/rows.h"
+#include "kernels/gemm.h"
 
 // Kernels under the algebra: values only, fp32 on the CPU, contiguous or made so. The work is split
 // over torch's threads in such a way that the bits do not depend on how many there are.
@@ -19,8 +20,8 @@ struct Factor {
   bool transposed = false;
 };
 
-/// a·b (+ bias [n], undefined: none) → [m, n].
-at::Tensor product(Factor a, Factor b, const at::Tensor& bias = {});
+/// finish(a·b) → [m, n].
+at::Tensor product(Factor a, Factor b, const kernels::Finish& finish = {});
 
 /// x where a mask made from (seed, place) keeps it, scaled by 1/(1-p); 0 elsewhere.
 at::Tensor keep_some(const at::Tensor& x, double p, std::uint64_t seed);

@@ -79,7 +79,8 @@ class Trainer {
       optimizer_->swap_average();
       without_better = line.best ? 0 : without_better + 1;
       auto values = line.metrics;
-      values.insert(values.begin(), {{"loss", line.loss}, {"dev_loss", dev_loss}});
+      values.insert(values.begin(),
+                    {{"loss", line.loss}, {"dev_loss", dev_loss}, {"seconds", line.seconds}});
       log_->write("epoch", step_, values);
       report_.epochs.push_back(line);
       if (callbacks_.epoch) callbacks_.epoch(line);

@@ -24,6 +24,20 @@ TEST(ThreadPool, runs_every_index_once_for_any_size) {
   }
 }
 
+TEST(ThreadPool, runs_on_threads_of_another) {
+  // A crew may have fewer threads than were asked for.
+  ThreadPool pool(3, [](int threads, const auto& job) {
+    EXPECT_EQ(threads, 3);
+    for (int i = 0; i < threads; ++i) job(i);
+  });
+  EXPECT_EQ(pool.size(), 3);
+  int sum = 0;
+  pool.run(10, [&](std::size_t i, int) { sum += static_cast<int>(i); });
+  EXPECT_EQ(sum, 45);
+  EXPECT_THROW(pool.run(5, [](std::size_t, int) { throw std::runtime_error("no"); }),
+               std::runtime_error);
+}
+
 TEST(ThreadPool, rethrows_the_first_exception_and_stays_usable) {
   ThreadPool pool(3);
   EXPECT_THROW(pool.run(100,

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <vector>
 
 #include "reference.h"
@@ -23,17 +24,17 @@ TEST(gemm, is_the_naive_product_for_every_table_transposition_and_size) {
     for (const auto& [m, n, k] :
          {Case{1, 1, 1}, {7, 37, 64}, {37, 7, 1100}, {130, 64, 37}, {5, 1700, 65}, {64, 33, 513}}) {
       for (int variant = 0; variant < 8; ++variant) {
-        const bool ta = (variant & 1) != 0, tb = (variant & 2) != 0;
-        const float beta = (variant & 4) != 0 ? 0.5F : 0.0F;
+        const bool ta = (variant & 1) != 0, tb = (variant & 2) != 0, biased = (variant & 4) != 0;
         const std::size_t gap = 3;  // rows need not be dense
         const std::size_t a_stride = (ta ? m : k) + gap, b_stride = (tb ? k : n) + gap;
         const auto a = normals(a_stride * (ta ? k : m), 1);
         const auto b = normals(b_stride * (tb ? n : k), 2);
+        const auto bias = normals(n, 4);
         const auto before = normals(m * (n + gap), 3);
         std::vector<double> want(before.begin(), before.end());
         for (std::size_t i = 0; i < m; ++i) {
           for (std::size_t j = 0; j < n; ++j) {
-            double sum = beta * static_cast<double>(before[i * (n + gap) + j]);
+            double sum = biased ? bias[j] : 0;
             for (std::size_t l = 0; l < k; ++l) {
               sum += static_cast<double>(ta ? a[l * a_stride + i] : a[i * a_stride + l]) *
                      (tb ? b[j * b_stride + l] : b[l * b_stride + j]);
@@ -45,13 +46,47 @@ TEST(gemm, is_the_naive_product_for_every_table_transposition_and_size) {
         for (const int threads : {1, 2, 3}) {
           ThreadPool pool(threads);
           auto c = before;
-          gemm(m, n, k, {a.data(), a_stride, ta}, {b.data(), b_stride, tb}, beta, c.data(), n + gap,
-               pool, workspace, *isa);
+          gemm(m, n, k, {a.data(), a_stride, ta}, {b.data(), b_stride, tb},
+               {.bias = biased ? bias.data() : nullptr}, c.data(), n + gap, pool, workspace, *isa);
           EXPECT_LE(reference::relative_error(c, want), 1e-6)
               << isa->name << ' ' << m << ' ' << n << ' ' << k << " variant " << variant;
           if (first.empty()) first = c;
           EXPECT_EQ(c, first) << isa->name << " threads " << threads;
         }
+      }
+    }
+  }
+}
+
+// One row times a unit matrix: the sums are exact, so only what is made of them is seen.
+TEST(gemm, finishes_with_activation_and_with_its_slope_for_every_table) {
+  Workspace workspace;
+  ThreadPool pool(2);
+  const std::size_t m = 30, n = 41;
+  std::vector<float> unit(n * n, 0.0F);
+  for (std::size_t i = 0; i < n; ++i) unit[i * n + i] = 1;
+  auto x = normals(m * n, 1, 3.0F);
+  x[0] = 1e30F, x[1] = -1e30F;  // no NaN from a power of it
+  const auto bias = normals(n, 2), grad = normals(m * n, 3);
+  for (const Table* isa : tables()) {
+    for (const Activation act : {Activation::none, Activation::gelu, Activation::gelu_tanh,
+                                 Activation::relu, Activation::silu, Activation::tanh}) {
+      SCOPED_TRACE(static_cast<int>(act));
+      std::vector<float> y(m * n), before(m * n), back(m * n);
+      gemm(m, n, n, {x.data(), n}, {unit.data(), n},
+           {.bias = bias.data(), .activation = act, .before = before.data()}, y.data(), n, pool,
+           workspace, *isa);
+      gemm(m, n, n, {grad.data(), n}, {unit.data(), n},
+           {.activation = act, .slope_at = before.data()}, back.data(), n, pool, workspace, *isa);
+      for (std::size_t i = 0; i < m * n; ++i) {
+        EXPECT_EQ(before[i], x[i] + bias[i % n]);
+        if (i < 2) {
+          EXPECT_TRUE(std::isfinite(back[i])) << isa->name;
+          continue;
+        }
+        EXPECT_NEAR(y[i], reference::activate(act, before[i]), 1e-6) << isa->name;
+        EXPECT_NEAR(back[i], grad[i] * reference::slope(act, before[i]), 2e-6)
+            << isa->name << " at " << before[i];
       }
     }
   }

@@ -137,5 +137,23 @@ TEST(embed, gathers_adds_and_normalizes) {
   }
 }
 
+TEST(keep_some, keeps_by_the_half_words_of_philox) {
+  const std::size_t n = 20'011;
+  const auto x = normals(n, 1);
+  const std::uint64_t seed = 0x1234'5678'9ABC'DEF0;
+  const Philox random(seed, 0);
+  for (const Table* isa : tables()) {
+    for (const int threads : {1, 3}) {
+      ThreadPool pool(threads);
+      std::vector<float> y(n);
+      keep_some(seed, 0.25, x.data(), n, y.data(), pool, *isa);
+      for (std::size_t i = 0; i < n; ++i) {
+        const std::uint32_t bits = random.block(i / 8)[i % 8 / 2] >> 16 * (i % 2) & 0xFFFFU;
+        ASSERT_EQ(y[i], bits < 16384 ? 0.0F : x[i] * (4.0F / 3.0F)) << isa->name << ' ' << i;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace fnet::kernels

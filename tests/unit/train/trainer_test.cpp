@@ -137,6 +137,40 @@ TEST(Finetune, the_same_seed_gives_the_same_bytes_and_another_seed_others) {
   EXPECT_NE(models[0], models[2]);
 }
 
+TEST(Finetune, any_number_of_threads_gives_the_same_bytes) {
+  std::vector<std::string> models;
+  for (const int threads : {1, 2}) {
+    Toy toy;
+    toy.options.threads = threads;
+    toy.options.epochs = 2;
+    toy.options.batch_size = 64;  // rows enough for torch to share them out
+    toy.options.set = {
+        {"hidden_size", "96"}, {"intermediate_size", "160"}, {"num_hidden_layers", "2"}};
+    finetune(toy.options);
+    models.push_back(toy.bytes("model.safetensors"));
+  }
+  EXPECT_EQ(models[0], models[1]);
+}
+
+TEST(Finetune, gives_up_after_eight_steps_that_are_not_finite_and_names_their_lines) {
+  Toy toy;
+  toy.options.learning_rate = 10;  // with this decay each step makes the weights 99 times as large
+  toy.options.weight_decay = 10;
+  toy.options.warmup = 0;
+  int skipped = 0;
+  const Error error = error_of([&] {
+    finetune(toy.options, log_to([&](std::string_view line) {
+               skipped += line.find("not finite") != std::string_view::npos;
+             }));
+  });
+  EXPECT_EQ(error.kind(), Error::Kind::input);
+  EXPECT_EQ(skipped, 8);
+  const std::string message = error.what();
+  EXPECT_NE(message.find("8 steps in a row"), std::string::npos) << message;
+  EXPECT_NE(message.find("train.tsv"), std::string::npos) << message;
+  EXPECT_NE(message.find("--lr"), std::string::npos) << message;
+}
+
 TEST(Finetune, stops_early_when_nothing_gets_better) {
   Toy toy;
   toy.options.learning_rate = 0;
