@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""What this program promises of its own speed, measured here: one table of bar, found, met or not.
+"""What this program promises of its speed, measured here: one table of bar, found, met or not.
 
     bars.py [--only growth …]
 
 Each bar compares two settings of `fnet bench` that take turns, or a setting with the machine's peak. Those
-against other programs are read from a file that infer_peers.py has written on this machine.
+against other programs are read from the file of results, to which the table is added.
 """
 
 import argparse
@@ -35,6 +35,7 @@ PEERS = (
 class Measurement:
     def __init__(self, options, folder):
         self.options, self.folder = options, pathlib.Path(folder)
+        self.results = Results.load(options.results, describe())
 
     def bench(self, *words):
         command = [self.options.fnet, "bench", "--json", "--threads", self.options.threads,
@@ -78,7 +79,7 @@ def peak(measure):
             words = shape(batch, length, "--dtype", dtype)
             [median] = measure.in_turns(words)
             found = median(lambda answer: answer["fraction_of_peak"])
-            yield f"fraction of the peak, {dtype} ({batch},{length})", ">=", limit, found
+            yield f"fraction of the peak, {dtype} ({batch},{length})", "≥", limit, found
 
 
 def mixing(measure):
@@ -86,7 +87,7 @@ def mixing(measure):
         words = shape(4096 // length, length, "--dtype", "float32")
         [median] = measure.in_turns(words)
         found = median(lambda answer: 100 * answer["parts"]["mixing"])
-        yield f"mixing, % of a float32 pass, length {length}", "<=", 2.5, found
+        yield f"mixing, % of a float32 pass, length {length}", "≤", 2.5, found
 
 
 def growth(measure):
@@ -95,15 +96,15 @@ def growth(measure):
     settings = [shape(max(1, 4096 // length), length, *few) for length in (512, 509, 65536)]
     power, prime, long = measure.in_turns(*settings)
     base = power(mixing_per_token)
-    yield f"mixing a token, length 509 against 512 ({base / 2:.0f} ns a layer)", "<=", 3, prime(mixing_per_token) / base
-    yield "mixing a token, length 65,536 against 512", "<=", 4, long(mixing_per_token) / base
-    yield "time a token, length 65,536 against 512", "<=", 1.15, long(per_token) / power(per_token)
+    yield "mixing a token, length 509 against 512", "≤", 3, prime(mixing_per_token) / base
+    yield "mixing a token, length 65,536 against 512", "≤", 4, long(mixing_per_token) / base
+    yield "time a token, length 65,536 against 512", "≤", 1.15, long(per_token) / power(per_token)
 
 
 def pooled(measure):
     words = shape(32, 64, "--variant", "tiny")
     hidden, vector = measure.in_turns([*words, "--pass", "hidden"], [*words, "--pass", "pooled"])
-    yield "tiny, one vector a text against every row", ">=", 1.25, hidden(per_token) / vector(per_token)
+    yield "tiny, one vector a text against every row", "≥", 1.25, hidden(per_token) / vector(per_token)
 
 
 def swiglu(measure):
@@ -111,7 +112,7 @@ def swiglu(measure):
     other = ["ffn_type=swiglu", "norm_type=rms_norm", "intermediate_size=2048"]  # 3 x 2048 = 2 x 3072
     mlp, gated = measure.in_turns(words, [*words, *(word for s in other for word in ("--set", s))])
     found = gated(per_token) / mlp(per_token)
-    yield "swiglu and rms_norm against mlp and layer_norm, same operations", "<=", 1.05, found
+    yield "swiglu and rms_norm against mlp and layer_norm, same operations", "≤", 1.05, found
 
 
 def memory(measure):
@@ -125,7 +126,7 @@ def memory(measure):
         answer = json.load(process.stdout)
         usage = os.wait4(process.pid, 0)[2]
     over = 1024 * usage.ru_maxrss - answer["weight_bytes"]
-    yield "peak memory at (8,512) over the weights, MB", "<=", 64, over / MEGABYTE
+    yield "peak memory at (8,512) over the weights, MB", "≤", 64, over / MEGABYTE
 
 
 def start(measure):
@@ -139,16 +140,20 @@ def start(measure):
             begin = time.perf_counter()
             output_of(words, measure.options.threads)
             seconds.append(time.perf_counter() - begin)
-        yield f"start to first answer, fnet {command}, s", "<=", 0.35, statistics.median(seconds[1:])
+        yield f"start to first answer, fnet {command}, s", "≤", 0.35, statistics.median(seconds[1:])
 
 
 def peers(measure):
-    results, threads = Results.load(measure.options.results, describe()), measure.options.threads
+    """With what the ratio would be if ours reached the machine's peak: no program can be faster than that."""
+    results, threads = measure.results, measure.options.threads
     for name, work, limit in PEERS:
         for full in (w for w in results.works(threads) if work in w):
             cell = results.cell(name, full, threads)
-            if cell and cell.ratio:
-                yield f"as fast as {name}, {full}, times", ">=", limit, cell.ratio
+            if not cell or not cell.ratio:
+                continue
+            fraction = results.cell(f"fnet_{name.rpartition('_')[2]}", full, threads).fraction
+            note = [f"({cell.ratio / fraction:.3g} at the peak)"] if fraction else []
+            yield f"as fast as {name}, {full}, times", "≥", limit, cell.ratio, *note
 
 
 BARS = (peak, mixing, growth, pooled, swiglu, memory, start, peers)
@@ -160,7 +165,7 @@ def main():
     parser.add_argument("--tokenizer", default=BUILT / "bench/spiece.model",
                         help="SentencePiece model, for a model directory")  # fmt: skip
     parser.add_argument("--results", default=BUILT / "bench/results.json",
-                        help="file of infer_peers.py, for the bars against others")  # fmt: skip
+                        help="file of results: read for the bars against others")  # fmt: skip
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1, help="of each measurement")
@@ -173,10 +178,13 @@ def main():
         for bar in BARS:
             if options.only and bar.__name__ not in options.only:
                 continue
-            for name, relation, limit, found in bar(measure):
-                met = found >= limit if relation == ">=" else found <= limit
-                sign = "≥" if relation == ">=" else "≤"
-                print(f"| {name} | {sign} {limit:g} | {found:.3g} | {'yes' if met else 'no'} |", flush=True)
+            for name, sign, limit, found, *note in bar(measure):
+                met = found >= limit if sign == "≥" else found <= limit
+                words = " ".join([f"{found:.3g}", *note])
+                row = {"wanted": f"{sign} {limit:g}", "found": words, "met": "yes" if met else "no"}
+                print("| " + " | ".join([name, *row.values()]) + " |", flush=True)
+                measure.results.bars[name] = row
+        measure.results.save(options.results)
 
 
 if __name__ == "__main__":

@@ -34,8 +34,8 @@ PART = re.compile(r"(<!-- measured -->\n).*?(<!-- end -->)", re.DOTALL)
 TRAPS = """\
 A cell has tokens a second; ours also the fraction of the machine's peak, the others how many times as fast
 ours of the same type was in turns with them. Read them with care:
-- float32 in torch is MKL's product, which stays near 40 % of the peak on AMD processors but not on Intel's. JAX has no
-  such handicap.
+- float32 in torch is MKL's product, which uses AVX2 on AMD processors: on Zen 5 that is at most half of the peak, on
+  Zen 4 and on Intel's processors it is no handicap. JAX and ONNX Runtime have none.
 - transformers' FNet has `gelu_new`, seven operations in eager torch; BERT's `gelu` is one. "Fused GELU" is FNet with
   `gelu_pytorch_tanh`, the same function as one operation.
 - transformers' FNet does not run in bfloat16 on a CPU as shipped, as torch's FFT refuses the type: here its
@@ -54,12 +54,15 @@ def words(cell):
     return f"{cell.speed:,.0f}{note}"
 
 
+def lines(rows):
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
 def table(results, threads):
     works = results.works(threads)
     rows = [[label, *(words(results.cell(name, work, threads)) for work in works)] for name, label in LABELS.items()]
-    head = ["tokens a second", *works]
-    lines = [head, ["---", *["---:"] * len(works)], *(row for row in rows if set(row[1:]) != {"–"})]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    rows = [row for row in rows if set(row[1:]) - {"–"}]
+    return lines([["tokens a second", *works], ["---", *["---:"] * len(works)], *rows])
 
 
 def chapter(results):
@@ -69,9 +72,13 @@ def chapter(results):
     parts = [f"{results.machine}; {period}; commit {', '.join(commits)}. fnet-base with random weights, last hidden "
              "state of every token.\n", TRAPS]  # fmt: skip
     for threads in results.threads():
-        peaks = ", ".join(f"{results.peak(name, threads):,.0f} in {name.removeprefix('fnet_')}" for name in OURS)
+        peaks = {name.removeprefix("fnet_"): results.peak(name, threads) for name in OURS}
+        peaks = ", ".join(f"{peak:,.0f} in {dtype}" for dtype, peak in peaks.items() if peak)
         parts.append(f"{threads} thread{'s'[: threads > 1]}; the machine's peak, in GFLOP/s, is {peaks}:\n")
         parts.append(table(results, threads) + "\n")
+    if results.bars:
+        parts.append(lines([["our bar", "wanted", "found", "met"], ["---", "---:", "---:", "---"],
+                            *([name, *bar.values()] for name, bar in results.bars.items())]) + "\n")  # fmt: skip
     parts.append("![Tokens a second of each contender](benchmarks.svg)\n")
     commands = dict.fromkeys(run["command"] for run in results.runs)
     parts.append("Measured by\n```\n" + "\n".join(commands) + "\n```\n")

@@ -1,11 +1,12 @@
 """The file in which measurements are kept, and what it says of a contender.
 
 A file is of one machine. Each call of infer_peers.py adds a run for each thread count, so that a
-measurement can be done in pieces; what took turns within one run stays together:
+measurement can be done in pieces; what took turns within one run stays together. bars.py puts its own beside:
 
     {"machine": …, "runs": [{"date", "commit", "command", "threads",
         "timings": [{"contender", "work", "tokens", "seconds": […], "fractions_of_peak": […],
-            "peak_gflops": …}]}]}
+            "peak_gflops": …}]}],
+     "bars": {name: {"wanted", "found", "met"}}}
 """
 
 import dataclasses
@@ -27,8 +28,8 @@ class Cell:
 
 
 class Results:
-    def __init__(self, machine, runs=()):
-        self.machine, self.runs = machine, list(runs)
+    def __init__(self, machine, runs=(), bars=()):
+        self.machine, self.runs, self.bars = machine, list(runs), dict(bars)
 
     @classmethod
     def load(cls, path, machine=None):
@@ -39,11 +40,10 @@ class Results:
         content = json.loads(path.read_text())
         if machine and content["machine"] != machine:
             raise SystemExit(f"{path}: is of {content['machine']}, this is {machine}: use another file")
-        return cls(content["machine"], content["runs"])
+        return cls(**content)
 
     def save(self, path):
-        text = json.dumps({"machine": self.machine, "runs": self.runs}, indent=1)
-        pathlib.Path(path).write_text(text + "\n")
+        pathlib.Path(path).write_text(json.dumps(vars(self), indent=1) + "\n")
 
     def threads(self):
         return sorted({run["threads"] for run in self.runs})
