@@ -22,8 +22,12 @@ def describe():
 
 
 def commit():
-    words = ["git", "-C", str(HERE), "describe", "--always", "--dirty", "--exclude=*"]
-    return subprocess.run(words, capture_output=True, text=True).stdout.strip() or "unknown"
+    """The last one that touched what is timed."""
+    found, changes = (
+        subprocess.run(["git", *words, "--", "src", "include"], cwd=BUILT.parent, capture_output=True, text=True)
+        for words in (["log", "-1", "--format=%h"], ["status", "--porcelain"])
+    )
+    return (found.stdout.strip() or "unknown") + "-dirty" * bool(changes.stdout)
 
 
 def environment(threads):

@@ -10,25 +10,9 @@ import pathlib
 import re
 import sys
 
-from results import OURS, Results
+from plot import plot
+from results import LABELS, OURS, Results
 
-# What readers know the contenders by, in the order of the tables: best peers first in each type.
-LABELS = {
-    "fnet_float32": "**fnet**, float32",
-    "keras_jax_float32": "keras-hub on JAX, float32",
-    "onnx_float32": "ONNX Runtime, float32",
-    "compile_float32": "torch.compile, float32",
-    "hf_fused_gelu_float32": "HF FNet eager, fused GELU, float32",
-    "hf_float32": "HF FNet eager, float32",
-    "bert_float32": "HF BERT-base, float32",
-    "fnet_bfloat16": "**fnet**, bfloat16",
-    "compile_bfloat16": "torch.compile, bfloat16",
-    "hf_bfloat16": "HF FNet eager, bfloat16",
-    "bert_bfloat16": "HF BERT-base, bfloat16",
-    "fnet_int8": "**fnet**, int8",
-    "onnx_int8": "ONNX Runtime, int8",
-}
-PLOTTED = ("(1,128)", "(8,512)")
 PART = re.compile(r"(<!-- measured -->\n).*?(<!-- end -->)", re.DOTALL)
 
 TRAPS = """\
@@ -83,56 +67,6 @@ def chapter(results):
     commands = dict.fromkeys(run["command"] for run in results.runs)
     parts.append("Measured by\n```\n" + "\n".join(commands) + "\n```\n")
     return "\n".join(parts)
-
-
-BAR, GAP, PANEL, NAMES = 18, 10, 330, 240  # pixels: a bar's row, between the types, a panel's and the names' width
-COLOURS = {"float32": "#3b6fb6", "bfloat16": "#2a9d6e", "int8": "#c8702a"}
-
-
-def plot(results, threads):
-    """Bars of each type under one another, a panel for each shape; a dashed line is ours at the machine's peak."""
-    panels = [work for work in PLOTTED if work in results.works(threads)]
-    cells = {(n, w): results.cell(n, w, threads) for n in LABELS for w in panels}
-    names = [name for name in LABELS if any(cells[name, work] for work in panels)]
-    peaks = {key: c.speed / c.fraction for key, c in cells.items() if c and c.fraction}
-    if not names:
-        return ""
-    scale = (PANEL - 60) / max([*peaks.values(), *(c.speed for c in cells.values() if c)])
-    body, y, top = [], 50, 42
-    for index, work in enumerate(panels):
-        body.append(f'<text x="{NAMES + index * PANEL}" y="26" class="head">{work}, {threads} threads</text>')
-    for name in names:
-        kind = name.rpartition("_")[2]
-        if name in OURS and name != names[0]:
-            y += GAP
-            top = y - 4
-        label = LABELS[name].replace("**", "")
-        weight = ' font-weight="bold"' if name in OURS else ""
-        body.append(f'<text x="{NAMES - 8}" y="{y + 12}" text-anchor="end"{weight}>{label}</text>')
-        for index, work in enumerate(panels):
-            left, cell = NAMES + index * PANEL, cells[name, work]
-            if not cell:
-                continue
-            width, opacity = cell.speed * scale, 1 if name in OURS else 0.45
-            body.append(f'<rect x="{left}" y="{y}" width="{width:.1f}" height="{BAR - 4}" '
-                        f'fill="{COLOURS[kind]}" fill-opacity="{opacity}"/>')  # fmt: skip
-            if (name, work) in peaks:
-                rows = sum(other.endswith(kind) for other in names)
-                x = left + peaks[name, work] * scale
-                body.append(f'<path d="M{x:.1f} {top}v{rows * BAR + 4}" stroke="{COLOURS[kind]}" '
-                            'stroke-dasharray="3 3"/>')  # fmt: skip
-            body.append(f'<text x="{left + width + 4:.1f}" y="{y + 12}" class="value">{cell.speed:,.0f}</text>')
-        y += BAR
-    note = "Tokens a second; dashed: ours at the peak of multiply-adds of the same machine and type"
-    body.append(f'<text x="{NAMES}" y="{y + 20}" fill="#666">{note}</text>')
-    width, height = NAMES + PANEL * len(panels), y + 32
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
-        f'height="{height}" font-family="sans-serif" font-size="12" fill="#222">\n'
-        "<style>.head { font-size: 14px; font-weight: bold }\n"
-        ".value { paint-order: stroke; stroke: #fff; stroke-width: 3px }</style>\n"
-        f'<rect width="{width}" height="{height}" fill="#fff"/>\n' + "\n".join(body) + "\n</svg>\n"
-    )
 
 
 def write(results, path):

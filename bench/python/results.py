@@ -16,6 +16,22 @@ import re
 import statistics
 
 OURS = ("fnet_float32", "fnet_bfloat16", "fnet_int8")
+# What readers know the contenders by, in the order of the tables: best peers first in each type.
+LABELS = {
+    "fnet_float32": "**fnet**, float32",
+    "keras_jax_float32": "keras-hub on JAX, float32",
+    "onnx_float32": "ONNX Runtime, float32",
+    "compile_float32": "torch.compile, float32",
+    "hf_fused_gelu_float32": "HF FNet eager, fused GELU, float32",
+    "hf_float32": "HF FNet eager, float32",
+    "bert_float32": "HF BERT-base, float32",
+    "fnet_bfloat16": "**fnet**, bfloat16",
+    "compile_bfloat16": "torch.compile, bfloat16",
+    "hf_bfloat16": "HF FNet eager, bfloat16",
+    "bert_bfloat16": "HF BERT-base, bfloat16",
+    "fnet_int8": "**fnet**, int8",
+    "onnx_int8": "ONNX Runtime, int8",
+}
 
 
 @dataclasses.dataclass
