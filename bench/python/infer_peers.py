@@ -52,7 +52,7 @@ def shape(text):
 def file_of_texts(path, tokenizer, most):
     import sentencepiece
 
-    pieces = sentencepiece.SentencePieceProcessor(model_file=tokenizer)
+    pieces = sentencepiece.SentencePieceProcessor(model_file=str(tokenizer))
     lines = pathlib.Path(path).read_text(encoding="utf-8").splitlines()
     lengths = [min(len(ids) + 2, most) for ids in pieces.encode(lines)]
     groups = [lengths[i : i + PADDED_BATCH] for i in range(0, len(lengths), PADDED_BATCH)]
