@@ -1,0 +1,75 @@
+"""What bench/python makes of measurements that were taken in pieces."""
+
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+from support import SOURCE
+
+sys.path.insert(0, str(SOURCE / "bench/python"))
+import report  # noqa: E402 (after the path is set)
+from results import Results  # noqa: E402
+
+
+def timing(contender, work, *seconds, **more):
+    return {"contender": contender, "work": work, "tokens": 1000, "seconds": list(seconds), **more}
+
+
+def run(*timings, threads=2):
+    return {"date": "2026-01-02", "commit": "abc", "threads": threads, "command": "./dev bench", "timings": timings}
+
+
+class BenchTest(unittest.TestCase):
+    def setUp(self):
+        first = run(
+            timing("fnet_float32", "(8,512)", 1, 2, 9, fractions_of_peak=[0.5, 0.6, 0.9]),
+            timing("hf_float32", "(8,512)", 8),
+            timing("onnx_float32", "(8,512)", 6),
+        )
+        second = run(
+            timing("fnet_float32", "(8,512)", 0.5, fractions_of_peak=[0.75]), timing("hf_float32", "(8,512)", 4)
+        )
+        apart = run(timing("hf_float32", "(8,512)", 5), timing("hf_float32", "(1,4096)", 5))
+        self.results = Results("a machine", [first, second, apart, run(timing("hf_float32", "(1,32)", 5), threads=1)])
+
+    def cell(self, contender):
+        return self.results.cell(contender, "(8,512)", 2)
+
+    def test_a_cell_is_of_the_latest_run_with_ours(self):
+        self.assertEqual(self.cell("fnet_float32").speed, 2000)
+        self.assertEqual(self.cell("fnet_float32").fraction, 0.75)
+        self.assertEqual((self.cell("hf_float32").speed, self.cell("hf_float32").ratio), (250, 8))
+        self.assertEqual(self.cell("onnx_float32").ratio, 3)
+        self.assertIsNone(self.cell("keras_jax_float32"))
+
+    def test_a_thread_count_has_its_own_table(self):
+        rows = report.table(self.results, 2).splitlines()
+        self.assertEqual(rows[0], "| tokens a second | (1,4096) | (8,512) |")
+        self.assertIn("| **fnet**, float32 | – | 2,000 (75%) |", rows)
+        self.assertIn("| HF FNet eager, float32 | 200 | 250 (8.00×) |", rows)
+        self.assertEqual(len(rows), 2 + 3)
+        self.assertNotIn("(8,512)", report.table(self.results, 1))
+
+    def test_another_machine_needs_another_file(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "results.json"
+            self.results.save(path)
+            self.assertEqual(Results.load(path, "a machine").runs[0]["commit"], "abc")
+            with self.assertRaisesRegex(SystemExit, "is of a machine, this is another"):
+                Results.load(path, "another")
+
+    def test_the_document_keeps_what_people_wrote(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "benchmarks.md"
+            path.write_text("before\n<!-- measured -->\nold\n<!-- end -->\nafter\n")
+            report.write(self.results, path)
+            text = path.read_text()
+            self.assertTrue(text.startswith("before\n<!-- measured -->\na machine"), text)
+            self.assertTrue(text.endswith("<!-- end -->\nafter\n"), text)
+            self.assertNotIn("old", text)
+            self.assertIn("2,000", path.with_suffix(".svg").read_text())
+
+
+if __name__ == "__main__":
+    unittest.main()
