@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Writes the seeds of fuzz/corpus/ for the readers of safetensors, JSON, indices and lines.
+"""Writes the seeds of fuzz/corpus/ for the kernels and the readers of safetensors, JSON, configs, indices and lines.
 
 Seeds that a fuzzer found and that are worth keeping lie beside them; they are left alone.
 """
 import gzip
 import pathlib
+import struct
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -12,6 +13,8 @@ from make_hostile_files import FILES  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent / "fuzz/corpus"
 SMALL = 2048  # bytes: large seeds slow a fuzzer down
+
+FLOATS = struct.pack(">9f", 1.0, -0.75, 3.25e-3, 88.0, -1.5e6, 0.0, 1e-39, 7.1, -2e-8) + b"\x3f"
 
 SEEDS = {
     "safetensors": {name: data for name, data, _, _ in FILES if len(data) <= SMALL},
@@ -21,6 +24,25 @@ SEEDS = {
         "limits": b"[18446744073709551615, -9223372036854775808, 1e308, 0.1, -0.0, -0]",
         "duplicate": b'{"a":1,"\\u0061":2}',
         "utf8": '{"é":"😀"}'.encode(),
+    },
+    "config": {
+        "classifier": b'{"architectures":["FNetForSequenceClassification"],"model_type":"fnet","vocab_size":100,'
+                      b'"id2label":{"0":"no","1":"yes"},"layer_norm_eps":1e-12,"length_policy":"exact"}',
+        "default_labels": b'{"architectures":["FNetForTokenClassification"],"num_labels":3,"num_label":1}',
+        "layers": b'{"num_hidden_layers":2,"mixers":["fourier","identity"],"norm_type":"rms_norm","pooling":"mean"}',
+        "keras": b'{"hidden_dim":768}',
+        "tokenizer": b'{"do_lower_case":true,"keep_accents":false,"normalization":"hf_fast",'
+                     b'"cls_token":{"content":"[CLS]"},"pad_token":null}',
+    },
+    # The kernel, its variant and shape, then what its numbers are made of.
+    "across_isas": {
+        "float32": bytes([0, 0, 0, 12, 0, 37, 0, 8, 2, *FLOATS]),
+        "bfloat16": bytes([0, 1, 0, 4, 0, 16, 0, 65, 0, *FLOATS]),
+        "int8": bytes([0, 2, 0, 6, 0, 33, 0, 100, 1, *FLOATS]),
+        "fourier": bytes([1, 47, 0, 35, 0, *FLOATS]),
+        "fourier_chirp": bytes([1, 66, 0, 66, 0, *FLOATS]),
+        "layer_norm": bytes([2, 3, 0, 99, 0, *FLOATS]),
+        "activations": bytes([3, 1, 0, 90, 0, *FLOATS]),
     },
     "weights_index": {
         "good": b'{"metadata":{"total_size":8},"weight_map":{"w":"model-00001-of-00002.safetensors",'

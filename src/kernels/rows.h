@@ -24,8 +24,9 @@ void embed(const Embedding& tables, const std::int32_t* ids, const std::int32_t*
 /// The activation that config.json names so.
 std::optional<Activation> activation_named(std::string_view hidden_act);
 
-/// y = act(x), both [n]; y may be x. Errors against the exact function, x finite: relu exact; gelu
-/// and gelu_tanh at most 2e-7 or 4 ulp, whichever is more; silu and tanh 4 ulp or 1e-38·|x|.
+/// y = act(x), both [n]; y may be x. Errors against the exact function, x finite: relu exact; the
+/// others at most 4 ulp or 1e-38·|x|, and gelu and gelu_tanh 2e-7 where that is more. Not a number
+/// stays that.
 void activate(Activation activation, const float* x, std::size_t n, float* y, ThreadPool& pool,
               const Table& isa = table());
 

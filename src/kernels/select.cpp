@@ -1,3 +1,7 @@
+#if defined(__aarch64__)
+#include <sys/auxv.h>
+#endif
+
 #include <array>
 #include <cstdlib>
 #include <vector>
@@ -15,6 +19,10 @@ namespace avx512 {
 extern const Table kTable;
 }
 namespace avx2 {
+extern const Table kTable;
+}
+#elif defined(__aarch64__)
+namespace neon_dot {
 extern const Table kTable;
 }
 #endif
@@ -39,12 +47,17 @@ auto candidates() {
                       __builtin_cpu_supports("avx512vl");
   const bool bf16 =
       avx512 && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bf16");
+#elif defined(__aarch64__)
+  constexpr unsigned long kDot = HWCAP2_BF16 | HWCAP2_I8MM;
+  const bool dot = (getauxval(AT_HWCAP2) & kDot) == kDot;
 #endif
   return std::to_array<Candidate>({
 #if defined(__x86_64__)
       {&avx512_bf16::kTable, bf16},
       {&avx512::kTable, avx512},
       {&avx2::kTable, avx2},
+#elif defined(__aarch64__)
+      {&neon_dot::kTable, dot},
 #endif
       {&portable::kTable, true},
   });

@@ -1,27 +1,16 @@
-// Vectors of 128 bits in the compiler's own extension: SSE2, NEON or whatever the baseline has.
+// Vectors of 128 bits in the compiler's own extension: SSE2 or whatever the baseline has.
 inline constexpr std::size_t kLanes = 4;
-#if defined(__aarch64__)
-inline constexpr std::size_t kTileRows = 8;  // 8 × 2 sums of 32 registers
-#else
-inline constexpr std::size_t kTileRows = 4;  // 4 × 2 sums of 16
-#endif
+inline constexpr std::size_t kTileRows = 4;  // 4 × 2 sums of 16 registers
 
 using F32 = float __attribute__((vector_size(16)));
 using I32 = std::int32_t __attribute__((vector_size(16)));
 
 inline F32 select(I32 mask, F32 a, F32 b) { return (F32)(((I32)a & mask) | ((I32)b & ~mask)); }
-#if defined(__aarch64__)
-inline F32 fma(F32 a, F32 b, F32 c) {
-  return (F32)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
-}
-inline F32 sqrt(F32 a) { return (F32)vsqrtq_f32((float32x4_t)a); }
-#else
 inline F32 fma(F32 a, F32 b, F32 c) { return a * b + c; }
 inline F32 sqrt(F32 a) {
   for (std::size_t i = 0; i < kLanes; ++i) a[i] = __builtin_sqrtf(a[i]);
   return a;
 }
-#endif
 inline F32 min(F32 a, F32 b) { return select(a < b, a, b); }
 inline F32 max(F32 a, F32 b) { return select(a > b, a, b); }
 // Adding and taking away 1.5·2^23 leaves the nearest integer, for |a| < 2^22.

@@ -20,8 +20,8 @@ struct Batch {
 /// `batch` only. Throws: input where the text has no token or does not fit.
 std::int64_t rows_of(std::size_t tokens, const Config& config, std::int64_t longest);
 
-/// Packs texts into `batch`, whose old contents go and whose memory is used again; padding rows hold
-/// pad_token_id with type 0. `longest`: the most tokens of a text in the caller's whole batch.
+/// Packs texts into `batch`, whose old contents go and whose memory is used again; padding rows
+/// hold pad_token_id with type 0. `longest`: the most tokens of a text in the caller's whole batch.
 /// Throws: input where an id, a type or a length does not fit the model.
 void pack(std::span<const Encoding> texts, const Config& config, std::int64_t longest,
           Batch& batch);

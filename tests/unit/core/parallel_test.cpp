@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 namespace fnet {
@@ -48,6 +50,29 @@ TEST(ThreadPool, rethrows_the_first_exception_and_stays_usable) {
   std::atomic<int> sum{0};
   pool.run(10, [&](std::size_t, int) { ++sum; });
   EXPECT_EQ(sum, 10);
+}
+
+// Under ThreadSanitizer this is the test of the pool: plain writes of every thread must be visible
+// to whoever called, whether the workers slept in between or not.
+TEST(ThreadPool, callers_take_turns_and_see_what_their_tasks_wrote) {
+  ThreadPool pool(3);
+  std::vector<std::thread> callers;
+  std::atomic<int> wrong{0};
+  for (int caller = 0; caller < 2; ++caller) {
+    callers.emplace_back([&, caller] {
+      std::vector<std::size_t> written(50);
+      for (std::size_t round = 1; round <= 100; ++round) {
+        pool.run(written.size(), [&](std::size_t i, int) { written[i] += i + round; });
+        for (std::size_t i = 0; i < written.size(); ++i) {
+          wrong += written[i] != i * round + round * (round + 1) / 2;
+        }
+        if (caller == 0 && round % 20 == 0)
+          std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(wrong, 0);
 }
 
 }  // namespace

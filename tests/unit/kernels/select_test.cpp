@@ -30,7 +30,7 @@ TEST(select, offers_the_portable_table_last_and_uses_one_it_offers) {
 // baseline's own in the final program: an illegal instruction on an older CPU.
 TEST(select, objects_of_an_isa_export_no_weak_symbol_of_others) {
   const std::string command =
-      "find '" FNET_BIN_DIR "/..' -path '*kernels/isa/*.o' | xargs -r nm -C";
+      "find '" FNET_BIN_DIR "/..' -path '*kernels/isa/*.o' | xargs -r '" FNET_NM "' -C";
   const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"), pclose);
   ASSERT_NE(pipe, nullptr);
   std::array<char, 4096> line;

@@ -1,0 +1,2 @@
+add_library(spdlog::spdlog_header_only INTERFACE IMPORTED)
+target_compile_definitions(spdlog::spdlog_header_only INTERFACE SPDLOG_FMT_EXTERNAL)

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <fmt/format.h>
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "fnet/config.h"
+#include "model/kinds.h"
+
+namespace fnet {
+
+/// What a field may hold, beyond its type.
+struct Allowed {
+  double low = 0, high = 0;  // numbers
+  std::vector<std::string_view> names;
+
+  static Allowed range(double low, double high) { return {low, high, {}}; }
+  static Allowed any() { return {}; }
+  static Allowed one_of(std::vector<std::string_view> names) { return {0, 0, std::move(names)}; }
+  static Allowed one_of(std::span<const KindRow> rows) {
+    Allowed allowed;
+    for (const KindRow& row : rows) allowed.names.push_back(row.name);
+    return allowed;
+  }
+
+  std::string text() const {
+    if (!names.empty()) return fmt::format("{}", fmt::join(names, ", "));
+    return low < high ? fmt::format("{} to {}", low, high) : std::string("any");
+  }
+};
+
+/// The one list of config.json's keys that are plain values; reading, writing, --set, describe and
+/// validate walk it. `architectures`, `id2label` and `label2id` are read by themselves.
+template <class Visit>
+void config_fields(Visit&& field) {
+  using C = Config;
+  const auto range = Allowed::range;
+  field("vocab_size", &C::vocab_size, range(1, 4'000'000), "pieces in the vocabulary");
+  field("hidden_size", &C::hidden_size, range(1, 65'536), "width of a row");
+  field("num_hidden_layers", &C::num_hidden_layers, range(1, 1'024), "encoder blocks");
+  field("intermediate_size", &C::intermediate_size, range(1, 262'144),
+        "width inside the feed-forward");
+  field("hidden_act", &C::hidden_act, Allowed::one_of(activation_kinds()), "activation of the mlp");
+  field("hidden_dropout_prob", &C::hidden_dropout_prob, range(0, 0.999), "dropout in training");
+  field("max_position_embeddings", &C::max_position_embeddings, range(1, 1'000'000),
+        "rows of the position table: the longest text");
+  field("type_vocab_size", &C::type_vocab_size, range(1, 64), "token types (segments)");
+  field("initializer_range", &C::initializer_range, range(0, 10),
+        "standard deviation of new weights");
+  field("layer_norm_eps", &C::layer_norm_eps, range(1e-14, 1e-2), "epsilon of the norms");
+  field("pad_token_id", &C::pad_token_id, range(0, 4'000'000), "id of padding rows");
+  field("bos_token_id", &C::bos_token_id, range(0, 4'000'000), "kept for transformers");
+  field("eos_token_id", &C::eos_token_id, range(0, 4'000'000), "kept for transformers");
+  field("tie_word_embeddings", &C::tie_word_embeddings, Allowed::any(), "kept for transformers");
+  field("fourier_norm", &C::fourier_norm, Allowed::one_of({"backward", "ortho"}),
+        "scale of the transform: none (Google), or 1/sqrt(L H) (the Keras seed)");
+  field("embedding_projection", &C::embedding_projection, Allowed::any(),
+        "a linear map after the embeddings' norm");
+  field("embedding_norm_eps", &C::embedding_norm_eps, range(0, 1e-2),
+        "epsilon of the embeddings' norm; 0: layer_norm_eps");
+  field("pooler", &C::pooler, Allowed::any(), "whether the model has pooler weights");
+  field("norm_type", &C::norm_type, Allowed::one_of(norm_kinds()), "norm");
+  field("norm_position", &C::norm_position, Allowed::one_of({"post", "pre"}),
+        "norms after each sum, or before each branch with one at the end");
+  field("ffn_type", &C::ffn_type, Allowed::one_of(ffn_kinds()), "feed-forward");
+  field("mixers", &C::mixers, Allowed::one_of(mixer_kinds()),
+        "mixer: one name, or one for each layer");
+  field("length_policy", &C::length_policy, Allowed::any(),
+        "rows that a text is mixed over: exact, fixed:N or batch");
+  field("pooling", &C::pooling, Allowed::one_of(pooling_kinds()),
+        "the vector that stands for a text");
+}
+
+/// Their names, in that order.
+inline std::vector<std::string_view> config_keys() {
+  std::vector<std::string_view> keys;
+  config_fields(
+      [&](std::string_view name, auto, const Allowed&, std::string_view) { keys.push_back(name); });
+  return keys;
+}
+
+}  // namespace fnet

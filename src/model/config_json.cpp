@@ -1,0 +1,228 @@
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <type_traits>
+
+#include "core/error.h"
+#include "core/file.h"
+#include "core/json.h"
+#include "model/config_fields.h"
+#include "model/kinds.h"
+
+namespace fnet {
+namespace {
+
+using Json = nlohmann::json;
+
+/// Keys that transformers writes and that do not change what we compute.
+constexpr std::string_view kIgnored[] = {"model_type",
+                                         "transformers_version",
+                                         "torch_dtype",
+                                         "dtype",
+                                         "_name_or_path",
+                                         "name_or_path",
+                                         "return_dict",
+                                         "output_hidden_states",
+                                         "output_attentions",
+                                         "problem_type",
+                                         "num_labels",
+                                         "chunk_size_feed_forward",
+                                         "use_tpu_fourier_optimizations",
+                                         "tpu_short_seq_length",
+                                         "use_cache",
+                                         "is_encoder_decoder",
+                                         "is_decoder",
+                                         "finetuning_task",
+                                         "task_specific_params",
+                                         "attn_implementation",
+                                         "add_cross_attention",
+                                         "cross_attention_hidden_size",
+                                         "tokenizer_class",
+                                         "sep_token_id",
+                                         "cls_token_id",
+                                         "mask_token_id",
+                                         "unk_token_id",
+                                         "decoder_start_token_id",
+                                         "prefix",
+                                         "torchscript",
+                                         "pruned_heads",
+                                         "gradient_checkpointing",
+                                         "classifier_dropout",
+                                         "use_bfloat16",
+                                         "fnet_version",
+                                         "architectures",
+                                         "id2label",
+                                         "label2id",
+                                         "auto_map"};
+
+/// Keys of the Keras families, whose numerics differ: loading them by luck would be wrong silently.
+const std::map<std::string_view, std::string_view> kForeign = {
+    {"vocabulary_size", "keras-hub's vocab_size"},
+    {"hidden_dim", "keras-hub's hidden_size"},
+    {"intermediate_dim", "keras-hub's intermediate_size"},
+    {"num_segments", "keras-hub's type_vocab_size"},
+    {"max_sequence_length", "keras-hub's max_position_embeddings"},
+    {"num_layers", "Keras' num_hidden_layers"},
+    {"normalization_type", "the Keras seed's norm_type"},
+    {"normalization_position", "the Keras seed's norm_position"},
+    {"normalize_dft", "the Keras seed's fourier_norm (true: ortho)"}};
+
+[[noreturn]] void wrong_type(std::string_view source, std::string_view key,
+                             std::string_view expected, const Json& found) {
+  fail(Kind::input, "{}: {}: expected {}, found {}", source, key, expected,
+       printable(found.dump()));
+}
+
+void read(const Json& json, std::int64_t& out, std::string_view source, std::string_view key) {
+  if (json.is_number_unsigned() &&
+      json.get<std::uint64_t>() > static_cast<std::uint64_t>(INT64_MAX)) {
+    wrong_type(source, key, "an integer below 2^63", json);
+  }
+  if (!json.is_number_integer()) wrong_type(source, key, "an integer", json);
+  out = json.get<std::int64_t>();
+}
+void read(const Json& json, double& out, std::string_view source, std::string_view key) {
+  if (!json.is_number()) wrong_type(source, key, "a number", json);
+  out = json.get<double>();
+}
+void read(const Json& json, bool& out, std::string_view source, std::string_view key) {
+  if (!json.is_boolean()) wrong_type(source, key, "true or false", json);
+  out = json.get<bool>();
+}
+void read(const Json& json, std::string& out, std::string_view source, std::string_view key) {
+  if (!json.is_string()) wrong_type(source, key, "a string", json);
+  out = json.get<std::string>();
+}
+void read(const Json& json, std::vector<std::string>& out, std::string_view source,
+          std::string_view key) {
+  out.clear();
+  if (json.is_string()) {
+    out.push_back(json.get<std::string>());
+    return;
+  }
+  if (!json.is_array() || json.empty()) wrong_type(source, key, "a name or a list of names", json);
+  for (const Json& item : json) {
+    if (!item.is_string()) wrong_type(source, key, "a name or a list of names", json);
+    out.push_back(item.get<std::string>());
+  }
+}
+
+/// id2label {"0": "NEG", …}: every id from 0 once.
+std::vector<std::string> read_labels(const Json& json, std::string_view source) {
+  if (!json.is_object()) wrong_type(source, "id2label", "an object of id: label", json);
+  std::vector<std::string> labels(json.size());
+  std::vector<bool> seen(json.size(), false);
+  for (const auto& [key, label] : json.items()) {
+    std::size_t id = 0;
+    const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);
+    require(
+        error == std::errc() && end == key.data() + key.size() && id < labels.size() && !seen[id],
+        Kind::input, "{}: id2label: expected the ids 0 to {}, each once, found '{}'", source,
+        labels.size() - 1, printable(key));
+    if (!label.is_string()) wrong_type(source, "id2label." + key, "a string", label);
+    labels[id] = label.get<std::string>();
+    seen[id] = true;
+  }
+  return labels;
+}
+
+}  // namespace
+
+Config Config::load(const std::filesystem::path& directory, std::vector<std::string>* warnings) {
+  const std::filesystem::path path = directory / "config.json";
+  return from_json(read_file(path, 1 << 20), path.string(), warnings);
+}
+
+Config Config::from_json(std::string_view text, std::string_view source,
+                         std::vector<std::string>* warnings) {
+  const Json json = parse_json(text, source);
+  if (!json.is_object()) wrong_type(source, "config", "a JSON object", json);
+  if (const auto type = json.find("model_type"); type != json.end()) {
+    require(*type == "fnet", fnet::Kind::input, "{}: model_type: expected \"fnet\", found {}",
+            source, printable(type->dump()));
+  }
+
+  Config config;
+  config_fields([&](std::string_view name, auto member, const Allowed&, std::string_view) {
+    const auto found = json.find(name);
+    if (found != json.end() && !found->is_null()) read(*found, config.*member, source, name);
+  });
+  if (!json.contains("length_policy")) {
+    config.length_policy = fmt::format("fixed:{}", config.max_position_embeddings);
+  }
+
+  if (const auto found = json.find("architectures"); found != json.end() && !found->is_null()) {
+    std::vector<std::string> names;
+    read(*found, names, source, "architectures");
+    config.task = task_of(names.front());
+    if (config.task == "encoder" && names.front() != "FNetModel" && warnings != nullptr) {
+      warnings->push_back(
+          fmt::format("{}: architectures: {} has a head that is not read: the encoder is "
+                      "loaded alone",
+                      source, printable(names.front())));
+    }
+  }
+  if (const auto found = json.find("id2label"); found != json.end() && !found->is_null()) {
+    config.labels = read_labels(*found, source);
+  } else if (config.has_head()) {
+    std::int64_t count = 2;  // transformers leaves the default out
+    if (json.contains("num_labels")) read(json["num_labels"], count, source, "num_labels");
+    require(count >= 1 && count <= 1'000'000, fnet::Kind::input,
+            "{}: num_labels: expected 1 to 1000000, found {}", source, count);
+    for (std::int64_t i = 0; i < count; ++i) config.labels.push_back(fmt::format("LABEL_{}", i));
+  }
+  if (!config.has_head()) config.labels.clear();
+
+  const auto known = config_keys();
+  for (const auto& [key, value] : json.items()) {
+    if (const auto foreign = kForeign.find(key); foreign != kForeign.end()) {
+      fail(fnet::Kind::input,
+           "{}: {}: a key of another family ({}); its numerics differ, so the file is not read as "
+           "an "
+           "FNet of Hugging Face's layout: rename the keys and state fourier_norm, hidden_act, "
+           "layer_norm_eps and embedding_projection",
+           source, key, foreign->second);
+    }
+    if (std::ranges::find(known, key) != known.end() ||
+        std::ranges::find(kIgnored, key) != std::end(kIgnored) || warnings == nullptr) {
+      continue;
+    }
+    const std::string near = nearest(key, known);
+    warnings->push_back(fmt::format("{}: unknown key '{}' is ignored{}", source, printable(key),
+                                    near.empty() ? "" : "; did you mean '" + near + "'?"));
+  }
+  try {
+    config.validate();
+  } catch (const Error& error) {
+    throw error.within(std::string(source));
+  }
+  return config;
+}
+
+std::string Config::to_json() const {
+  nlohmann::ordered_json json;
+  json["architectures"] = {architecture_of(task)};
+  json["model_type"] = "fnet";
+  config_fields([&](const char* name, auto member, const Allowed&, std::string_view) {
+    const auto& value = this->*member;
+    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::vector<std::string>>) {
+      if (value.size() == 1) {
+        json[name] = value.front();
+        return;
+      }
+    }
+    json[name] = value;
+  });
+  if (has_head()) {
+    json["id2label"] = nlohmann::ordered_json::object();
+    json["label2id"] = nlohmann::ordered_json::object();
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+      json["id2label"][std::to_string(i)] = labels[i];
+      json["label2id"][labels[i]] = i;
+    }
+  }
+  return json.dump(2) + "\n";
+}
+
+}  // namespace fnet
