@@ -53,8 +53,8 @@ struct EngineOptions {
   int threads = 0;  ///< 0: one for each core
   /// Of the products: float32, bfloat16, int8; auto: as the weights are stored.
   std::string dtype = "auto";
-  /// Keep the weights as packed for this machine in a file of the model's directory, as large as the
-  /// weights in memory, and map that at the next start instead of packing them again.
+  /// Keep the weights as packed for this machine in a file of the model's directory, as large as
+  /// the weights in memory, and map that at the next start instead of packing them again.
   bool packed_file = false;
   /// Evaluate the formulas of blocks/ op by op instead of the fused kernels: slow, for comparing.
   bool formulas = false;

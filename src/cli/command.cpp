@@ -34,8 +34,9 @@ void ModelFlags::declare(CLI::App& app) {
   app.add_option("--dtype", options.dtype, "type of the products; auto: as the weights are stored")
       ->check(one_of({"auto", "float32", "bfloat16", "int8"}))
       ->capture_default_str();
-  app.add_flag("--packed-file", options.packed_file,
-               "keep the weights as packed for this machine in a file of DIR: later starts are faster");
+  app.add_flag(
+      "--packed-file", options.packed_file,
+      "keep the weights as packed for this machine in a file of DIR: later starts are faster");
   app.add_option("--max-length", options.max_length,
                  "tokens a text, the rest is cut off; 0: as many as the model can read");
 }

@@ -129,7 +129,11 @@ void ThreadPool::run(std::size_t count, const std::function<void(std::size_t, in
   }
   s.wake.notify_all();
   s.work(0);
-  while (s.busy.load(std::memory_order_acquire) != 0) pause_cpu();
+  for (int i = 1; s.busy.load(std::memory_order_acquire) != 0; ++i) {
+    pause_cpu();
+    // A worker may be waiting for this very core.
+    if (i % kSpins == 0) sched_yield();
+  }
   if (s.error) std::rethrow_exception(s.error);
 }
 

@@ -130,8 +130,7 @@ struct Hermitian {
 
 /// Rows n and L-n of y from `mix`, row n of the mixing; mix[H] is overwritten.
 [[gnu::always_inline]] inline void put_rows(const FourierTables& f, std::size_t n, float* mix,
-                                            const float* residual, float* y,
-                                            const NormArgs& norm) {
+                                            const float* residual, float* y, const NormArgs& norm) {
   const float scale = 0.25F * f.scale;
   const std::size_t hidden = f.hidden, mirror = n == 0 ? 0 : f.length - n;
   mix[hidden] = mix[0];

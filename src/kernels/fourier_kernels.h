@@ -52,7 +52,8 @@ struct LineTables {
   const float* twiddles = nullptr;  ///< [m][re, im][kLine]; null where kLine does not divide n.
   /// Elements of work that one transform takes with vectors of so many lanes.
   constexpr std::size_t elements(std::size_t lanes) const {
-    return kLine / lanes * down.length + kLine + (down.scratch > across.scratch ? down.scratch : across.scratch);
+    return kLine / lanes * down.length + kLine +
+           (down.scratch > across.scratch ? down.scratch : across.scratch);
   }
 };
 

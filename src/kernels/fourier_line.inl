@@ -1,6 +1,6 @@
 // The DFT of one row by itself, of which only the real part is wanted. Elsewhere a lane is a row,
-// and one row would leave the other lanes idle; here, with H = kLine·m, lanes are columns of the row
-// as a matrix [m][kLine]: DFTs of length m down the columns, twiddles, and, transposed, DFTs of
+// and one row would leave the other lanes idle; here, with H = kLine·m, lanes are columns of the
+// row as a matrix [m][kLine]: DFTs of length m down the columns, twiddles, and, transposed, DFTs of
 // length kLine across. Source: Bailey 1990 (four steps).
 
 /// kLanes columns of the matrix, from `first` on.

@@ -167,8 +167,7 @@ Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Engine::Engine(const Config& config, const WeightSource& weights, const EngineOptions& options,
                std::optional<Tokenizer> tokenizer)
-    : Engine(
-          std::make_unique<Impl>(config, weights, options, std::move(tokenizer), nullptr)) {}
+    : Engine(std::make_unique<Impl>(config, weights, options, std::move(tokenizer), nullptr)) {}
 
 Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
@@ -268,8 +267,7 @@ Encoding Engine::encode_words(std::span<const std::string> words) const {
 std::vector<Matrix> Engine::forward(std::span<const Encoding> batch) const {
   std::vector<Matrix> result;
   for (const Encoding& text : batch) {
-    result.emplace_back(text.input_ids.size(),
-                        static_cast<std::size_t>(impl_->config.hidden_size));
+    result.emplace_back(text.input_ids.size(), static_cast<std::size_t>(impl_->config.hidden_size));
   }
   impl_->run(batch, false, [&](std::size_t begin, const Batch& packed, const Tensor& x) {
     impl_->copy_tokens(packed.rows, x,

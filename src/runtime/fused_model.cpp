@@ -64,7 +64,8 @@ struct Layer {
   Norm mixing_norm, output_norm;
   Linear up, gate, down;
 
-  Layer(const PreparedWeights& read, const std::string& place, const Config& c, std::string_view mixer)
+  Layer(const PreparedWeights& read, const std::string& place, const Config& c,
+        std::string_view mixer)
       : fourier(mixer == "fourier"),
         mixing_norm(read, place + ".fourier.output.LayerNorm", c.norm_type, c.layer_norm_eps),
         output_norm(read, place + ".output.LayerNorm", c.norm_type, c.layer_norm_eps),
@@ -301,8 +302,7 @@ class FusedModel final : public Model {
 std::unique_ptr<Model> make_fused_model(const Config& config, const WeightSource& source,
                                         kernels::Dtype dtype, ThreadPool& pool, PackedFile* file) {
   if (!has_kernels(config)) return make_formula_model(config, source);
-  return std::make_unique<FusedModel>(config,
-                                      PreparedWeights(config, source, dtype, pool, file));
+  return std::make_unique<FusedModel>(config, PreparedWeights(config, source, dtype, pool, file));
 }
 
 }  // namespace fnet

@@ -69,9 +69,7 @@ class Model {
  public:
   virtual ~Model() = default;
 
-  virtual std::unique_ptr<PassMemory> make_memory() const {
-    return std::make_unique<PassMemory>();
-  }
+  virtual std::unique_ptr<PassMemory> make_memory() const { return std::make_unique<PassMemory>(); }
   /// The last hidden state of memory.batch [T, H]; with `first_rows_only` just each text's first
   /// row [B, H]. It may lie in `memory`, which make_memory() gave: good until the next pass there.
   virtual Tensor hidden(PassMemory& memory, bool first_rows_only, ThreadPool& pool) const = 0;

@@ -28,8 +28,8 @@ class PackedFile {
   /// For the weights of `directory`, which the files `weights` hold. The key is a hash of
   /// config.json and of the name, size, time and header of each file, beside what the kernels'
   /// layout depends on.
-  PackedFile(const std::filesystem::path& directory,
-             std::span<const std::filesystem::path> weights, kernels::Dtype dtype);
+  PackedFile(const std::filesystem::path& directory, std::span<const std::filesystem::path> weights,
+             kernels::Dtype dtype);
 
   /// Whether the weights are there to be taken.
   bool ready() const noexcept { return map_ != nullptr; }

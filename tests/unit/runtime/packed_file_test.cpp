@@ -78,8 +78,8 @@ TEST(PackedFile, is_made_again_where_it_is_damaged) {
   const auto plain = answer(directory.path(), true);
   const fs::path file = file_of(directory.path());
   const std::string whole = read_file(file, 1 << 24);
-  for (const std::size_t length : {std::size_t{0}, std::size_t{7}, std::size_t{100},
-                                   whole.size() / 2, whole.size() - 1}) {
+  for (const std::size_t length :
+       {std::size_t{0}, std::size_t{7}, std::size_t{100}, whole.size() / 2, whole.size() - 1}) {
     write_file(file, whole.substr(0, length));
     EXPECT_EQ(answer(directory.path(), true), plain) << length;
     EXPECT_EQ(read_file(file, 1 << 24), whole) << length;
