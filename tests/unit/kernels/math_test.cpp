@@ -55,7 +55,7 @@ FNET_EXP_SPAN
 
 namespace {
 
-auto exp_of(std::string_view isa) {
+auto exp_of([[maybe_unused]] std::string_view isa) {
 #if defined(__x86_64__)
   if (isa.starts_with("avx512")) return avx512_math::exp_span;
   if (isa == "avx2") return avx2_math::exp_span;
