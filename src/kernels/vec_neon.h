@@ -1,9 +1,7 @@
 // Vectors of NEON; FNET_DOT_INSTRUCTIONS adds bfdot and usdot.
-inline constexpr std::size_t kLanes = 4;
-inline constexpr std::size_t kTileRows = 8;  // 8 × 2 sums, 2 of the weights, 1 broadcast: 19 of 32
+#include "kernels/vec_128.inl"
 
-using F32 = float __attribute__((vector_size(16)));
-using I32 = std::int32_t __attribute__((vector_size(16)));
+inline constexpr std::size_t kTileRows = 8;  // 8 × 2 sums, 2 of the weights, 1 broadcast: 19 of 32
 
 inline F32 fma(F32 a, F32 b, F32 c) {
   return (F32)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
@@ -14,23 +12,6 @@ inline F32 sqrt(F32 a) { return (F32)vsqrtq_f32((float32x4_t)a); }
 inline F32 round(F32 a) { return (F32)vrndnq_f32((float32x4_t)a); }
 inline F32 select(I32 mask, F32 a, F32 b) {
   return (F32)vbslq_f32((uint32x4_t)mask, (float32x4_t)a, (float32x4_t)b);
-}
-
-inline F32 load_part(const float* p, std::size_t n) {
-  F32 v = {};
-  if (n == kLanes) {
-    __builtin_memcpy(&v, p, sizeof v);
-  } else {
-    for (std::size_t i = 0; i < n; ++i) v[i] = p[i];
-  }
-  return v;
-}
-inline void store_part(float* p, std::size_t n, F32 v) {
-  if (n == kLanes) {
-    __builtin_memcpy(p, &v, sizeof v);
-  } else {
-    for (std::size_t i = 0; i < n; ++i) p[i] = v[i];
-  }
 }
 
 #ifdef FNET_DOT_INSTRUCTIONS
@@ -69,7 +50,4 @@ inline I32 dot_int8(I32 sum, I32 a, I32 b) {
 #endif
 inline void store_high_halves(std::uint16_t* p, I32 v) {
   vst1_u16(p, vshrn_n_u32((uint32x4_t)v, 16));
-}
-inline void store_u8(std::uint8_t* p, I32 v) {
-  for (std::size_t i = 0; i < kLanes; ++i) p[i] = static_cast<std::uint8_t>(v[i]);
 }

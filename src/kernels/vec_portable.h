@@ -1,9 +1,7 @@
 // Vectors of 128 bits in the compiler's own extension: SSE2 or whatever the baseline has.
-inline constexpr std::size_t kLanes = 4;
-inline constexpr std::size_t kTileRows = 4;  // 4 × 2 sums of 16 registers
+#include "kernels/vec_128.inl"
 
-using F32 = float __attribute__((vector_size(16)));
-using I32 = std::int32_t __attribute__((vector_size(16)));
+inline constexpr std::size_t kTileRows = 4;  // 4 × 2 sums of 16 registers
 
 inline F32 select(I32 mask, F32 a, F32 b) { return (F32)(((I32)a & mask) | ((I32)b & ~mask)); }
 inline F32 fma(F32 a, F32 b, F32 c) { return a * b + c; }
@@ -17,23 +15,6 @@ inline F32 max(F32 a, F32 b) { return select(a > b, a, b); }
 inline F32 round(F32 a) {
   const F32 magic = {12582912.0F, 12582912.0F, 12582912.0F, 12582912.0F};
   return (a + magic) - magic;
-}
-
-inline F32 load_part(const float* p, std::size_t n) {
-  F32 v = {};
-  if (n == kLanes) {
-    __builtin_memcpy(&v, p, sizeof v);
-  } else {
-    for (std::size_t i = 0; i < n; ++i) v[i] = p[i];
-  }
-  return v;
-}
-inline void store_part(float* p, std::size_t n, F32 v) {
-  if (n == kLanes) {
-    __builtin_memcpy(p, &v, sizeof v);
-  } else {
-    for (std::size_t i = 0; i < n; ++i) p[i] = v[i];
-  }
 }
 
 inline F32 dot_bf16(F32 sum, I32 a, I32 b) {
@@ -51,7 +32,4 @@ inline void store_high_halves(std::uint16_t* p, I32 v) {
   for (std::size_t i = 0; i < kLanes; ++i) {
     p[i] = static_cast<std::uint16_t>(static_cast<std::uint32_t>(v[i]) >> 16);
   }
-}
-inline void store_u8(std::uint8_t* p, I32 v) {
-  for (std::size_t i = 0; i < kLanes; ++i) p[i] = static_cast<std::uint8_t>(v[i]);
 }
