@@ -1,27 +1,35 @@
 // Both factors of a product in the units it is taken in.
 inline constexpr std::size_t kPanel = 2 * kLanes;
 
-// Least and greatest of a row, zero included.
-inline void range_of(const float* x, std::size_t n, float* least, float* most) {
+// Least and greatest of a row, zero included, and its distance from numbers: 0, or NaN where one is
+// not finite.
+inline void range_of(const float* x, std::size_t n, float* least, float* most, float* strange) {
   F32 low = {};
   F32 high = {};
+  F32 zeros = {};
   for (std::size_t i = 0; i < n; i += kLanes) {
     const F32 v = n - i < kLanes ? load_part(x + i, n - i) : load(x + i);
     low = min(low, v);
     high = max(high, v);
+    zeros = fma(v, F32{}, zeros);
   }
   *least = -max(-low);
   *most = max(high);
+  *strange = sum(zeros);
 }
+
+// 1 / step; 0 for a step whose inverse is not finite, and for NaN.
+inline float inverse_of(float step) { return step >= 0x1p-126F ? 1.0F / step : 0.0F; }
 
 inline void quantize_row(const float* x, std::size_t n, std::uint8_t* out, float* scale,
                          std::int32_t* zero) {
   float least;
   float most;
-  range_of(x, n, &least, &most);
-  const float step = (most - least) / 255.0F;
-  const float inverse = step > 0.0F ? 1.0F / step : 0.0F;
-  const float origin = __builtin_floorf(-least * inverse + 0.5F);
+  float strange;
+  range_of(x, n, &least, &most, &strange);
+  const float step = (most - least) / 255.0F + strange;  // NaN makes the row's products NaN
+  const float inverse = inverse_of(step);
+  const float origin = inverse > 0.0F ? __builtin_floorf(-least * inverse + 0.5F) : 0.0F;
   *scale = step;
   *zero = static_cast<std::int32_t>(origin);
   for (std::size_t i = 0; i < n; i += kLanes) {
@@ -104,7 +112,7 @@ inline void pack(Dtype dtype, const float* weights, std::size_t stride, std::siz
     float* column = converted + j % kLanes * kStride;
     std::int32_t sum = 0;
     if (j < columns) {
-      const float inverse = scale != nullptr && scale[j] > 0.0F ? 1.0F / scale[j] : 0.0F;
+      const float inverse = scale != nullptr ? inverse_of(scale[j]) : 0.0F;
       sum = pack_column(dtype, weights + j * stride, length, inverse, (std::uint32_t*)column);
     } else {
       __builtin_memset(column, 0, count * sizeof *column);

@@ -25,10 +25,12 @@ bool is_large(const WeightSpec& spec) {
          name.ends_with("embeddings.projection.weight");
 }
 
+/// 0 for a row of so small numbers that its steps have no inverse in float32.
 float scale_of(std::span<const float> row) {
   float most = 0;
   for (const float v : row) most = std::max(most, std::abs(v));
-  return most / 127.0F;
+  const float scale = most / 127.0F;
+  return std::isnormal(scale) ? scale : 0.0F;
 }
 
 /// One buffer serves all tensors: the writer asks for them one at a time.

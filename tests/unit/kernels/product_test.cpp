@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -88,6 +89,48 @@ TEST(linear, int8_sums_are_exact) {
         ASSERT_EQ(y[i], static_cast<float>(want[i])) << where(*isa, Dtype::int8, rows, n, k);
       }
     }
+  }
+}
+
+// Row 1 has a NaN, row 2 an infinity.
+TEST(linear, rows_that_are_not_finite_have_no_finite_product_and_touch_no_other) {
+  ThreadPool pool(2);
+  Workspace workspace;
+  const std::size_t rows = 5, n = 45, k = 70;
+  for (const Table* isa : tables()) {
+    for (const Dtype dtype : kDtypes) {
+      auto x = normals(rows * k, 1);
+      const auto w = normals(n * k, 2);
+      x[1 * k + 66] = NAN;
+      x[2 * k + 3] = INFINITY;
+      const PackedMatrix packed = pack(w.data(), n, k, dtype, nullptr, *isa);
+      std::vector<float> y(rows * n);
+      linear(x.data(), rows, packed, nullptr, Activation::none, y.data(), pool, workspace);
+      for (std::size_t r = 0; r < rows; ++r) {
+        for (std::size_t j = 0; j < n; ++j) {
+          ASSERT_EQ(!std::isfinite(y[r * n + j]), r == 1 || r == 2)
+              << where(*isa, dtype, rows, n, k) << " row " << r << " column " << j;
+        }
+      }
+    }
+  }
+}
+
+// Their steps are too small to divide by; what they add to a sum is far below its rounding.
+TEST(linear, int8_takes_the_smallest_numbers_as_zero) {
+  ThreadPool pool(2);
+  Workspace workspace;
+  const std::size_t rows = 3, n = 33, k = 70;
+  for (const Table* isa : tables()) {
+    auto x = normals(rows * k, 1);
+    auto w = normals(n * k, 2);
+    for (std::size_t i = 0; i < k; ++i) x[i] *= 1e-38F, w[i] *= 1e-38F;  // the first row of each
+    const PackedMatrix packed = pack(w.data(), n, k, Dtype::int8, nullptr, *isa);
+    std::vector<float> y(rows * n);
+    linear(x.data(), rows, packed, nullptr, Activation::none, y.data(), pool, workspace);
+    const auto want = reference::linear(x, rows, w, n);
+    EXPECT_LE(relative_error(y, want), 9e-2) << isa->name;
+    for (std::size_t j = 0; j < n; ++j) EXPECT_LE(std::fabs(y[j]), 1e-30F) << isa->name;
   }
 }
 

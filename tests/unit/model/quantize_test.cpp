@@ -85,6 +85,12 @@ TEST_F(Quantize, bfloat16_is_within_one_part_in_256) {
   }
 }
 
+TEST_F(Quantize, int8_takes_a_row_of_the_smallest_numbers_as_zero) {
+  std::fill_n(original_[kSpecs[2].name].begin(), 96, 1e-42F);
+  const auto after = save("int8").read(kSpecs[2].name);
+  for (std::size_t i = 0; i < 96; ++i) EXPECT_EQ(after[i], 0.0F);
+}
+
 TEST_F(Quantize, another_dtype_is_refused) { EXPECT_THROW(save("float16"), Error); }
 
 TEST_F(Quantize, int8_without_its_scale_is_refused) {
