@@ -83,7 +83,7 @@ void PackedFile::write() const {
     tensors.push_back({.name = name,
                        .dtype = Dtype::u8,
                        .shape = {static_cast<std::int64_t>(size)},
-                       .data = [&padded, &bytes, size] {
+                       .data = [&padded, &bytes = bytes, size] {
                          const std::span source(bytes.memory.get(), bytes.size);
                          if (size == bytes.size) return source;
                          padded.assign(source.begin(), source.end());
