@@ -80,6 +80,9 @@ struct Config {
   /// The same from `key=value`.
   void assign(std::string_view setting);
 
+  /// Takes a tokenizer's number of pieces and special ids; below 0: it has none, the id stays.
+  void set_vocabulary(std::int64_t size, std::int64_t pad, std::int64_t bos, std::int64_t eos);
+
   /// Throws input: the key, its value, what is allowed.
   void validate() const;
 

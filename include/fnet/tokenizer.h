@@ -136,6 +136,7 @@ struct TokenizerTraining {
   std::function<bool(std::string&)>
       next_text;                       ///< instead of inputs: the next text, false at the end
   std::int32_t vocab_size = 32000;     ///< special tokens included
+  bool fewer_pieces = false;           ///< allowed where the texts have no more
   std::string model = "unigram";       ///< unigram, bpe
   double character_coverage = 0.9995;  ///< share of the characters that get a piece, 0.98 to 1
   bool byte_fallback = false;          ///< unknown characters become 256 byte pieces
@@ -146,7 +147,7 @@ struct TokenizerTraining {
 
 /// Learns a SentencePiece model with FNet's special tokens. The same texts and options give the
 /// same bytes on any machine of the same kind. Throws: input where there is no text, or vocab_size
-/// is too large (saying the largest possible) or too small for it.
+/// is too small or (without fewer_pieces, saying the largest possible) too large for it.
 Tokenizer train_tokenizer(const TokenizerTraining& training);
 
 }  // namespace fnet

@@ -31,11 +31,8 @@ Config configure(const Flags& flags, const std::optional<Tokenizer>& tokenizer) 
           config.has_head() ? "the head's labels" : "none without --task",
           config.labels.empty() ? "none" : "some");
   if (tokenizer) {
-    config.vocab_size = tokenizer->vocab_size();
     const SpecialIds& special = tokenizer->special();
-    if (special.pad >= 0) config.pad_token_id = special.pad;
-    if (special.bos >= 0) config.bos_token_id = special.bos;
-    if (special.eos >= 0) config.eos_token_id = special.eos;
+    config.set_vocabulary(tokenizer->vocab_size(), special.pad, special.bos, special.eos);
   }
   for (const std::string& setting : flags.settings) config.assign(setting);
   config.validate();

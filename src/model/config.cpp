@@ -129,6 +129,14 @@ void Config::assign(std::string_view setting) {
   set(setting.substr(0, equals), setting.substr(equals + 1));
 }
 
+void Config::set_vocabulary(std::int64_t size, std::int64_t pad, std::int64_t bos,
+                            std::int64_t eos) {
+  vocab_size = size;
+  if (pad >= 0) pad_token_id = pad;
+  if (bos >= 0) bos_token_id = bos;
+  if (eos >= 0) eos_token_id = eos;
+}
+
 void Config::validate() const {
   config_fields([&](std::string_view name, auto member, const Allowed& allowed, std::string_view) {
     check(name, this->*member, allowed);

@@ -160,6 +160,7 @@ Tokenizer train_tokenizer(const TokenizerTraining& training) {
   const std::unordered_map<std::string, std::string> options = {
       {"model_type", training.model},
       {"vocab_size", std::to_string(training.vocab_size)},
+      {"hard_vocab_limit", flag(!training.fewer_pieces)},
       {"character_coverage", fmt::format("{}", training.character_coverage)},
       {"byte_fallback", flag(training.byte_fallback)},
       {"normalization_rule_name", rules},

@@ -3,7 +3,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <set>
 
@@ -66,37 +65,17 @@ std::function<bool(std::string&)> texts_of(const std::vector<Example>& examples)
   };
 }
 
-/// The number of pieces that train_tokenizer's message allows, or 0.
-std::int32_t largest_vocabulary(const Error& error) {
-  constexpr std::string_view place = "vocab_size: expected at most ";
-  const std::string_view message = error.what();
-  const std::size_t at = message.find(place);
-  std::int32_t largest = 0;
-  if (at != std::string_view::npos) {
-    std::from_chars(message.data() + at + place.size(), message.data() + message.size(), largest);
-  }
-  return largest;
-}
-
-/// Trains a tokenizer on the texts, smaller than usual where they allow no more.
 Tokenizer learn_tokenizer(const FinetuneOptions& options, const std::vector<Example>& examples,
                           const Log& log) {
   TokenizerTraining training;
+  training.next_text = texts_of(examples);
   training.vocab_size = options.vocab_size > 0 ? options.vocab_size : kVocabSize;
+  training.fewer_pieces = options.vocab_size == 0;
   training.seed = options.seed;
-  for (;;) {
-    training.next_text = texts_of(examples);
-    try {
-      Tokenizer tokenizer = train_tokenizer(training);
-      log(fmt::format("tokenizer: {} pieces learned from {} texts", tokenizer.vocab_size(),
-                      examples.size()));
-      return tokenizer;
-    } catch (const Error& error) {
-      const std::int32_t largest = largest_vocabulary(error);
-      if (options.vocab_size > 0 || largest <= 0 || largest >= training.vocab_size) throw;
-      training.vocab_size = largest;
-    }
-  }
+  Tokenizer tokenizer = train_tokenizer(training);
+  log(fmt::format("tokenizer: {} pieces learned from {} texts", tokenizer.vocab_size(),
+                  examples.size()));
+  return tokenizer;
 }
 
 Config new_config(const FinetuneOptions& options, const Tokenizer& tokenizer) {
@@ -106,11 +85,8 @@ Config new_config(const FinetuneOptions& options, const Tokenizer& tokenizer) {
   config.fourier_norm = "ortho";
   config.pooling = "mean";
   config.pooler = false;
-  config.vocab_size = tokenizer.vocab_size();
   const SpecialIds& special = tokenizer.special();
-  if (special.pad >= 0) config.pad_token_id = special.pad;
-  if (special.bos >= 0) config.bos_token_id = special.bos;
-  if (special.eos >= 0) config.eos_token_id = special.eos;
+  config.set_vocabulary(tokenizer.vocab_size(), special.pad, special.bos, special.eos);
   config.max_position_embeddings =
       std::max(config.max_position_embeddings, static_cast<std::int64_t>(options.max_length));
   return config;

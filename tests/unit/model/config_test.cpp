@@ -112,6 +112,15 @@ TEST(Config, set_parses_every_type_and_suggests_names) {
               HasSubstr("did you mean 'norm_type'"));
 }
 
+TEST(Config, takes_the_ids_that_a_tokenizer_has) {
+  Config config;
+  config.set_vocabulary(70, -1, 5, 6);
+  EXPECT_EQ(config.vocab_size, 70);
+  EXPECT_EQ(config.pad_token_id, Config().pad_token_id);
+  EXPECT_EQ(config.bos_token_id, 5);
+  EXPECT_EQ(config.eos_token_id, 6);
+}
+
 TEST(Config, describe_lists_every_key_once) {
   const auto fields = Config().describe();
   EXPECT_GT(fields.size(), 20U);

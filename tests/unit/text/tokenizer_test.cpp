@@ -17,7 +17,10 @@
 namespace fnet {
 namespace {
 
+using testing::AllOf;
+using testing::Gt;
 using testing::HasSubstr;
+using testing::Lt;
 namespace fs = std::filesystem;
 
 const fs::path kGolden = FNET_SOURCE_DIR "/tests/golden/text";
@@ -312,6 +315,14 @@ TEST(TokenizerTraining, says_which_size_would_do) {
   EXPECT_EQ(train_tokenizer(over(some_texts(), most, "bpe")).vocab_size(), most);
   EXPECT_THAT(message([] { train_tokenizer(over(some_texts(), 12, "bpe")); }),
               HasSubstr("vocab_size: expected at least "));
+}
+
+TEST(TokenizerTraining, makes_fewer_pieces_where_that_is_allowed) {
+  for (const char* model : {"unigram", "bpe"}) {
+    TokenizerTraining t = over(some_texts(), 5000, model);
+    t.fewer_pieces = true;
+    EXPECT_THAT(train_tokenizer(t).vocab_size(), AllOf(Gt(70), Lt(5000))) << model;
+  }
 }
 
 TEST(TokenizerTraining, refuses_texts_without_content) {
