@@ -40,7 +40,8 @@ TEST(select, objects_of_an_isa_export_no_weak_symbol_of_others) {
     if (text.size() < 20) continue;
     ++symbols;
     if (std::string_view("WVu").find(text[17]) == std::string_view::npos) continue;
-    EXPECT_NE(text.find("fnet::kernels::"), std::string_view::npos) << text;
+    if (text.find("typeinfo") != text.npos) continue;  // UBSan's: no instructions in it
+    EXPECT_NE(text.find("fnet::kernels::"), text.npos) << text;
   }
   if (symbols == 0) GTEST_SKIP() << "no nm, or no object files where this test was built";
 }
