@@ -110,7 +110,7 @@ struct Embeddings {
 
 /// One encoder block. Source: FNet §3.2 (post); Xiong et al. 2020 (pre).
 struct EncoderBlock {
-  static void weights(Specs specs, const Config& c, std::string_view mixer) {
+  static void weights(const Specs& specs, const Config& c, std::string_view mixer) {
     mixer_weights(mixer, specs.under("fourier"), c);
     norm_weights(c.norm_type, specs.under("fourier.output.LayerNorm"), c.hidden_size);
     feed_forward_weights(specs, c);

@@ -41,7 +41,7 @@ struct Cursor {
 };
 
 /// Builds the value.
-class Tree : public JsonEvents {
+class Tree : public JsonEvents {  // NOLINT(bugprone-exception-escape): of nlohmann's assertions
  public:
   json root;
 

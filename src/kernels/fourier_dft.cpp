@@ -50,7 +50,6 @@ double pass_cost(std::size_t radix) {
     case 2:
       return 3.0;
     case 3:
-      return 4.5;
     case 4:
       return 4.5;
     case 5:

@@ -37,6 +37,7 @@ std::vector<std::vector<const WeightSpec*>> split(const std::vector<WeightSpec>&
 void write_shard(const fs::path& path, const std::vector<const WeightSpec*>& specs,
                  const StoredWeights& source) {
   std::vector<TensorSource> tensors;
+  tensors.reserve(specs.size());
   for (const WeightSpec* spec : specs) {
     tensors.push_back({.name = spec->name, .shape = spec->shape, .data = [spec, &source] {
                          return std::as_bytes(source(spec->name));

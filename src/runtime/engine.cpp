@@ -43,6 +43,7 @@ std::vector<Prediction> best_labels(std::span<float> scores, const Config& confi
                            [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; });
   order.resize(std::min(top_k, order.size()));
   std::vector<Prediction> best;
+  best.reserve(order.size());
   for (const std::size_t i : order) best.push_back({config.labels[i], scores[i]});
   return best;
 }

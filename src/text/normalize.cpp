@@ -47,7 +47,7 @@ void map(const Run (&runs)[R], const Expansion (&expansions)[E], const char32_t*
   const Run* run = find(runs, &Run::first, c);
   for (int back = 0; run != nullptr && back < 4; ++back, run = run == runs ? nullptr : run - 1) {
     if (c <= run->last && (c - run->first) % run->step == 0) {
-      out += run->target + (c - run->first) / run->step * run->growth;
+      out.push_back(run->target + (c - run->first) / run->step * run->growth);
       return;
     }
   }
@@ -123,9 +123,9 @@ AlignedText strip_accents(const AlignedText& in) {
     if (contains(kMarks, c)) return;
     if (c >= 0xAC00 && c <= 0xD7A3) {  // Hangul. Source: Unicode 15, section 3.12
       const char32_t s = c - 0xAC00;
-      out += 0x1100 + s / 588;
-      out += 0x1161 + s % 588 / 28;
-      if (s % 28 != 0) out += 0x11A7 + s % 28;
+      out.push_back(0x1100 + s / 588);
+      out.push_back(0x1161 + s % 588 / 28);
+      if (s % 28 != 0) out.push_back(0x11A7 + s % 28);
     } else {
       map(kStripped, kStrippedExpansions, kStrippedText, c, out);
     }

@@ -10,7 +10,7 @@ namespace fnet {
 /// fourier_norm `ortho`. No weights; linear and self-adjoint, so the gradient is the same map.
 /// Source: FNet §3.1, eq. 3.
 struct FourierMixing {
-  static void weights(Specs, const Config&) {}
+  static void weights(const Specs&, const Config&) {}
 
   /// x [T, H] → [T, H].
   template <class A>

@@ -9,7 +9,7 @@ namespace fnet {
 /// Y = X: tokens do not mix, the baseline that shows what mixing is worth.
 /// Source: FNet §4.1, "FF-only".
 struct IdentityMixing {
-  static void weights(Specs, const Config&) {}
+  static void weights(const Specs&, const Config&) {}
 
   /// x [T, H] → [T, H].
   template <class A>
