@@ -170,7 +170,7 @@ inline std::string_view encoder_place(const Config& c) { return c.has_head() ? "
 /// The weights of the task's head, if there is one.
 inline void head_weights(const Specs& specs, const Config& c) {
 #define FNET_HEAD(task_name, Type, architecture, help) \
-  if (c.task == task_name) Type::weights(specs, c);
+  if (c.task == (task_name)) Type::weights(specs, c);
 #include "model/kinds.def"
 }
 
@@ -186,7 +186,7 @@ inline std::vector<WeightSpec> model_weights(const Config& c) {
 template <class A, class Drop>
 A head(const A& x, const Rows& rows, const Weights<A>& w, const Config& c, Drop&& drop) {
 #define FNET_HEAD(task_name, Type, architecture, help) \
-  if (c.task == task_name) return Type::apply(x, rows, w, w.under(encoder_place(c)), c, drop);
+  if (c.task == (task_name)) return Type::apply(x, rows, w, w.under(encoder_place(c)), c, drop);
 #include "model/kinds.def"
   fail(Kind::internal, "task '{}' has no head", c.task);
 }

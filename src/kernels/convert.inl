@@ -1,9 +1,12 @@
 // Both factors of a product in the units it is taken in.
 inline constexpr std::size_t kPanel = 2 * kLanes;
 
-// Least and greatest of a row, zero included, and its distance from numbers: 0, or NaN where one is
-// not finite.
-inline void range_of(const float* x, std::size_t n, float* least, float* most, float* strange) {
+struct Range {
+  float least, most;  // zero included
+  float strange;      // 0, or NaN where a number is not finite
+};
+
+inline Range range_of(const float* x, std::size_t n) {
   F32 low = {};
   F32 high = {};
   F32 zeros = {};
@@ -13,9 +16,7 @@ inline void range_of(const float* x, std::size_t n, float* least, float* most, f
     high = max(high, v);
     zeros = fma(v, F32{}, zeros);
   }
-  *least = -max(-low);
-  *most = max(high);
-  *strange = sum(zeros);
+  return {-max(-low), max(high), sum(zeros)};
 }
 
 // 1 / step; 0 for a step whose inverse is not finite, and for NaN.
@@ -23,10 +24,7 @@ inline float inverse_of(float step) { return step >= 0x1p-126F ? 1.0F / step : 0
 
 inline void quantize_row(const float* x, std::size_t n, std::uint8_t* out, float* scale,
                          std::int32_t* zero) {
-  float least;
-  float most;
-  float strange;
-  range_of(x, n, &least, &most, &strange);
+  const auto [least, most, strange] = range_of(x, n);
   const float step = (most - least) / 255.0F + strange;  // NaN makes the row's products NaN
   const float inverse = inverse_of(step);
   const float origin = inverse > 0.0F ? __builtin_floorf(-least * inverse + 0.5F) : 0.0F;

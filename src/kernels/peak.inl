@@ -4,6 +4,7 @@ std::size_t spin(std::size_t steps) {
   constexpr std::size_t kSums = kTileRows >= 8 ? 24 : 2 * kTileRows;
   using Sum = typename Step<dtype>::Sum;
   Sum sums[kSums];
+  // NOLINTBEGIN(modernize-loop-convert): loops that are known to be unrolled whole
 #pragma GCC unroll 24  // an array indexed by a loop would live in memory
   for (std::size_t j = 0; j < kSums; ++j) {
     Sum start = {};
@@ -22,6 +23,7 @@ std::size_t spin(std::size_t steps) {
   Sum total = {};
 #pragma GCC unroll 24
   for (std::size_t j = 0; j < kSums; ++j) total += sums[j];
+  // NOLINTEND(modernize-loop-convert)
   asm volatile("" : : "m"(total));
   return 2 * kSums * kLanes * per_unit(dtype) * steps;
 }

@@ -25,7 +25,7 @@ bool is_large(const WeightSpec& spec) {
          name.ends_with("embeddings.projection.weight");
 }
 
-/// 0 for a row of so small numbers that its steps have no inverse in float32.
+/// 0 for a row of numbers so small that their scale, rounded, would leave the range of int8.
 float scale_of(std::span<const float> row) {
   float most = 0;
   for (const float v : row) most = std::max(most, std::abs(v));

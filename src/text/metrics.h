@@ -45,7 +45,7 @@ struct EntityReport {
 struct Entity {
   std::string type;
   std::size_t begin = 0, end = 0;
-  auto operator<=>(const Entity&) const = default;
+  auto operator<=>(const Entity&) const = default;  // NOLINT(modernize-use-nullptr): no 0 of ours
 };
 
 /// Entities of a sentence's tags (IOB1, IOB2, IOE, BIOES) by the rules of CoNLL's evaluation

@@ -153,6 +153,7 @@ void check_charsmap(std::string_view blob, const std::string& place) {
     queue.push_back(static_cast<std::uint32_t>(base));
   };
   reach(offset(unit(0)), 0, 0);
+  // NOLINTNEXTLINE(modernize-loop-convert): the queue grows meanwhile
   for (std::size_t head = 0; head < queue.size(); ++head) {
     const std::uint32_t base = queue[head];
     for (std::uint32_t i = child[base]; i != none; i = sibling[i]) {

@@ -65,6 +65,7 @@ std::function<bool(std::string&)> texts_of(const std::vector<Example>& examples)
   };
 }
 
+/// Trains a tokenizer on the texts, smaller than usual where they have no more pieces.
 Tokenizer learn_tokenizer(const FinetuneOptions& options, const std::vector<Example>& examples,
                           const Log& log) {
   TokenizerTraining training;
