@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import time
 
+import errors
 from machine import BUILT, describe, environment, on_cores, output_of
 from results import Results
 
@@ -143,6 +144,15 @@ def start(measure):
         yield f"start to first answer, fnet {command}, s", "≤", 0.35, statistics.median(seconds[1:])
 
 
+def error(measure):
+    """Of the pooled vectors of fnet-base, relative to float64."""
+    options = measure.options
+    rows = errors.against_float64(options.fnet, options.tokenizer, options.texts, measure.folder)
+    for length, pooling, ours, theirs in rows:
+        name = f"error over that of transformers in float32, {pooling} of {length} tokens"
+        yield name, "≤", 1, ours / theirs, f"({ours:.2g})"
+
+
 def peers(measure):
     """With what the ratio would be if ours reached the machine's peak: no program can be faster than that."""
     results, threads = measure.results, measure.options.threads
@@ -156,7 +166,7 @@ def peers(measure):
             yield f"as fast as {name}, {full}, times", "≥", limit, cell.ratio, *note
 
 
-BARS = (peak, mixing, growth, pooled, swiglu, memory, start, peers)
+BARS = (peak, mixing, growth, pooled, swiglu, memory, start, error, peers)
 
 
 def main():
@@ -164,6 +174,8 @@ def main():
     parser.add_argument("--fnet", default=BUILT / "release/bin/fnet", help="our executable")
     parser.add_argument("--tokenizer", default=BUILT / "bench/spiece.model",
                         help="SentencePiece model, for a model directory")  # fmt: skip
+    parser.add_argument("--texts", type=pathlib.Path, default=BUILT / "bench/texts.txt",
+                        help="a text a line, for the errors")  # fmt: skip
     parser.add_argument("--results", default=BUILT / "bench/results.json",
                         help="file of results: read for the bars against others")  # fmt: skip
     parser.add_argument("--threads", type=int, default=2)

@@ -23,9 +23,9 @@ Complex root(std::uint64_t k, std::uint64_t n) {
   return {std::cos(angle), -std::sin(angle)};
 }
 
-void append(std::vector<float>& table, Complex c) {
-  table.push_back(static_cast<float>(c.real()));
-  table.push_back(static_cast<float>(c.imag()));
+Factor factor(Complex c) {
+  const auto re = static_cast<float>(c.real()), im = static_cast<float>(c.imag());
+  return {re, im, static_cast<float>(c.real() - re), static_cast<float>(c.imag() - im)};
 }
 
 /// The radices of a short transform, best first, or prime factors where there is no codelet.
@@ -143,13 +143,17 @@ Dft::Dft(std::size_t n) {
 
 std::size_t Dft::bytes() const noexcept {
   std::size_t sum = sizeof *this;
-  for (const auto& table : owned_) sum += table.size() * sizeof(float);
+  for (const auto& table : factors_) sum += table.size() * sizeof(Factor);
+  for (const auto& table : matrices_) sum += table.size() * sizeof(float);
   return sum;
 }
 
-const float* Dft::keep(std::vector<float> table) {
-  owned_.push_back(std::move(table));
-  return owned_.back().data();
+const Factor* Dft::keep(std::vector<Factor> factors) {
+  return factors_.emplace_back(std::move(factors)).data();
+}
+
+const float* Dft::keep(std::vector<float> matrix) {
+  return matrices_.emplace_back(std::move(matrix)).data();
 }
 
 void Dft::build_smooth(std::size_t m) {
@@ -158,29 +162,28 @@ void Dft::build_smooth(std::size_t m) {
   tables_.outer = short_dft(outer);
   tables_.inner = short_dft(m / outer);
   if (outer == 1) return;
-  std::vector<float> twiddles;
-  twiddles.reserve(2 * m);
+  std::vector<Factor> twiddles;
+  twiddles.reserve(m);
   for (std::size_t j = 0; j < m / outer; ++j) {
-    for (std::size_t k = 0; k < outer; ++k) append(twiddles, root(j * k % m, m));
+    for (std::size_t k = 0; k < outer; ++k) twiddles.push_back(factor(root(j * k % m, m)));
   }
   tables_.twiddles = keep(std::move(twiddles));
 }
 
 void Dft::build_chirp(std::size_t n) {
   const std::size_t m = tables_.work_length;
-  std::vector<float> chirp;
+  std::vector<Factor> chirp, spectrum;
   std::vector<Complex> kernel(m);
-  chirp.reserve(2 * n);
+  chirp.reserve(n);
+  spectrum.reserve(m);
   for (std::size_t j = 0; j < n; ++j) {
     const Complex c = root(j * j % (2 * n), 2 * n);
-    append(chirp, c);
+    chirp.push_back(factor(c));
     kernel[j] = std::conj(c) / static_cast<double>(m);
     if (j > 0) kernel[m - j] = kernel[j];
   }
   reference_dft(kernel);
-  std::vector<float> spectrum;
-  spectrum.reserve(2 * m);
-  for (const Complex& c : kernel) append(spectrum, c);
+  for (const Complex& c : kernel) spectrum.push_back(factor(c));
   tables_.chirp = keep(std::move(chirp));
   tables_.kernel = keep(std::move(spectrum));
 }
@@ -195,16 +198,19 @@ DftShort Dft::short_dft(std::size_t n) {
     if (radix > 8) {
       std::vector<float> matrix;
       for (std::size_t k = 1; k <= radix / 2; ++k) {
-        for (std::size_t j = 1; j <= radix / 2; ++j)
-          append(matrix, std::conj(root(j * k % radix, radix)));
+        for (std::size_t j = 1; j <= radix / 2; ++j) {
+          const Complex c = root(j * k % radix, radix);
+          matrix.insert(matrix.end(),
+                        {static_cast<float>(c.real()), static_cast<float>(-c.imag())});
+        }
       }
       pass.matrix = keep(std::move(matrix));
     }
     const std::size_t next = rest / radix;
     if (next > 1) {
-      std::vector<float> twiddles;
+      std::vector<Factor> twiddles;
       for (std::size_t p = 0; p < next; ++p) {
-        for (std::size_t k = 1; k < radix; ++k) append(twiddles, root(p * k, rest));
+        for (std::size_t k = 1; k < radix; ++k) twiddles.push_back(factor(root(p * k, rest)));
       }
       pass.twiddles = keep(std::move(twiddles));
     }
@@ -215,13 +221,15 @@ DftShort Dft::short_dft(std::size_t n) {
 
 LineDft::LineDft(std::size_t n) : down_(n % kLine == 0 ? n / kLine : 1), across_(kLine) {
   if (n % kLine != 0) return;
-  twiddles_.resize(2 * n);
+  twiddles_.resize(4 * n);
   for (std::size_t k = 0; k < n / kLine; ++k) {
-    float* const of_k = twiddles_.data() + 2 * k * kLine;
+    float* const of_k = twiddles_.data() + 4 * k * kLine;
     for (std::size_t s = 0; s < kLine; ++s) {
-      const Complex twiddle = root(s * k % n, n);
-      of_k[s] = static_cast<float>(twiddle.real());
-      of_k[kLine + s] = static_cast<float>(twiddle.imag());
+      const Factor twiddle = factor(root(s * k % n, n));
+      of_k[s] = twiddle.re;
+      of_k[kLine + s] = twiddle.im;
+      of_k[2 * kLine + s] = twiddle.re_rest;
+      of_k[3 * kLine + s] = twiddle.im_rest;
     }
   }
 }

@@ -7,8 +7,8 @@
 
 namespace fnet::kernels {
 
-/// Owns the tables of a DFT of length n: about 8 bytes a point (24 to 40 with a chirp).
-/// Twiddles come from exact integers (j·k mod n) in double, then rounded.
+/// Owns the tables of a DFT of length n: about 16 bytes a point (48 to 80 with a chirp).
+/// Twiddles come from exact integers (j·k mod n) in double, then rounded to Factors.
 class Dft {
  public:
   /// Any n ≥ 1.
@@ -23,10 +23,12 @@ class Dft {
   void build_smooth(std::size_t m);
   void build_chirp(std::size_t n);
   DftShort short_dft(std::size_t n);
-  const float* keep(std::vector<float> table);
+  const Factor* keep(std::vector<Factor> factors);
+  const float* keep(std::vector<float> matrix);
 
   DftTables tables_;
-  std::vector<std::vector<float>> owned_;
+  std::vector<std::vector<Factor>> factors_;
+  std::vector<std::vector<float>> matrices_;
 };
 
 /// Owns the tables of a DFT of length n of one row by itself.

@@ -26,10 +26,13 @@ constexpr std::size_t kElement = 2 * kLanes;
   return add_scaled(a, splat(s), b);
 }
 
-/// a·w, w = (re, im) in memory.
-[[gnu::always_inline]] inline Complex times(Complex a, const float* w) {
-  const F32 re = splat(w[0]), im = splat(w[1]);
-  return {fma(a.re, re, -(a.im * im)), fma(a.im, re, a.re * im)};
+/// a·(w + rest): what is left of w goes first, so that only w's own products round.
+[[gnu::always_inline]] inline Complex times(Complex a, Complex w, Complex rest) {
+  const Complex small = {fma(a.im, rest.im, -(a.re * rest.re)), fma(a.re, rest.im, a.im * rest.re)};
+  return {fma(a.re, w.re, -fma(a.im, w.im, small.re)), fma(a.im, w.re, fma(a.re, w.im, small.im))};
+}
+[[gnu::always_inline]] inline Complex times(Complex a, const Factor& w) {
+  return times(a, {splat(w.re), splat(w.im)}, {splat(w.re_rest), splat(w.im_rest)});
 }
 
 [[gnu::always_inline]] inline Complex load_complex(const float* p) {
@@ -66,18 +69,18 @@ struct Every {
 /// Elements multiplied by `twiddles` on their way into memory.
 struct Twiddled {
   Elements to;
-  const float* twiddles;
+  const Factor* twiddles;
   [[gnu::always_inline]] void put(std::size_t k, Complex c) const {
-    to.put(k, times(c, twiddles + 2 * k));
+    to.put(k, times(c, twiddles[k]));
   }
 };
 
 /// The conjugate of elements times `kernel`.
 struct Convolved {
   Elements to;
-  const float* kernel;
+  const Factor* kernel;
   [[gnu::always_inline]] void put(std::size_t k, Complex c) const {
-    const Complex product = times(c, kernel + 2 * k);
+    const Complex product = times(c, kernel[k]);
     to.put(k, {product.re, -product.im});
   }
 };
@@ -177,9 +180,9 @@ template <int R>
 /// neighbours each. Source: Swarztrauber 1984, the autosort form.
 template <int R, class From, class To>
 [[gnu::always_inline]] inline void pass(std::size_t blocks, std::size_t stride,
-                                        const float* twiddles, From from, To to) {
+                                        const Factor* twiddles, From from, To to) {
   for (std::size_t p = 0; p < blocks; ++p) {
-    const float* w = twiddles + 2 * (R - 1) * p;
+    const Factor* w = twiddles + (R - 1) * p;
     for (std::size_t q = 0; q < stride; ++q) {
       Complex v[R];
 #pragma GCC unroll 8
@@ -190,7 +193,7 @@ template <int R, class From, class To>
 #pragma GCC unroll 8
       for (int k = 1; k < R; ++k) {
         to.put(q + stride * (R * p + static_cast<std::size_t>(k)),
-               blocks == 1 ? v[k] : times(v[k], w + 2 * (k - 1)));
+               blocks == 1 ? v[k] : times(v[k], w[k - 1]));
       }
     }
   }
@@ -228,9 +231,9 @@ template <class To>
 struct Outputs {
   const To& to;
   std::size_t first, step;
-  const float* twiddles;  // of k = 1, 2, …; null for none
+  const Factor* twiddles;  // of k = 1, 2, …; null for none
   [[gnu::always_inline]] void put(std::size_t k, Complex c) const {
-    to.put(first + k * step, twiddles == nullptr || k == 0 ? c : times(c, twiddles + 2 * (k - 1)));
+    to.put(first + k * step, twiddles == nullptr || k == 0 ? c : times(c, twiddles[k - 1]));
   }
 };
 
@@ -240,7 +243,7 @@ template <class From, class To>
                                 float* sums, From from, To to) noexcept {
   const std::size_t radix = f.radix, half = radix / 2;
   for (std::size_t p = 0; p < blocks; ++p) {
-    const float* w = f.twiddles == nullptr ? nullptr : f.twiddles + 2 * (radix - 1) * p;
+    const Factor* w = f.twiddles == nullptr ? nullptr : f.twiddles + (radix - 1) * p;
     for (std::size_t q = 0; q < stride; ++q) {
       const Outputs<To> outputs{to, q + stride * radix * p, stride, w};
       const Complex first = from.get(q + stride * p);
@@ -318,7 +321,7 @@ template <class From, class To>
   float* matrix = scratch + 3 * (outer > inner ? outer : inner) * kElement;
   for (std::size_t j = 0; j < inner; ++j) {
     dft_short(f.outer, scratch, Every<From>{from, j, inner},
-              Twiddled{{matrix + j * kElement, pitch}, f.twiddles + 2 * outer * j});
+              Twiddled{{matrix + j * kElement, pitch}, f.twiddles + outer * j});
   }
   for (std::size_t k = 0; k < outer; ++k) {
     dft_short(f.inner, scratch, Elements{matrix + k * pitch}, Every<To>{to, k, outer});
@@ -331,7 +334,7 @@ template <class From>
   if (f.chirp == nullptr) return dft_smooth(f, scratch, from, to);
   const Elements chirped{scratch};
   scratch += f.work_length * kElement;
-  for (std::size_t j = 0; j < f.length; ++j) chirped.put(j, times(from.get(j), f.chirp + 2 * j));
+  for (std::size_t j = 0; j < f.length; ++j) chirped.put(j, times(from.get(j), f.chirp[j]));
   for (std::size_t j = f.length; j < f.work_length; ++j) {
     chirped.put(j, {splat(0.0F), splat(0.0F)});
   }
@@ -339,6 +342,6 @@ template <class From>
   dft_smooth(f, scratch, chirped, chirped);  // the inverse: a conjugate before and one after
   for (std::size_t k = 0; k < f.length; ++k) {
     const Complex c = chirped.get(k);
-    to.put(k, times({c.re, -c.im}, f.chirp + 2 * k));
+    to.put(k, times({c.re, -c.im}, f.chirp[k]));
   }
 }

@@ -7,11 +7,18 @@
 
 namespace fnet::kernels {
 
+/// A complex constant to twice the digits of float32. Rounded to float32 alone, the roots of unity
+/// would be a fifth of a transform's error.
+struct Factor {
+  float re, im;
+  float re_rest, im_rest;  ///< What rounding took from re and im.
+};
+
 /// One Stockham pass: butterflies of `radix` points.
 struct DftPass {
   std::uint32_t radix;
-  const float* twiddles;  ///< [length / radix][radix - 1] complex; null in the last pass.
-  const float* matrix;    ///< Odd radix without a codelet: [radix/2][radix/2] of cos, sin.
+  const Factor* twiddles;  ///< [length / radix][radix - 1]; null in the last pass.
+  const float* matrix;     ///< Odd radix without a codelet: [radix/2][radix/2] of cos, sin.
 };
 
 /// A complex DFT of one length as a row of Stockham passes, for data that fits the L1 cache.
@@ -38,9 +45,9 @@ struct DftTables {
   /// sets of the cache.
   std::size_t pitch = 1;
   std::size_t scratch = 0;  ///< Elements of scratch that one transform takes; see fourier_dft.inl.
-  const float* twiddles = nullptr;  ///< [inner.length][outer.length] complex
-  const float* chirp = nullptr;     ///< [n] complex: exp(-πi·j²/n); null where m = n.
-  const float* kernel = nullptr;    ///< [m] complex: the DFT of the conjugate chirp, over m.
+  const Factor* twiddles = nullptr;  ///< [inner.length][outer.length]
+  const Factor* chirp = nullptr;     ///< [n]: exp(-πi·j²/n); null where m = n.
+  const Factor* kernel = nullptr;    ///< [m]: the DFT of the conjugate chirp, over m.
 };
 
 /// Columns of one row as a matrix; see fourier_line.inl. As many as the widest vector has lanes.
@@ -48,8 +55,9 @@ inline constexpr std::size_t kLine = 16;
 
 /// A DFT of length n = kLine·m of one row by itself.
 struct LineTables {
-  DftTables down, across;           ///< Of length m and kLine.
-  const float* twiddles = nullptr;  ///< [m][re, im][kLine]; null where kLine does not divide n.
+  DftTables down, across;  ///< Of length m and kLine.
+  /// [m] times the parts of kLine Factors, one after the other; null where kLine does not divide n.
+  const float* twiddles = nullptr;
   /// Elements of work that one transform takes with vectors of so many lanes.
   constexpr std::size_t elements(std::size_t lanes) const {
     return kLine / lanes * down.length + kLine +

@@ -13,12 +13,11 @@ struct LineColumns {
   }
 };
 
-/// An element times its twiddle, one for each lane; `twiddles` [m][re, im][kLine].
-[[gnu::always_inline]] inline void twiddle_line(const float* twiddles, std::size_t k,
-                                                float* element) {
-  const F32 re = load(twiddles + 2 * k * kLine), im = load(twiddles + (2 * k + 1) * kLine);
-  const Complex c = load_complex(element);
-  store_complex(element, {fma(c.re, re, -(c.im * im)), fma(c.im, re, c.re * im)});
+/// An element times its twiddle, one for each lane, whose parts lie kLine floats apart.
+[[gnu::always_inline]] inline void twiddle_line(const float* twiddle, float* element) {
+  const Complex w = {load(twiddle), load(twiddle + kLine)};
+  const Complex rest = {load(twiddle + 2 * kLine), load(twiddle + 3 * kLine)};
+  store_complex(element, times(load_complex(element), w, rest));
 }
 
 /// out [H] = Re DFT(re + i·im). `work`: LineTables::elements() elements.
@@ -31,7 +30,9 @@ static void line_dft(const LineTables& f, const float* re, const float* im, floa
   for (std::size_t s = 0; s < kLine; s += kLanes) {
     float* const to = work + s / kLanes * m * kElement;
     dft(f.down, scratch, LineColumns{re, im, s}, Elements{to});
-    for (std::size_t k = 0; k < m; ++k) twiddle_line(f.twiddles + s, k, to + k * kElement);
+    for (std::size_t k = 0; k < m; ++k) {
+      twiddle_line(f.twiddles + 4 * k * kLine + s, to + k * kElement);
+    }
   }
   for (std::size_t k = 0; k < m; k += kLanes) {
     const std::size_t count = m - k < kLanes ? m - k : kLanes;

@@ -10,7 +10,7 @@ inline F32 load_or(const float* x, std::size_t n, float pad) {
 /// Σ (x − centre)^power of a row, power 1 or 2. Four partial sums a vector wide keep the adders
 /// busy and the rounding error small; their order depends on n alone.
 template <int power>
-inline float sum_of(const float* x, std::size_t n, float centre) {
+inline double sum_of(const float* x, std::size_t n, float centre) {
   const F32 c = splat(centre);
   F32 s0 = {}, s1 = {}, s2 = {}, s3 = {};
   std::size_t i = 0;
@@ -28,23 +28,35 @@ inline float sum_of(const float* x, std::size_t n, float centre) {
     const F32 d = (n - i < kLanes ? load_or(x + i, n - i, centre) : load(x + i)) - c;
     s0 = power == 1 ? s0 + d : fma(d, d, s0);
   }
-  return sum((s0 + s1) + (s2 + s3));
+  return sum_in_double((s0 + s1) + (s2 + s3));
 }
 
 /// The variance is taken in a second pass over the centred row: no cancellation, however far the
-/// mean is from zero.
+/// mean is from zero. An error of the mean or the scale is one of the whole row, which nothing
+/// later averages out: both keep more than float32 holds, and a number is rounded once before its
+/// weight and bias.
 inline void norm_row(float* y, std::size_t n, const NormArgs& norm) noexcept {
   if (norm.kind == NormKind::none) return;
-  const auto count = static_cast<float>(n);
-  const float mean = norm.kind == NormKind::layer_norm ? sum_of<1>(y, n, 0.0F) / count : 0.0F;
-  const float variance = sum_of<2>(y, n, mean) / count;
-  const F32 centre = splat(mean);
-  const F32 scale = splat(1.0F / __builtin_sqrtf(variance + norm.eps));
+  const auto count = static_cast<double>(n);
+  const double mean = norm.kind == NormKind::layer_norm ? sum_of<1>(y, n, 0.0F) / count : 0.0;
+  const auto centre = static_cast<float>(mean);
+  const double variance = sum_of<2>(y, n, centre) / count;
+  const double scale = 1.0 / __builtin_sqrt(variance + static_cast<double>(norm.eps));
+  const F32 c = splat(centre), c_rest = splat(static_cast<float>(mean - centre));
+  const F32 s = splat(static_cast<float>(scale));
+  const F32 s_rest = splat(static_cast<float>(scale - static_cast<float>(scale)));
   for (std::size_t i = 0; i < n; i += kLanes) {
     const std::size_t part = n - i < kLanes ? n - i : kLanes;
-    F32 v = (load_part(y + i, part) - centre) * scale;
-    if (norm.weight != nullptr) v *= load_part(norm.weight + i, part);
-    if (norm.bias != nullptr) v += load_part(norm.bias + i, part);
+    const F32 x = load_part(y + i, part);
+    const F32 d = x - c;
+    const F32 d_rest = ((x - d) - c) - c_rest;
+    F32 v = fma(d, s, fma(d, s_rest, d_rest * s));
+    if (norm.weight != nullptr) {
+      const F32 weight = load_part(norm.weight + i, part);
+      v = norm.bias != nullptr ? fma(v, weight, load_part(norm.bias + i, part)) : v * weight;
+    } else if (norm.bias != nullptr) {
+      v += load_part(norm.bias + i, part);
+    }
     store_part(y + i, part, v);
   }
 }

@@ -28,6 +28,15 @@ inline float max(F32 v) {
   return lane[0];
 }
 
+/// Sum of all lanes for what goes into a whole row.
+inline double sum_in_double(F32 v) {
+  float lane[kLanes];
+  store(lane, v);
+  double total = 0.0;
+  for (std::size_t i = 0; i < kLanes; ++i) total += lane[i];
+  return total;
+}
+
 #ifndef FNET_DOT_INSTRUCTIONS
 /// The nearest bfloat16, ties to even; a NaN stays one.
 inline void store_bf16(std::uint16_t* p, F32 v) {
