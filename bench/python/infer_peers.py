@@ -80,7 +80,7 @@ class Peer:
         return answer["seconds"]
 
     def prepare(self, work):
-        self.ask(work, 0)
+        self.ask(dataclasses.replace(work, batches=work.batches[:1]), 0)
 
     def time(self, work, timing):
         timing["seconds"] += self.ask(work, max(1, min(5, 2500 // work.tokens)))
