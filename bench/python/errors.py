@@ -19,14 +19,16 @@ POOLINGS = {
 }
 
 
-def model_of_transformers(path, tokenizer, vocabulary):
+def model_of_transformers(path, tokenizer):
+    import sentencepiece
     import torch
     import transformers
 
     transformers.utils.logging.disable_progress_bar()
     torch.manual_seed(0)
     torch.set_grad_enabled(False)
-    model = transformers.FNetModel(transformers.FNetConfig(vocab_size=vocabulary)).eval()
+    pieces = sentencepiece.SentencePieceProcessor(model_file=str(tokenizer))
+    model = transformers.FNetModel(transformers.FNetConfig(vocab_size=len(pieces))).eval()
     model.save_pretrained(path)
     shutil.copy(tokenizer, path / "spiece.model")
     config = path / "config.json"
@@ -57,9 +59,7 @@ def against_float64(fnet, tokenizer, texts, folder):
     pieces = folder / "pieces.txt"
     rotated = (long[i * step :] + " " + long[: i * step] + "\n" for i in range(TEXTS))
     pieces.write_text("".join(rotated), encoding="utf-8")
-    most = max(map(max, encoded(fnet, tokenizer, pieces, 0)))
-    vocabulary = -(-(most + 1) // 1000) * 1000
-    model = model_of_transformers(folder / "theirs", tokenizer, vocabulary)
+    model = model_of_transformers(folder / "theirs", tokenizer)
     for length in LENGTHS:
         ids = encoded(fnet, tokenizer, pieces, length)
         assert {len(row) for row in ids} == {length}, "the file of texts is too short"
