@@ -36,29 +36,46 @@ constexpr int kSpins = 2000;
 }  // namespace
 
 struct ThreadPool::State {
+  /// Indices of one thread, in a cache line of their own.
+  struct alignas(64) Share {
+    std::atomic<std::size_t> next{0};
+    std::size_t end = 0;
+  };
+
   std::mutex caller;
   std::mutex mutex;
   std::condition_variable wake;
   std::atomic<std::uint64_t> generation{0};
   std::atomic<bool> stop{false};
-  std::atomic<std::size_t> next{0};
   std::atomic<int> busy{0};
-  std::size_t count = 0;
+  std::vector<Share> shares;  // one a thread
   const std::function<void(std::size_t, int)>* task = nullptr;
   std::exception_ptr error;
   std::vector<std::thread> threads;
   int size = 1;
   Crew crew;
 
+  void share_out(std::size_t count) {
+    const auto n = static_cast<std::size_t>(size);
+    for (std::size_t t = 0; t < n; ++t) {
+      shares[t].next.store(count / n * t + std::min(t, count % n), std::memory_order_relaxed);
+      shares[t].end = count / n * (t + 1) + std::min(t + 1, count % n);
+    }
+  }
+
   void work(int thread) {
+    const auto own = static_cast<std::size_t>(thread);
     try {
-      for (;;) {
-        const std::size_t index = next.fetch_add(1, std::memory_order_relaxed);
-        if (index >= count) return;
-        (*task)(index, thread);
+      for (std::size_t i = 0; i < shares.size(); ++i) {
+        Share& share = shares[(own + i) % shares.size()];
+        // Read first: an addition would take the line from a neighbour that is done as well.
+        while (share.next.load(std::memory_order_relaxed) < share.end) {
+          const std::size_t index = share.next.fetch_add(1, std::memory_order_relaxed);
+          if (index < share.end) (*task)(index, thread);
+        }
       }
     } catch (...) {
-      next.store(count, std::memory_order_relaxed);
+      for (Share& share : shares) share.next.store(share.end, std::memory_order_relaxed);
       const std::lock_guard lock(mutex);
       if (!error) error = std::current_exception();
     }
@@ -85,11 +102,13 @@ struct ThreadPool::State {
 ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
   if (threads <= 0) threads = available_cores();
   state_->size = threads;
+  state_->shares = std::vector<State::Share>(static_cast<std::size_t>(threads));
   for (int i = 1; i < threads; ++i) state_->threads.emplace_back([this, i] { state_->loop(i); });
 }
 
 ThreadPool::ThreadPool(int threads, Crew crew) : state_(std::make_unique<State>()) {
   state_->size = threads;
+  state_->shares = std::vector<State::Share>(static_cast<std::size_t>(threads));
   state_->crew = std::move(crew);
 }
 
@@ -114,9 +133,8 @@ void ThreadPool::run(std::size_t count, const std::function<void(std::size_t, in
     return;
   }
   s.task = &task;
-  s.count = count;
   s.error = nullptr;
-  s.next.store(0);
+  s.share_out(count);
   if (s.crew) {
     s.crew(s.size, [&](int thread) { s.work(thread); });
     if (s.error) std::rethrow_exception(s.error);

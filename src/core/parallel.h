@@ -26,8 +26,10 @@ class ThreadPool {
   int size() const noexcept;
 
   /// Runs task(index, thread) for every index in [0, count), thread in [0, size()), and returns
-  /// when all are done. Indices are handed out one by one, in order. The first exception is
-  /// rethrown here. One call at a time: a second caller waits. Not to be called from inside a task.
+  /// when all are done. Thread t takes part t of the indices, of size() equal ones, in order, then
+  /// what is left of the others': calls that cut the same data alike find it in the same core's
+  /// cache. The first exception is rethrown here. One call at a time: a second caller waits. Not to
+  /// be called from inside a task.
   void run(std::size_t count, const std::function<void(std::size_t index, int thread)>& task);
 
  private:

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "kernels/split.h"
 
 namespace fnet::kernels {
 namespace {
@@ -57,23 +58,44 @@ void mix(const FourierText& text, const NormArgs& norm, float* spectrum, const T
   }
 }
 
-/// Which texts of a batch all threads share, and where scratch goes: `spectrum` floats for all,
-/// then `each` floats a thread.
+/// Who mixes the texts of a batch, one after the other: the thread in whose part of the rows a text
+/// lies, as in the steps before and after, up to 64 rows more; else all threads share it. Its two
+/// barriers cost less than the work of 64 rows.
+class Owners {
+ public:
+  static constexpr std::size_t kAll = SIZE_MAX;
+
+  Owners(std::span<const FourierText> texts, std::size_t threads) : parts_{0, threads} {
+    for (const FourierText& text : texts) parts_.total += text.plan->length();
+  }
+  std::size_t next(const FourierText& text) {
+    const std::size_t begin = begin_, end = begin + text.plan->length();
+    begin_ = end;
+    while (parts_.begin(part_ + 1) <= begin) ++part_;
+    for (std::size_t part = part_; part < parts_.parts && parts_.begin(part) < end; ++part) {
+      const std::size_t before = std::max(begin, parts_.begin(part)) - begin;
+      const std::size_t after = end - std::min(end, parts_.begin(part + 1));
+      if (before + after <= 64) return part;
+    }
+    return kAll;
+  }
+
+ private:
+  Split parts_;
+  std::size_t begin_ = 0, part_ = 0;
+};
+
+/// Where scratch goes: `spectrum` floats for the texts that all share, then `each` floats a thread.
 struct Layout {
   std::size_t threads;
-  std::size_t shared_length;  ///< Texts of this length or more are shared.
   std::size_t spectrum = 0, each = 0;
 
   Layout(std::span<const FourierText> texts, std::size_t thread_count, std::size_t lanes)
       : threads(thread_count) {
-    std::size_t total = 0;
-    for (const FourierText& text : texts) total += text.plan->length();
-    // Half a thread's part of the batch: a longer text done by one thread could keep the others
-    // waiting. The two barriers of a shared text cost less than the work of 64 rows.
-    shared_length = threads == 1 ? SIZE_MAX : std::max<std::size_t>(64, total / (2 * threads) + 1);
+    Owners owners(texts, threads);
     for (const FourierText& text : texts) {
       const Shape shape(text.plan->tables(), lanes);
-      if (shared(text)) {
+      if (owners.next(text) == Owners::kAll) {
         spectrum = std::max(spectrum, shape.spectrum);
         each = std::max(each, shape.work);
       } else {
@@ -82,7 +104,6 @@ struct Layout {
     }
   }
   std::size_t bytes() const { return (spectrum + threads * each) * sizeof(float); }
-  bool shared(const FourierText& text) const { return text.plan->length() >= shared_length; }
 };
 
 }  // namespace
@@ -172,8 +193,9 @@ void fourier_mix(std::span<const FourierText> texts, const NormArgs& norm, Threa
     return spectrum + layout.spectrum + static_cast<std::size_t>(thread) * layout.each;
   };
   // By reference: a std::function of these lambdas themselves would take memory.
+  Owners owners(texts, layout.threads);
   for (const FourierText& text : texts) {
-    if (!layout.shared(text)) continue;
+    if (owners.next(text) != Owners::kAll) continue;
     const Shape shape(text.plan->tables(), isa.lanes);
     const auto column_task = [&](std::size_t i, int thread) {
       isa.fourier.columns(text.plan->tables(), text.x, i, spectrum, work(thread));
@@ -184,10 +206,13 @@ void fourier_mix(std::span<const FourierText> texts, const NormArgs& norm, Threa
     pool.run(shape.column_tasks, std::cref(column_task));
     pool.run(shape.row_tasks, std::cref(row_task));
   }
-  const auto text_task = [&](std::size_t i, int thread) {
-    if (!layout.shared(texts[i])) mix(texts[i], norm, work(thread), isa);
+  const auto own_texts = [&](std::size_t owner, int thread) {
+    Owners all(texts, layout.threads);
+    for (const FourierText& text : texts) {
+      if (all.next(text) == owner) mix(text, norm, work(thread), isa);
+    }
   };
-  pool.run(texts.size(), std::cref(text_task));
+  pool.run(layout.threads, std::cref(own_texts));
 }
 
 void fourier_first_row(const FourierPlan& plan, const float* x, float* y, Workspace& workspace,

@@ -17,29 +17,37 @@ struct Split {
   std::size_t largest() const { return (total + parts - 1) / parts; }
 };
 
-/// Blocks of rows for threads that take one after the other: large ones, then small ones, so that
-/// no thread waits long for the last.
+/// Blocks of rows for ThreadPool::run, whose threads take a part of them each: a part's blocks are
+/// large ones, then small ones, so that no thread waits long for the last.
 class RowBlocks {
  public:
-  /// Of at most `most` rows; as many large ones for one thread as for another.
-  RowBlocks(std::size_t rows, std::size_t most, std::size_t threads) {
-    const std::size_t tail = threads > 1 && rows >= 4 * threads * most ? threads * most : 0;
-    const std::size_t count = (rows - tail + most - 1) / most;
-    large_ = {rows - tail, std::min(rows - tail, (count + threads - 1) / threads * threads)};
-    small_ = {tail, (tail + kSmall - 1) / kSmall};
+  /// Of at most `most` rows.
+  RowBlocks(std::size_t rows, std::size_t most, std::size_t threads)
+      : parts_{rows, std::min(rows, threads)} {
+    const std::size_t part = parts_.largest();
+    tail_ = threads > 1 && part >= 4 * most ? most : 0;
+    large_ = (part - tail_ + most - 1) / most;
+    small_ = (tail_ + kSmall - 1) / kSmall;
   }
-  std::size_t count() const { return large_.parts + small_.parts; }
+  std::size_t count() const { return parts_.parts * (large_ + small_); }
   std::size_t begin(std::size_t b) const {
-    return b < large_.parts ? large_.begin(b) : large_.total + small_.begin(b - large_.parts);
+    const std::size_t part = b / (large_ + small_), i = b % (large_ + small_);
+    const std::size_t head = parts_.size(part) - tail_;
+    return parts_.begin(part) + (i < large_ ? Split{head, large_}.begin(i)
+                                            : head + Split{tail_, small_}.begin(i - large_));
   }
   std::size_t size(std::size_t b) const {
-    return b < large_.parts ? large_.size(b) : small_.size(b - large_.parts);
+    const std::size_t part = b / (large_ + small_), i = b % (large_ + small_);
+    return i < large_ ? Split{parts_.size(part) - tail_, large_}.size(i)
+                      : Split{tail_, small_}.size(i - large_);
   }
-  std::size_t largest() const { return large_.largest(); }
+  std::size_t largest() const { return Split{parts_.largest() - tail_, large_}.largest(); }
 
  private:
   static constexpr std::size_t kSmall = 24;  // two register tiles
-  Split large_{}, small_{};
+  Split parts_{};
+  std::size_t tail_ = 0;               // rows of a part that go into small blocks
+  std::size_t large_ = 0, small_ = 0;  // blocks of a part
 };
 
 /// Whether threads share out the rows, or with too few of them the columns of the weights: then

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <stdexcept>
@@ -24,6 +25,34 @@ TEST(ThreadPool, runs_every_index_once_for_any_size) {
       for (const auto& hit : hits) EXPECT_EQ(hit, 1);
     }
   }
+}
+
+TEST(ThreadPool, gives_each_thread_its_own_part_first) {
+  constexpr int kThreads = 3;
+  ThreadPool pool(kThreads);
+  for (int round = 0; round < 20; ++round) {
+    std::array<std::atomic<int>, kThreads> owner;
+    std::atomic<int> begun{0};
+    pool.run(kThreads, [&](std::size_t i, int thread) {
+      owner[i] = thread;
+      ++begun;
+      while (begun < kThreads) std::this_thread::yield();  // nobody is free to help
+    });
+    for (int i = 0; i < kThreads; ++i) EXPECT_EQ(owner[static_cast<std::size_t>(i)], i);
+  }
+}
+
+TEST(ThreadPool, helps_with_what_others_have_left) {
+  ThreadPool pool(2);
+  std::atomic<int> done{0};
+  pool.run(100, [&](std::size_t i, int) {
+    if (i == 0) {  // its thread is held up until the other one has done the rest
+      while (done < 99) std::this_thread::yield();
+    } else {
+      ++done;
+    }
+  });
+  EXPECT_EQ(done, 99);
 }
 
 TEST(ThreadPool, runs_on_threads_of_another) {
