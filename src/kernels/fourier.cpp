@@ -59,8 +59,8 @@ void mix(const FourierText& text, const NormArgs& norm, float* spectrum, const T
 }
 
 /// Who mixes the texts of a batch, one after the other: the thread in whose part of the rows a text
-/// lies, as in the steps before and after, up to 64 rows more; else all threads share it. Its two
-/// barriers cost less than the work of 64 rows.
+/// lies, as in the steps before and after, or all but less than 64 of its rows; else all threads
+/// share it, whose barriers and exchange cost less than the work of 64 rows.
 class Owners {
  public:
   static constexpr std::size_t kAll = SIZE_MAX;
@@ -75,7 +75,7 @@ class Owners {
     for (std::size_t part = part_; part < parts_.parts && parts_.begin(part) < end; ++part) {
       const std::size_t before = std::max(begin, parts_.begin(part)) - begin;
       const std::size_t after = end - std::min(end, parts_.begin(part + 1));
-      if (before + after <= 64) return part;
+      if (before + after < 64) return part;
     }
     return kAll;
   }
