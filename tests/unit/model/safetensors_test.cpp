@@ -104,8 +104,8 @@ TEST(Safetensors, survives_attacks_by_size) {
     const std::uint64_t bytes = 8 + attack.header.size() + attack.data_bytes;
     EXPECT_THAT(error_of([&] { parse_safetensors_header(attack.header, "attack", bytes); }).what(),
                 HasSubstr(attack.message));
-    // At most 2 s without sanitizers; without the limits some of these take minutes.
-    EXPECT_LT(std::clock() - start, 20 * CLOCKS_PER_SEC) << attack.message;
+    // At most 2 s, 23 s under ThreadSanitizer; without the limits some of these take minutes.
+    EXPECT_LT(std::clock() - start, 60 * CLOCKS_PER_SEC) << attack.message;
   }
 }
 
