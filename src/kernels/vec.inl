@@ -33,7 +33,7 @@ inline double sum_in_double(F32 v) {
   float lane[kLanes];
   store(lane, v);
   double total = 0.0;
-  for (std::size_t i = 0; i < kLanes; ++i) total += lane[i];
+  for (const float value : lane) total += value;
   return total;
 }
 
