@@ -119,11 +119,13 @@ class Engine {
   Matrix embed(std::span<const TextInput> texts, std::string_view pooling = {},
                bool normalize = false) const;
 
-  /// The head's scores before softmax: [B, C] of a text classifier.
-  Matrix logits(std::span<const Encoding> batch) const;
-
-  /// The head's scores before softmax: [N, C] a text, of a token classifier.
-  std::vector<Matrix> token_logits(std::span<const Encoding> batch) const;
+  /// The scores of a head before softmax, one matrix a text: [1, C] where it reads one vector a text;
+  /// where it reads rows [N, C], or with `picks`, one list of row numbers a text, [picks, C]. `head`:
+  /// the name of one of the model's further heads; empty: its own.
+  /// Throws: usage for a model without that head, or picks that do not fit.
+  std::vector<Matrix> scores(std::span<const Encoding> batch,
+                             std::span<const std::vector<std::int32_t>> picks = {},
+                             std::string_view head = {}) const;
 
   /// The `top_k` most probable labels of each text, best first.
   std::vector<std::vector<Prediction>> classify(std::span<const TextInput> texts,

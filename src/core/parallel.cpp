@@ -52,14 +52,16 @@ struct ThreadPool::State {
   const std::function<void(std::size_t, int)>* task = nullptr;
   std::exception_ptr error;
   std::vector<std::thread> threads;
-  int size = 1;
   Crew crew;
 
+  explicit State(int size, Crew lent = nullptr)
+      : shares(static_cast<std::size_t>(size)), crew(std::move(lent)) {}
+
   void share_out(std::size_t count) {
-    const auto n = static_cast<std::size_t>(size);
-    for (std::size_t t = 0; t < n; ++t) {
-      shares[t].next.store(count / n * t + std::min(t, count % n), std::memory_order_relaxed);
-      shares[t].end = count / n * (t + 1) + std::min(t + 1, count % n);
+    const Split parts{count, shares.size()};
+    for (std::size_t t = 0; t < shares.size(); ++t) {
+      shares[t].next.store(parts.begin(t), std::memory_order_relaxed);
+      shares[t].end = parts.begin(t + 1);
     }
   }
 
@@ -99,18 +101,13 @@ struct ThreadPool::State {
   }
 };
 
-ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
-  if (threads <= 0) threads = available_cores();
-  state_->size = threads;
-  state_->shares = std::vector<State::Share>(static_cast<std::size_t>(threads));
-  for (int i = 1; i < threads; ++i) state_->threads.emplace_back([this, i] { state_->loop(i); });
+ThreadPool::ThreadPool(int threads)
+    : state_(std::make_unique<State>(threads > 0 ? threads : available_cores())) {
+  for (int i = 1; i < size(); ++i) state_->threads.emplace_back([this, i] { state_->loop(i); });
 }
 
-ThreadPool::ThreadPool(int threads, Crew crew) : state_(std::make_unique<State>()) {
-  state_->size = threads;
-  state_->shares = std::vector<State::Share>(static_cast<std::size_t>(threads));
-  state_->crew = std::move(crew);
-}
+ThreadPool::ThreadPool(int threads, Crew crew)
+    : state_(std::make_unique<State>(threads, std::move(crew))) {}
 
 ThreadPool::~ThreadPool() {
   {
@@ -122,13 +119,13 @@ ThreadPool::~ThreadPool() {
   for (auto& thread : state_->threads) thread.join();
 }
 
-int ThreadPool::size() const noexcept { return state_->size; }
+int ThreadPool::size() const noexcept { return static_cast<int>(state_->shares.size()); }
 
 void ThreadPool::run(std::size_t count, const std::function<void(std::size_t, int)>& task) {
   if (count == 0) return;
   const std::lock_guard calling(state_->caller);
   State& s = *state_;
-  if (s.size == 1 || count == 1) {
+  if (size() == 1 || count == 1) {
     for (std::size_t i = 0; i < count; ++i) task(i, 0);
     return;
   }
@@ -136,7 +133,7 @@ void ThreadPool::run(std::size_t count, const std::function<void(std::size_t, in
   s.error = nullptr;
   s.share_out(count);
   if (s.crew) {
-    s.crew(s.size, [&](int thread) { s.work(thread); });
+    s.crew(size(), [&](int thread) { s.work(thread); });
     if (s.error) std::rethrow_exception(s.error);
     return;
   }

@@ -1,10 +1,21 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <memory>
 
 namespace fnet {
+
+/// Indices, or rows, in parts of nearly equal size.
+struct Split {
+  std::size_t total, parts;
+  std::size_t begin(std::size_t part) const {
+    return total / parts * part + std::min(part, total % parts);
+  }
+  std::size_t size(std::size_t part) const { return begin(part + 1) - begin(part); }
+  std::size_t largest() const { return (total + parts - 1) / parts; }
+};
 
 /// A fixed set of worker threads that share index ranges. Cheap to call again and again: workers
 /// spin for a short while before they sleep.
@@ -26,8 +37,8 @@ class ThreadPool {
   int size() const noexcept;
 
   /// Runs task(index, thread) for every index in [0, count), thread in [0, size()), and returns
-  /// when all are done. Thread t takes part t of the indices, of size() equal ones, in order, then
-  /// what is left of the others': calls that cut the same data alike find it in the same core's
+  /// when all are done. Thread t takes part t of Split{count, size()}, in order, then what is left
+  /// of the others': calls that cut the same data alike find it in the same core's
   /// cache. The first exception is rethrown here. One call at a time: a second caller waits. Not to
   /// be called from inside a task.
   void run(std::size_t count, const std::function<void(std::size_t index, int thread)>& task);

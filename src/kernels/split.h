@@ -3,19 +3,10 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "core/parallel.h"
 #include "kernels/product.h"
 
 namespace fnet::kernels {
-
-/// Rows in parts of nearly equal size.
-struct Split {
-  std::size_t total, parts;
-  std::size_t begin(std::size_t part) const {
-    return total / parts * part + std::min(part, total % parts);
-  }
-  std::size_t size(std::size_t part) const { return begin(part + 1) - begin(part); }
-  std::size_t largest() const { return (total + parts - 1) / parts; }
-};
 
 /// Blocks of rows for ThreadPool::run, whose threads take a part of them each: a part's blocks are
 /// large ones, then small ones, so that no thread waits long for the last.
@@ -36,11 +27,7 @@ class RowBlocks {
     return parts_.begin(part) + (i < large_ ? Split{head, large_}.begin(i)
                                             : head + Split{tail_, small_}.begin(i - large_));
   }
-  std::size_t size(std::size_t b) const {
-    const std::size_t part = b / (large_ + small_), i = b % (large_ + small_);
-    return i < large_ ? Split{parts_.size(part) - tail_, large_}.size(i)
-                      : Split{tail_, small_}.size(i - large_);
-  }
+  std::size_t size(std::size_t b) const { return begin(b + 1) - begin(b); }
   std::size_t largest() const { return Split{parts_.largest() - tail_, large_}.largest(); }
 
  private:

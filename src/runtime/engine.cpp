@@ -327,30 +327,35 @@ Matrix Engine::embed(std::span<const TextInput> texts, std::string_view pooling,
   return embed(batch, pooling, normalize);
 }
 
-Matrix Engine::logits(std::span<const Encoding> batch) const {
+std::vector<Matrix> Engine::scores(std::span<const Encoding> batch,
+                                   std::span<const std::vector<std::int32_t>> picks,
+                                   std::string_view head) const {
   const Impl& m = *impl_;
-  m.require_task("text-classification");
-  Matrix result(batch.size(), m.config.labels.size());
-  const bool first = Impl::reads_first_row(m.config.pooling);
+  require(head.empty(), Kind::usage, "head: expected none of '{}' in this model", printable(head));
+  require(m.config.has_head(), Kind::usage, "model: expected one with a head, found an encoder");
+  require(picks.empty() || picks.size() == batch.size(), Kind::usage,
+          "picks: expected one list for each of {} texts, found {}", batch.size(), picks.size());
+  const bool per_row = m.config.task == "token-classification";
+  const bool first = !per_row && Impl::reads_first_row(m.config.pooling);
+  std::vector<Matrix> result;
   m.run(batch, first, [&](std::size_t begin, const Batch& packed, const Tensor& x) {
     const Rows rows = first ? Impl::single_rows(packed.rows.texts()) : packed.rows;
-    const Tensor scores = head(x, rows, m.root(), m.config, NoDrop());
-    std::ranges::copy(scores.values(), result.row(begin).begin());
-  });
-  return result;
-}
-
-std::vector<Matrix> Engine::token_logits(std::span<const Encoding> batch) const {
-  const Impl& m = *impl_;
-  m.require_task("token-classification");
-  std::vector<Matrix> result;
-  m.run(batch, false, [&](std::size_t, const Batch& packed, const Tensor& x) {
-    const Tensor scores = head(x, packed.rows, m.root(), m.config, NoDrop());
+    const Tensor scored = fnet::head(x, rows, m.root(), m.config, NoDrop());
     for (std::int64_t i = 0; i < packed.rows.texts(); ++i) {
-      Matrix matrix(static_cast<std::size_t>(packed.rows.length(i)), m.config.labels.size());
-      std::ranges::copy_n(scores.row(packed.rows.begin(i)).data(),
-                          static_cast<std::ptrdiff_t>(matrix.data.size()), matrix.data.begin());
-      result.push_back(std::move(matrix));
+      std::vector<std::int32_t> wanted = {0};
+      if (per_row && picks.empty()) {
+        wanted.resize(static_cast<std::size_t>(packed.rows.length(i)));
+        std::iota(wanted.begin(), wanted.end(), 0);
+      } else if (per_row) {
+        wanted = picks[begin + static_cast<std::size_t>(i)];
+      }
+      Matrix& matrix = result.emplace_back(wanted.size(), m.config.labels.size());
+      for (std::size_t r = 0; r < wanted.size(); ++r) {
+        require(wanted[r] >= 0 && (!per_row || wanted[r] < packed.rows.length(i)), Kind::usage,
+                "picks: expected rows 0 to {}, found {}", packed.rows.length(i) - 1, wanted[r]);
+        std::ranges::copy(scored.row(per_row ? packed.rows.begin(i) + wanted[r] : i),
+                          matrix.row(r).begin());
+      }
     }
   });
   return result;
@@ -358,10 +363,11 @@ std::vector<Matrix> Engine::token_logits(std::span<const Encoding> batch) const 
 
 std::vector<std::vector<Prediction>> Engine::classify(std::span<const Encoding> batch,
                                                       std::size_t top_k) const {
-  Matrix scores = logits(batch);
+  impl_->require_task("text-classification");
+  std::vector<Matrix> scores = this->scores(batch);
   std::vector<std::vector<Prediction>> result;
-  for (std::size_t i = 0; i < scores.rows; ++i) {
-    result.push_back(best_labels(scores.row(i), impl_->config, top_k));
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    result.push_back(best_labels(scores[i].row(0), impl_->config, top_k));
   }
   return result;
 }
@@ -375,9 +381,10 @@ std::vector<std::vector<Prediction>> Engine::classify(std::span<const TextInput>
 
 std::vector<std::vector<Prediction>> Engine::tag(
     std::span<const std::vector<std::string>> sentences) const {
+  impl_->require_task("token-classification");
   std::vector<Encoding> batch;
   for (const auto& words : sentences) batch.push_back(encode_words(words));
-  std::vector<Matrix> scores = token_logits(batch);
+  std::vector<Matrix> scores = this->scores(batch);
   std::vector<std::vector<Prediction>> result;
   for (std::size_t s = 0; s < batch.size(); ++s) {
     std::vector<Prediction> tags(sentences[s].size());

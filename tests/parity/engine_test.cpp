@@ -28,8 +28,9 @@ Engine engine_for(const golden::Golden& golden, const std::string& task,
 std::vector<float> answer(const Engine& engine, const std::string& output,
                           const std::vector<Encoding>& texts) {
   if (output == "hidden") return packed(engine.forward(texts));
-  if (output == "text-classification") return engine.logits(texts).data;
-  if (output == "token-classification") return packed(engine.token_logits(texts));
+  if (output == "text-classification" || output == "token-classification") {
+    return packed(engine.scores(texts));
+  }
   return engine.embed(texts, output.substr(std::string("embed ").size())).data;
 }
 

@@ -97,12 +97,8 @@ TEST(TrainTables, every_row_answers_as_the_runtime_does) {
     for (const EngineOptions& options : {formulas, EngineOptions()}) {
       const Engine engine(config, lively_weights(), options);
       std::vector<float> expected;
-      if (config.task == "text-classification") {
-        expected = engine.logits(texts.encodings).data;
-      } else {
-        for (const Matrix& matrix : engine.token_logits(texts.encodings)) {
-          expected.insert(expected.end(), matrix.data.begin(), matrix.data.end());
-        }
+      for (const Matrix& matrix : engine.scores(texts.encodings)) {
+        expected.insert(expected.end(), matrix.data.begin(), matrix.data.end());
       }
       ASSERT_EQ(expected.size(), floats(ours).size());
       EXPECT_LT(relative_error(floats(ours), expected), 1e-5);

@@ -86,13 +86,14 @@ double worst_error(Span function, double (*exact)(double), float least, float mo
 
 TEST(exp, stays_within_its_stated_error_and_clamps) {
   for (const Table* isa : tables()) {
-    EXPECT_LE(worst_error(functions_of(isa->name).exp, std::exp, -87.3F, 88.3F), 2e-7) << isa->name;
+    EXPECT_LE(worst_error(functions_of(isa->name).exp, std::exp, -87.3F, 88.3F), 1.5e-7)
+        << isa->name;
   }
 }
 
 TEST(exp2, stays_within_its_stated_error_and_clamps) {
   for (const Table* isa : tables()) {
-    EXPECT_LE(worst_error(functions_of(isa->name).exp2, std::exp2, -126.0F, 127.0F), 2e-7)
+    EXPECT_LE(worst_error(functions_of(isa->name).exp2, std::exp2, -126.0F, 127.0F), 1.5e-7)
         << isa->name;
   }
 }

@@ -74,6 +74,11 @@ TEST(Safetensors, gives_every_hostile_file_its_due) {
 }
 
 TEST(Safetensors, survives_attacks_by_size) {
+#ifdef __SANITIZE_THREAD__
+  constexpr int kMostSeconds = 60;  // 23 were seen
+#else
+  constexpr int kMostSeconds = 20;
+#endif
   std::string entries = "{";
   const std::string record = R"(":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},)";
   for (int i = 0; entries.size() < 99'000'000; ++i) entries += fmt::format("\"{}{}", i, record);
@@ -104,8 +109,8 @@ TEST(Safetensors, survives_attacks_by_size) {
     const std::uint64_t bytes = 8 + attack.header.size() + attack.data_bytes;
     EXPECT_THAT(error_of([&] { parse_safetensors_header(attack.header, "attack", bytes); }).what(),
                 HasSubstr(attack.message));
-    // At most 2 s, 23 s under ThreadSanitizer; without the limits some of these take minutes.
-    EXPECT_LT(std::clock() - start, 60 * CLOCKS_PER_SEC) << attack.message;
+    // At most 2 s without sanitizers; without the limits some of these take minutes.
+    EXPECT_LT(std::clock() - start, kMostSeconds * CLOCKS_PER_SEC) << attack.message;
   }
 }
 
