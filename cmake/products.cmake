@@ -19,7 +19,7 @@ target_link_libraries(fnet PUBLIC Threads::Threads ZLIB::ZLIB)
 
 # The modules' own headers and what they include, for our executables, tests and training.
 add_library(fnet_internal INTERFACE)
-target_include_directories(fnet_internal INTERFACE ${PROJECT_SOURCE_DIR}/src)
+target_include_directories(fnet_internal INTERFACE ${PROJECT_SOURCE_DIR}/src ${FNET_GENERATED})
 target_link_libraries(fnet_internal INTERFACE fnet fmt::fmt-header-only nlohmann_json::nlohmann_json
                                               spdlog::spdlog_header_only CLI11::CLI11)
 

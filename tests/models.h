@@ -27,7 +27,7 @@ inline Config small_config() {
 /// Values with some life in them: norms near 1, biases not 0, so that a mix-up shows.
 inline WeightSource lively_weights(std::uint64_t seed = 1) {
   return [seed](const std::string& name, std::span<const std::int64_t> shape) {
-    WeightSpec spec{name, {shape.begin(), shape.end()}, Init::normal};
+    WeightSpec spec{name, {shape.begin(), shape.end()}, Init::normal()};
     std::vector<float> values = initial_values(spec, shape.size() == 1 ? 0.1 : 0.2, seed);
     if (name.ends_with("LayerNorm.weight")) {
       for (float& v : values) v += 1.0F;

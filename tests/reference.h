@@ -31,6 +31,8 @@ inline double activate(kernels::Activation activation, double x) {
     }
     case Activation::relu:
       return x > 0 ? x : 0;
+    case Activation::sigmoid:
+      return 1 / (1 + std::exp(-x));
     case Activation::silu:
       return x / (1 + std::exp(-x));
     case Activation::tanh:

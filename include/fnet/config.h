@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace fnet {
@@ -22,6 +24,18 @@ struct LengthPolicy {
 
   /// Reads `exact`, `fixed:N` or `batch`. Throws: usage.
   static LengthPolicy parse(std::string_view text);
+};
+
+/// Options of a part of the model by name, as they stand in config.json.
+using PartOptions = std::map<std::string, std::variant<bool, std::int64_t, double, std::string>>;
+
+/// A head: what it is for.
+struct HeadConfig {
+  std::string task;                 ///< a row of the tasks' table, or `encoder`: no head
+  std::vector<std::string> labels;  ///< its classes; empty where it has none
+  std::string pooling;              ///< what it reads, where it reads one vector a text
+
+  bool operator==(const HeadConfig&) const = default;
 };
 
 /// Everything that defines an FNet model but its weights. Names, meanings and defaults are those of
@@ -50,14 +64,19 @@ struct Config {
   std::string norm_type = "layer_norm";
   std::string norm_position = "post";
   std::string ffn_type = "mlp";
-  std::vector<std::string> mixers = {"fourier"};  ///< one for all layers, or one for each
+  std::vector<std::string> mixers = {"fourier"};         ///< one for all layers, or one for each
+  PartOptions norm_options, ffn_options, mixer_options;  ///< `fnet info` lists each part's
   std::string length_policy =
       "exact";                     ///< a config.json without the key: fixed:max_position_embeddings
   std::string pooling = "pooler";  ///< what a sequence head reads, and the default of `embed`
 
-  /// `encoder`, `text-classification` or `token-classification`; in config.json: `architectures`.
+  /// The model's own head, where Hugging Face has it: a row of the tasks' table, or `encoder` for
+  /// none; in config.json: `architectures`.
   std::string task = "encoder";
   std::vector<std::string> labels;  ///< in config.json: `id2label` and `label2id`
+
+  /// Further heads on the same encoder, by name; their weights stand under `heads.<name>.`
+  std::map<std::string, HeadConfig> heads;
 
   /// The architectures of the paper's and the seed's tables: tiny, small, base, large. Throws:
   /// usage.
@@ -74,7 +93,8 @@ struct Config {
   /// The text of config.json: every key, as transformers reads it.
   std::string to_json() const;
 
-  /// Sets a key from text, as `--set key=value` does. Throws: usage.
+  /// Sets a key from text, as `--set key=value` does; an option of a part as
+  /// `norm_options.<option>`. Throws: usage.
   void set(std::string_view key, std::string_view value);
 
   /// The same from `key=value`.
@@ -83,7 +103,8 @@ struct Config {
   /// Takes a tokenizer's number of pieces and special ids; below 0: it has none, the id stays.
   void set_vocabulary(std::int64_t size, std::int64_t pad, std::int64_t bos, std::int64_t eos);
 
-  /// Throws input: the key, its value, what is allowed.
+  /// Throws input: the key, its value, what is allowed. Options of parts are checked by the parts,
+  /// when a model is made.
   void validate() const;
 
   const std::string& mixer(std::int64_t layer) const {
@@ -93,7 +114,18 @@ struct Config {
     return embedding_norm_eps > 0 ? embedding_norm_eps : layer_norm_eps;
   }
   LengthPolicy lengths() const { return LengthPolicy::parse(length_policy); }
+
+  /// Tokens of the longest text that the model can read.
+  std::int64_t longest_text() const;
+
+  /// Whether the model has a head of its own.
   bool has_head() const { return task != "encoder"; }
+
+  /// The head of this name; empty: the model's own. Throws: usage where there is none.
+  HeadConfig head(std::string_view name = {}) const;
+
+  /// Their names, the model's own first.
+  std::vector<std::string> head_names() const;
 
   /// One key: its name, its value as text, what is allowed, and what it means; for `--help`, `info`
   /// and the documentation.

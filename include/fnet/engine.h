@@ -56,7 +56,7 @@ struct EngineOptions {
   /// Keep the weights as packed for this machine in a file of the model's directory, as large as
   /// the weights in memory, and map that at the next start instead of packing them again.
   bool packed_file = false;
-  /// Evaluate the formulas of blocks/ op by op instead of the fused kernels: slow, for comparing.
+  /// Evaluate every part by its formula instead of its kernel: slower, for comparing.
   bool formulas = false;
   std::size_t max_length = 0;  ///< tokens a text; 0: the model's position table or fixed length
   Truncation truncation = Truncation::longest_first;  ///< of a text that is longer
@@ -101,6 +101,10 @@ class Engine {
   /// fused to each.
   std::vector<std::pair<std::string, double>> seconds_by_part() const;
 
+  /// How each part of the encoder runs, in order, by its place: `kernel`, `kernel with norm` or,
+  /// where it has no kernel, `formula`.
+  std::vector<std::pair<std::string, std::string>> paths() const;
+
   /// Tokens of a text as this model reads it: truncated by the options, never longer than the
   /// position table. Throws: input where the text is bad, or too long with Truncation::error.
   Encoding encode(const TextInput& input) const;
@@ -119,10 +123,10 @@ class Engine {
   Matrix embed(std::span<const TextInput> texts, std::string_view pooling = {},
                bool normalize = false) const;
 
-  /// The scores of a head before softmax, one matrix a text: [1, C] where it reads one vector a text;
-  /// where it reads rows [N, C], or with `picks`, one list of row numbers a text, [picks, C]. `head`:
-  /// the name of one of the model's further heads; empty: its own.
-  /// Throws: usage for a model without that head, or picks that do not fit.
+  /// The scores of a head before softmax, one matrix a text: [1, C] where it reads one vector a
+  /// text; where it reads rows [N, C], or with `picks`, one list of row numbers a text, [picks, C].
+  /// `head`: the name of one of the model's further heads; empty: its own. Throws: usage for a
+  /// model without that head, or picks that do not fit.
   std::vector<Matrix> scores(std::span<const Encoding> batch,
                              std::span<const std::vector<std::int32_t>> picks = {},
                              std::string_view head = {}) const;

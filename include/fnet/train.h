@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,8 +20,15 @@
 namespace fnet {
 
 struct Rows;
+struct Parts;
 
 namespace nn {
+
+/// Where in a training a forward pass stands. Dropout is a function of it and of the place in the
+/// model, so that a step is the same whatever ran before it.
+struct DropoutPlace {
+  std::uint64_t seed = 0, step = 0;
+};
 
 /// What a model reads: B texts of up to N rows, as tokens or as vectors.
 struct Inputs {
@@ -65,6 +74,7 @@ class FNetEncoderBlockImpl : public torch::nn::Module {
 
  private:
   Config config_;
+  std::shared_ptr<const Parts> parts_;
   std::int64_t layer_;
 };
 TORCH_MODULE(FNetEncoderBlock);
@@ -83,11 +93,21 @@ class FNetModule : public torch::nn::Module {
   /// Throws: system.
   void save(const std::filesystem::path& directory) const;
 
+  /// Places the dropout of the forward passes to come. Without one, as at first, each draws its own
+  /// from torch's generator.
+  virtual void set_dropout_place(std::optional<DropoutPlace> place) { dropout_place_ = place; }
+
  protected:
+  /// Throws: input where the config is not valid.
   explicit FNetModule(Config config);
+
+  const Parts& parts() const noexcept { return *parts_; }
+  const std::optional<DropoutPlace>& dropout_place() const noexcept { return dropout_place_; }
 
  private:
   Config config_;
+  std::shared_ptr<const Parts> parts_;
+  std::optional<DropoutPlace> dropout_place_;
 };
 
 /// The encoder: embeddings, blocks, pooler. Hugging Face's FNetModel.
@@ -127,10 +147,14 @@ class FNetModel : public torch::nn::ModuleHolder<FNetModelImpl> {
   static FNetModel load(const std::filesystem::path& directory);
 };
 
-/// An encoder with one of the heads of the table.
+/// An encoder with the heads that its config names.
 class FNetWithHeadImpl : public FNetModule {
  public:
-  /// Scores: [B, C] of a text classifier; [B, M, C] of a token classifier, as last_hidden_state.
+  /// Throws: input where the config is not valid, usage where it has no head.
+  explicit FNetWithHeadImpl(const Config& config, std::uint64_t seed = 0);
+
+  /// Scores of the model's own head: [B, C] where it reads one vector a text, else [B, M, C], as
+  /// last_hidden_state.
   at::Tensor forward(const Inputs& inputs);
   at::Tensor forward(const at::Tensor& input_ids, const std::vector<std::int64_t>& lengths = {}) {
     return forward(Inputs{input_ids, {}, {}, lengths});
@@ -139,18 +163,27 @@ class FNetWithHeadImpl : public FNetModule {
   /// The same of packed rows: [B, C] or [T, C].
   at::Tensor forward_rows(const at::Tensor& vectors, const at::Tensor& types, const Rows& rows);
 
-  FNetModel fnet{nullptr};
+  /// Scores of a head from the encoder's last hidden state [T, H]: [B, C]; of a head that scores
+  /// rows [T, C], or with `picks`, int64 row numbers [P], [P, C]. `head`: its name; empty: the
+  /// model's own. Throws: usage where there is none of that name.
+  at::Tensor scores(const at::Tensor& hidden, const Rows& rows, const at::Tensor& picks = {},
+                    std::string_view head = {});
 
- protected:
-  FNetWithHeadImpl(const Config& config, std::string_view task, std::uint64_t seed);
+  void set_dropout_place(std::optional<DropoutPlace> place) override;
+
+  FNetModel fnet{nullptr};
 };
+TORCH_MODULE(FNetWithHead);
+
+/// `config` for another task.
+Config with_task(Config config, std::string_view task);
 
 /// A label for each text. Hugging Face's FNetForSequenceClassification.
 class FNetForSequenceClassificationImpl : public FNetWithHeadImpl {
  public:
   /// The classes are `config.labels`.
   explicit FNetForSequenceClassificationImpl(const Config& config, std::uint64_t seed = 0)
-      : FNetWithHeadImpl(config, "text-classification", seed) {}
+      : FNetWithHeadImpl(with_task(config, "text-classification"), seed) {}
 };
 
 class FNetForSequenceClassification
@@ -168,7 +201,7 @@ class FNetForTokenClassificationImpl : public FNetWithHeadImpl {
  public:
   /// The classes are `config.labels`.
   explicit FNetForTokenClassificationImpl(const Config& config, std::uint64_t seed = 0)
-      : FNetWithHeadImpl(config, "token-classification", seed) {}
+      : FNetWithHeadImpl(with_task(config, "token-classification"), seed) {}
 };
 
 class FNetForTokenClassification : public torch::nn::ModuleHolder<FNetForTokenClassificationImpl> {

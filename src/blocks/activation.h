@@ -1,18 +1,28 @@
 #pragma once
 
-#include <string_view>
+#include <cstdint>
 
+#include "blocks/algebra.h"
 #include "core/error.h"
 
 namespace fnet {
 
-/// An activation of kinds.def by its name in config.json, element by element.
-template <class A>
-A activation(std::string_view name, const A& x) {
-#define FNET_ACTIVATION(row, function, help) \
-  if (name == #row) return function(x);
+/// The rows of the activations' table.
+enum class Activation : std::uint8_t {
+#define FNET_ACTIVATION(name, function, help) name,
 #include "model/kinds.def"
-  fail(Kind::internal, "hidden_act '{}' is not in the table", name);
+};
+
+/// act(x), element by element.
+template <class A>
+A apply_activation(Activation activation, const A& x) {
+  switch (activation) {
+#define FNET_ACTIVATION(name, function, help) \
+  case Activation::name:                      \
+    return function(x);
+#include "model/kinds.def"
+  }
+  fail(Kind::internal, "activation {} is not in the table", static_cast<int>(activation));
 }
 
 }  // namespace fnet

@@ -1,194 +1,135 @@
 #pragma once
 
-#include "blocks/ffn/mlp.h"
-#include "blocks/ffn/swiglu.h"
-#include "blocks/head/classification.h"
-#include "blocks/head/pooling.h"
-#include "blocks/mixer/fourier.h"
-#include "blocks/mixer/identity.h"
-#include "blocks/norm/layer_norm.h"
-#include "blocks/norm/rms_norm.h"
-#include "blocks/weights.h"
-#include "core/rows.h"
-#include "fnet/config.h"
+#include <string>
+#include <string_view>
+#include <vector>
 
-// The whole model as formulas over a tensor type A. A is fnet::Tensor in the runtime and
-// at::Tensor in training; both bring, by argument-dependent lookup,
-//   + - * (with each other, [T,1] and [H] broadcast, and with numbers), rsqrt, tanh, sigmoid, relu,
-//   silu, gelu, gelu_tanh, mean_last (x [T,H] → [T,1]), dense (x Wᵀ + b), lookup (table rows by
-//   ids), fourier_mix, first_rows, mean_rows, max_rows.
+#include "blocks/heads.h"
+#include "blocks/parts.h"
+
+// The whole model as formulas over a tensor type A: see algebra.h.
 namespace fnet {
-
-/// What dropout is outside training.
-struct NoDrop {
-  template <class A>
-  const A& operator()(const A& x) const {
-    return x;
-  }
-};
-
-/// The norm of kinds.def by its name. A tensor type may offer `fast_norm` for some kinds, an
-/// optimisation that must equal the formula.
-template <class A>
-A norm(std::string_view kind, const A& x, const Weights<A>& w, double eps) {
-  if constexpr (requires { fast_norm(kind, x, w, eps); }) {
-    if (auto y = fast_norm(kind, x, w, eps)) return *y;
-  }
-#define FNET_NORM(name, Type, help) \
-  if (kind == #name) return Type::apply(x, w, eps);
-#include "model/kinds.def"
-  fail(Kind::internal, "norm_type '{}' is not in the table", kind);
-}
-
-inline void norm_weights(std::string_view kind, const Specs& specs, std::int64_t width) {
-#define FNET_NORM(name, Type, help) \
-  if (kind == #name) return Type::weights(specs, width);
-#include "model/kinds.def"
-  fail(Kind::internal, "norm_type '{}' is not in the table", kind);
-}
-
-/// The feed-forward of kinds.def named by `config.ffn_type`; `fast_feed_forward` as `fast_norm`.
-template <class A>
-A feed_forward(const A& x, const Weights<A>& w, const Config& config) {
-  if constexpr (requires { fast_feed_forward(x, w, config); }) {
-    if (auto y = fast_feed_forward(x, w, config)) return *y;
-  }
-#define FNET_FFN(name, Type, help) \
-  if (config.ffn_type == #name) return Type::apply(x, w, config);
-#include "model/kinds.def"
-  fail(Kind::internal, "ffn_type '{}' is not in the table", config.ffn_type);
-}
-
-inline void feed_forward_weights(const Specs& specs, const Config& config) {
-#define FNET_FFN(name, Type, help) \
-  if (config.ffn_type == #name) return Type::weights(specs, config);
-#include "model/kinds.def"
-  fail(Kind::internal, "ffn_type '{}' is not in the table", config.ffn_type);
-}
-
-/// The mixer of kinds.def by its name.
-template <class A>
-A mix(std::string_view kind, const A& x, const Rows& rows, const Weights<A>& w,
-      const Config& config) {
-#define FNET_MIXER(name, Type, help) \
-  if (kind == #name) return Type::apply(x, rows, w, config);
-#include "model/kinds.def"
-  fail(Kind::internal, "mixer '{}' is not in the table", kind);
-}
-
-inline void mixer_weights(std::string_view kind, const Specs& specs, const Config& config) {
-#define FNET_MIXER(name, Type, help) \
-  if (kind == #name) return Type::weights(specs, config);
-#include "model/kinds.def"
-  fail(Kind::internal, "mixer '{}' is not in the table", kind);
-}
 
 /// Token (or given) vectors + position + type → norm → projection → dropout. Source: FNet §3.2;
 /// Hugging Face adds in this order.
 struct Embeddings {
-  static void weights(Specs specs, const Config& c) {
-    specs.add("word_embeddings.weight", {c.vocab_size, c.hidden_size}, Init::normal);
+  static void weights(const Specs& specs, const Config& c, const Parts& parts) {
+    specs.add("word_embeddings.weight", {c.vocab_size, c.hidden_size}, Init::normal());
     specs.add("position_embeddings.weight", {c.max_position_embeddings, c.hidden_size},
-              Init::normal);
-    specs.add("token_type_embeddings.weight", {c.type_vocab_size, c.hidden_size}, Init::normal);
-    norm_weights(c.norm_type, specs.under("LayerNorm"), c.hidden_size);
+              Init::normal());
+    specs.add("token_type_embeddings.weight", {c.type_vocab_size, c.hidden_size}, Init::normal());
+    add_weights(parts.norm, specs.under("LayerNorm"), c);
     if (c.embedding_projection) specs.linear("projection", c.hidden_size, c.hidden_size);
   }
 
   /// `vectors` [T, H]: the word embeddings, or what a model without tokens has in their place.
-  /// `positions`, `types`: [T] ids.
-  template <class A, class Ids, class Drop>
-  static A apply(const A& vectors, const Ids& positions, const Ids& types, const Weights<A>& w,
-                 const Config& c, Drop&& drop) {
-    const A sum = vectors + lookup(w["token_type_embeddings.weight"], types) +
-                  lookup(w["position_embeddings.weight"], positions);
-    A x = norm(c.norm_type, sum, w.under("LayerNorm"), c.embedding_eps());
-    if (c.embedding_projection) x = dense(x, w["projection.weight"], w["projection.bias"]);
-    return drop(x);
+  /// `positions`, `types`: [T] ids. `c` stands where the embeddings' weights are, in layer −1.
+  template <Algebra A>
+  static A apply(const A& vectors, const typename A::Ids& positions, const typename A::Ids& types,
+                 const Context<A>& c, const Parts& parts) {
+    const A sum = vectors + lookup(c.w["token_type_embeddings.weight"], types) +
+                  lookup(c.w["position_embeddings.weight"], positions);
+    A x = fnet::apply(parts.norm, sum, c.under("LayerNorm"));
+    if (c.config.embedding_projection) x = linear(x, c, "projection");
+    return c.drop(x, c.config.hidden_dropout_prob, "dropout");
+  }
+
+  static double operations(const Config& c) {
+    return c.embedding_projection ? linear_operations(c.hidden_size, c.hidden_size) : 0;
   }
 };
 
 /// One encoder block. Source: FNet §3.2 (post); Xiong et al. 2020 (pre).
 struct EncoderBlock {
-  static void weights(const Specs& specs, const Config& c, std::string_view mixer) {
-    mixer_weights(mixer, specs.under("fourier"), c);
-    norm_weights(c.norm_type, specs.under("fourier.output.LayerNorm"), c.hidden_size);
-    feed_forward_weights(specs, c);
-    norm_weights(c.norm_type, specs.under("output.LayerNorm"), c.hidden_size);
+  // Hugging Face's names, whatever the mixer and the norm are.
+  static constexpr std::string_view kMixingNorm = "fourier.output.LayerNorm";
+  static constexpr std::string_view kOutputNorm = "output.LayerNorm";
+
+  static void weights(const Specs& specs, const Config& c, const Parts& parts, std::int64_t layer) {
+    const Mixer& mixer = parts.mixer(layer);
+    add_weights(mixer, specs.under(row_of(mixer).name), c);
+    add_weights(parts.norm, specs.under(kMixingNorm), c);
+    add_weights(parts.ffn, specs, c);
+    add_weights(parts.norm, specs.under(kOutputNorm), c);
   }
 
-  /// x [T, H] → [T, H].
-  template <class A, class Drop>
-  static A apply(const A& x, const Rows& rows, const Weights<A>& w, const Config& c,
-                 std::string_view mixer, Drop&& drop) {
-    const auto mixing_norm = [&](const A& v) {
-      return norm(c.norm_type, v, w.under("fourier.output.LayerNorm"), c.layer_norm_eps);
+  /// x [T, H] → [T, H]; `c` stands where the block's weights are.
+  template <Algebra A>
+  static A apply(const A& x, const Context<A>& c, const Parts& parts) {
+    const auto norm = [&](const A& v, std::string_view place) {
+      return fnet::apply(parts.norm, v, c.under(place));
     };
-    const auto output_norm = [&](const A& v) {
-      return norm(c.norm_type, v, w.under("output.LayerNorm"), c.layer_norm_eps);
+    const Mixer& mixer = parts.mixer(c.layer);
+    const auto mix = [&](const A& v) { return fnet::apply(mixer, v, c.under(row_of(mixer).name)); };
+    const auto feed_forward = [&](const A& v) {
+      return c.drop(fnet::apply(parts.ffn, v, c), c.config.hidden_dropout_prob, "output.dropout");
     };
-    const Weights<A> mixer_w = w.under("fourier");
-    if (c.norm_position == "pre") {
-      const A h = x + mix(mixer, mixing_norm(x), rows, mixer_w, c);
-      return h + drop(feed_forward(output_norm(h), w, c));
+    if (c.config.norm_position == "pre") {
+      const A h = x + mix(norm(x, kMixingNorm));
+      return h + feed_forward(norm(h, kOutputNorm));
     }
-    const A h = mixing_norm(x + mix(mixer, x, rows, mixer_w, c));
-    return output_norm(h + drop(feed_forward(h, w, c)));
+    const A h = norm(x + mix(x), kMixingNorm);
+    return norm(h + feed_forward(h), kOutputNorm);
   }
 };
 
 /// The encoder without head: Hugging Face's FNetModel.
 struct Encoder {
-  static void weights(const Specs& specs, const Config& c) {
-    Embeddings::weights(specs.under("embeddings"), c);
-    for (std::int64_t i = 0; i < c.num_hidden_layers; ++i) {
-      EncoderBlock::weights(specs.under("encoder.layer." + std::to_string(i)), c, c.mixer(i));
-    }
-    if (c.norm_position == "pre") {
-      norm_weights(c.norm_type, specs.under("encoder.LayerNorm"), c.hidden_size);
-    }
-    if (c.pooler) PoolerPooling::weights(specs, c);
+  static std::string block_place(std::int64_t layer) {
+    return "encoder.layer." + std::to_string(layer);
   }
 
-  /// The last hidden state [T, H] from the embeddings' output or any [T, H].
-  template <class A, class Drop>
-  static A apply(A x, const Rows& rows, const Weights<A>& w, const Config& c, Drop&& drop) {
+  static void weights(const Specs& specs, const Config& c, const Parts& parts) {
+    Embeddings::weights(specs.under("embeddings"), c, parts);
     for (std::int64_t i = 0; i < c.num_hidden_layers; ++i) {
-      x = EncoderBlock::apply(x, rows, w.under("encoder.layer." + std::to_string(i)), c, c.mixer(i),
-                              drop);
+      EncoderBlock::weights(specs.under(block_place(i)), c, parts, i);
     }
-    if (c.norm_position == "pre") {
-      x = norm(c.norm_type, x, w.under("encoder.LayerNorm"), c.layer_norm_eps);
+    if (c.norm_position == "pre") add_weights(parts.norm, specs.under("encoder.LayerNorm"), c);
+    if (c.pooler) PoolerPooling().weights(specs, c);
+  }
+
+  /// The last hidden state [T, H] from the embeddings' output or any [T, H]; `c` stands where the
+  /// encoder's weights are.
+  template <Algebra A>
+  static A apply(A x, Context<A> c, const Parts& parts) {
+    for (c.layer = 0; c.layer < c.config.num_hidden_layers; ++c.layer) {
+      x = EncoderBlock::apply(x, c.under(block_place(c.layer)), parts);
+    }
+    if (c.config.norm_position == "pre") {
+      x = fnet::apply(parts.norm, x, c.under("encoder.LayerNorm"));
     }
     return x;
+  }
+
+  /// Multiply-adds, counted as two, of the products for one row; mixing and norms are not counted.
+  static double operations(const Config& c, const Parts& parts) {
+    double sum = Embeddings::operations(c);
+    for (const Mixer& mixer : parts.mixers) {
+      sum += fnet::operations(mixer, c) + fnet::operations(parts.ffn, c);
+    }
+    return sum;
   }
 };
 
 /// Where the encoder's weights stand: under `fnet.` in a model with a head, as Hugging Face does.
-inline std::string_view encoder_place(const Config& c) { return c.has_head() ? "fnet" : ""; }
-
-/// The weights of the task's head, if there is one.
-inline void head_weights(const Specs& specs, const Config& c) {
-#define FNET_HEAD(task_name, Type, architecture, help) \
-  if (c.task == (task_name)) Type::weights(specs, c);
-#include "model/kinds.def"
+inline std::string_view encoder_place(const Config& c) {
+  return c.head_names().empty() ? "" : "fnet";
 }
 
-/// All weights of a model, in a fixed order.
+/// The weights of the heads, in the order of their names.
+inline void head_weights(const Specs& specs, const Config& c) {
+  for (const std::string& name : c.head_names()) {
+    const HeadConfig head = c.head(name);
+    add_weights(head_for(head.task), specs.under(head_place(name)), c, head);
+  }
+}
+
+/// All weights of a model, in a fixed order. Throws: as Parts.
 inline std::vector<WeightSpec> model_weights(const Config& c) {
   Specs specs;
-  Encoder::weights(specs.under(encoder_place(c)), c);
+  Encoder::weights(specs.under(encoder_place(c)), c, Parts(c));
   head_weights(specs, c);
   return specs.list();
-}
-
-/// The head's scores from the last hidden state: [B, C] or [T, C] by task.
-template <class A, class Drop>
-A head(const A& x, const Rows& rows, const Weights<A>& w, const Config& c, Drop&& drop) {
-#define FNET_HEAD(task_name, Type, architecture, help) \
-  if (c.task == (task_name)) return Type::apply(x, rows, w, w.under(encoder_place(c)), c, drop);
-#include "model/kinds.def"
-  fail(Kind::internal, "task '{}' has no head", c.task);
 }
 
 }  // namespace fnet

@@ -20,14 +20,22 @@ class Specs {
   Specs() : list_(std::make_shared<std::vector<WeightSpec>>()) {}
 
   /// Adds a weight `<place>.<name>`.
-  void add(std::string_view name, std::vector<std::int64_t> shape, Init init) {
-    list_->push_back({prefix_ + std::string(name), std::move(shape), init});
+  void add(std::string_view name, std::vector<std::int64_t> shape, Init init) const {
+    list_->push_back({.name = prefix_ + std::string(name), .shape = std::move(shape), .init = init});
+  }
+
+  /// Adds numbers that are stored with the model and that training does not change.
+  void buffer(std::string_view name, std::vector<std::int64_t> shape, Init init) const {
+    add(name, std::move(shape), init);
+    list_->back().trained = false;
   }
 
   /// Adds a linear map's `<name>.weight` [out, in] and, if wanted, `<name>.bias` [out].
-  void linear(const std::string& name, std::int64_t in, std::int64_t out, bool bias = true) {
-    add(name + ".weight", {out, in}, Init::normal);
-    if (bias) add(name + ".bias", {out}, Init::zeros);
+  void linear(const std::string& name, std::int64_t in, std::int64_t out, bool bias = true,
+              Init init = Init::normal()) const {
+    add(name + ".weight", {out, in}, init);
+    list_->back().product = true;
+    if (bias) add(name + ".bias", {out}, Init::zeros());
   }
 
   Specs under(std::string_view place) const {
@@ -57,6 +65,12 @@ class Weights {
             name);
     return found->second;
   }
+
+  /// Whether there is a weight of this name.
+  bool has(std::string_view name) const { return map_->contains(prefix_ + std::string(name)); }
+
+  /// Where it stands: "encoder.layer.0.", or empty at the root.
+  const std::string& place() const { return prefix_; }
 
   Weights under(std::string_view place) const {
     Weights inner = *this;

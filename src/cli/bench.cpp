@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "blocks/model.h"
 #include "cli/command.h"
 #include "cli/output.h"
 #include "core/error.h"
@@ -36,21 +38,12 @@ Engine make_engine(const Flags& flags) {
       std::max(config.max_position_embeddings, static_cast<std::int64_t>(flags.length));
   for (const std::string& setting : flags.settings) config.assign(setting);
   config.validate();
-  const WeightSource random = [&](const std::string& name, std::span<const std::int64_t> shape) {
-    const bool norm = name.ends_with("LayerNorm.weight");
-    return initial_values({name, {shape.begin(), shape.end()}, norm ? Init::ones : Init::normal},
-                          config.initializer_range, 1);
+  std::map<std::string, WeightSpec> specs;
+  for (WeightSpec& spec : model_weights(config)) specs.emplace(spec.name, std::move(spec));
+  const WeightSource random = [&](const std::string& name, std::span<const std::int64_t>) {
+    return initial_values(specs.at(name), config.initializer_range, 1);
   };
   return Engine(config, random, flags.options);
-}
-
-/// Multiply-adds, counted as two, of the products for one token; mixing and norms are not counted.
-double operations_per_token(const Config& c) {
-  const auto h = static_cast<double>(c.hidden_size);
-  const double matrices = c.ffn_type == "swiglu" ? 3 : 2;
-  const double layer = matrices * h * static_cast<double>(c.intermediate_size);
-  return 2 *
-         (layer * static_cast<double>(c.num_hidden_layers) + (c.embedding_projection ? h * h : 0));
 }
 
 double percentile(const std::vector<double>& sorted, double share) {
@@ -102,7 +95,7 @@ ordered_json measure(const Flags& flags) {
   std::ranges::sort(times);
   const double tokens = static_cast<double>(flags.batch * flags.length);
   const double median = percentile(times, 0.5);
-  const double gflops = operations_per_token(engine.config()) * tokens / median * 1e-9;
+  const double gflops = Encoder::operations(engine.config(), Parts(engine.config())) * tokens / median * 1e-9;
   ordered_json parts;
   double rest = 1;
   for (std::size_t i = 0; i < after.size(); ++i) {
@@ -111,6 +104,10 @@ ordered_json measure(const Flags& flags) {
     rest -= share;
   }
   parts["rest"] = rest;
+  auto formulas = ordered_json::array();
+  for (const auto& [place, path] : engine.paths()) {
+    if (path == "formula") formulas.push_back(place);
+  }
   const double peak = peaks[engine.options().dtype].get<double>();
   return {{"batch", flags.batch},
           {"length", flags.length},
@@ -128,6 +125,7 @@ ordered_json measure(const Flags& flags) {
           {"peak_gflops", peaks},
           {"fraction_of_peak", gflops / peak},
           {"parts", parts},
+          {"formulas", formulas},
           {"weight_bytes", engine.weight_bytes()},
           {"workspace_bytes", engine.workspace_bytes()}};
 }
@@ -151,6 +149,10 @@ void run(const Flags& flags) {
                     100 * r["fraction_of_peak"].get<double>()));
   for (const auto& [name, share] : r["parts"].items()) {
     print(fmt::format("{:<12} {:.1f} % of the time\n", name, 100 * share.get<double>()));
+  }
+  if (!r["formulas"].empty()) {
+    print(fmt::format("formulas     {} parts run without a kernel, {} among them\n",
+                      r["formulas"].size(), r["formulas"].back().get<std::string>()));
   }
   print(fmt::format("memory       weights {:.1f} MB, workspace {:.1f} MB\n",
                     1e-6 * r["weight_bytes"].get<double>(),

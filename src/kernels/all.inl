@@ -36,7 +36,9 @@ const Table kTable = {
     .rows = {.add_norm = add_norm_rows,
              .embed = embed_rows,
              .activate = activate_span,
-             .keep_some = keep_some_span},
+             .combine = combine_rows,
+             .row_means = row_means,
+             .dropout = dropout_span},
     .fourier = {.columns = fourier_columns, .rows = fourier_rows, .first_row = fourier_first_row},
     .spin = spin,
 };

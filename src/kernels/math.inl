@@ -57,6 +57,15 @@ struct Relu {
   static F32 apply(F32 x) { return max(F32{}, x); }
   static F32 slope(F32 x) { return select(x > F32{}, splat(1.0F), F32{}); }
 };
+struct Sigmoid {
+  static F32 apply(F32 x) {  // exp clamps what is not a number
+    return select(x == x, splat(1.0F) / (splat(1.0F) + exp(-x)), x);
+  }
+  static F32 slope(F32 x) {
+    const F32 y = apply(x);
+    return y * apply(-x);  // 1 − σ(x) would lose digits
+  }
+};
 struct Silu {
   static F32 apply(F32 x) { return x / (splat(1.0F) + exp(-x)); }
   static F32 slope(F32 x) { return sigmoid_and_slope(x, x); }

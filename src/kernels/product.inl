@@ -165,6 +165,8 @@ void finish(const Epilogue& e, Out* out, std::size_t stride) noexcept {
       return finish_gated<GeluTanh>(e, out, stride);
     case Activation::relu:
       return finish_gated<Relu>(e, out, stride);
+    case Activation::sigmoid:
+      return finish_gated<Sigmoid>(e, out, stride);
     case Activation::silu:
       return finish_gated<Silu>(e, out, stride);
     case Activation::tanh:
@@ -196,6 +198,8 @@ inline void finish_slope(Activation activation, const float* sums, const float* 
       return finish_slope_as<GeluTanh>(sums, at, rows, columns, out, stride);
     case Activation::relu:
       return finish_slope_as<Relu>(sums, at, rows, columns, out, stride);
+    case Activation::sigmoid:
+      return finish_slope_as<Sigmoid>(sums, at, rows, columns, out, stride);
     case Activation::silu:
       return finish_slope_as<Silu>(sums, at, rows, columns, out, stride);
     case Activation::tanh:

@@ -23,7 +23,10 @@ struct RowKernels {
   void (*embed)(const Embedding&, const std::int32_t* ids, const std::int32_t* positions,
                 const std::int32_t* types, std::size_t rows, float* y) noexcept;
   void (*activate)(Activation, const float* x, std::size_t n, float* y) noexcept;
-  void (*keep_some)(std::uint64_t seed, std::uint64_t first, std::uint32_t threshold, float scale,
+  void (*combine)(Binary, const Operand& a, const Operand& b, std::size_t rows, std::size_t columns,
+                  float* y) noexcept;
+  void (*row_means)(const float* x, std::size_t rows, std::size_t n, float* y) noexcept;
+  void (*dropout)(std::uint64_t seed, std::uint64_t first, std::uint32_t threshold, float scale,
                     const float* x, std::size_t n, float* y) noexcept;
 };
 

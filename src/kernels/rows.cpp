@@ -39,15 +39,6 @@ void embed(const Embedding& tables, const std::int32_t* ids, const std::int32_t*
   });
 }
 
-std::optional<Activation> activation_named(std::string_view hidden_act) {
-  if (hidden_act == "gelu_new" || hidden_act == "gelu_pytorch_tanh") return Activation::gelu_tanh;
-  if (hidden_act == "gelu") return Activation::gelu;
-  if (hidden_act == "relu") return Activation::relu;
-  if (hidden_act == "silu") return Activation::silu;
-  if (hidden_act == "tanh") return Activation::tanh;
-  return {};
-}
-
 void activate(Activation activation, const float* x, std::size_t n, float* y, ThreadPool& pool,
               const Table& isa) {
   share(n, 1, pool, [&](std::size_t first, std::size_t count) {
@@ -55,13 +46,29 @@ void activate(Activation activation, const float* x, std::size_t n, float* y, Th
   });
 }
 
-void keep_some(std::uint64_t seed, double p, const float* x, std::size_t n, float* y,
+void combine(Binary binary, const Operand& a, const Operand& b, std::size_t rows,
+             std::size_t columns, float* y, ThreadPool& pool, const Table& isa) {
+  share(rows, columns, pool, [&](std::size_t first, std::size_t count) {
+    const Operand p = {a.data + first * a.stride, a.stride, a.one_column};
+    const Operand q = {b.data + first * b.stride, b.stride, b.one_column};
+    isa.rows.combine(binary, p, q, count, columns, y + first * columns);
+  });
+}
+
+void row_means(const float* x, std::size_t rows, std::size_t n, float* y, ThreadPool& pool,
+               const Table& isa) {
+  share(rows, n, pool, [&](std::size_t first, std::size_t count) {
+    isa.rows.row_means(x + first * n, count, n, y + first);
+  });
+}
+
+void dropout(std::uint64_t seed, double p, const float* x, std::size_t n, float* y,
                ThreadPool& pool, const Table& isa) {
   const auto threshold = static_cast<std::uint32_t>(std::lround(p * 65536.0));
   const auto scale = static_cast<float>(65536.0 / (65536.0 - threshold));
   share(n, 1, pool, [&](std::size_t first, std::size_t count) {
     static_assert(kNumbers % 8 == 0, "a part begins with a block");
-    isa.rows.keep_some(seed, first / 8, threshold, scale, x + first, count, y + first);
+    isa.rows.dropout(seed, first / 8, threshold, scale, x + first, count, y + first);
   });
 }
 

@@ -21,8 +21,13 @@ void embed(const Embedding& tables, const std::int32_t* ids, const std::int32_t*
            const std::int32_t* types, std::size_t rows, float* y, ThreadPool& pool,
            const Table& isa = table());
 
-/// The activation that config.json names so.
-std::optional<Activation> activation_named(std::string_view hidden_act);
+/// The activation of this name in kActivationNames.
+constexpr std::optional<Activation> activation_named(std::string_view name) {
+  for (std::size_t i = 0; i < kActivationNames.size(); ++i) {
+    if (kActivationNames[i] == name) return static_cast<Activation>(i);
+  }
+  return {};
+}
 
 /// y = act(x), both [n]; y may be x. Errors against the exact function, x finite: relu exact; the
 /// others at most 4 ulp or 1e-38·|x|, and gelu and gelu_tanh 2e-7 where that is more. Not a number
@@ -30,9 +35,17 @@ std::optional<Activation> activation_named(std::string_view hidden_act);
 void activate(Activation activation, const float* x, std::size_t n, float* y, ThreadPool& pool,
               const Table& isa = table());
 
+/// y = a op b for rows [rows, columns].
+void combine(Binary binary, const Operand& a, const Operand& b, std::size_t rows,
+             std::size_t columns, float* y, ThreadPool& pool, const Table& isa = table());
+
+/// The mean of each row of x [rows, n], taken in more than float32 holds.
+void row_means(const float* x, std::size_t rows, std::size_t n, float* y, ThreadPool& pool,
+               const Table& isa = table());
+
 /// Dropout: y = x / (1 − p) where a mask keeps it, else 0; both [n], y may be x. Number i is kept
 /// where its 16 bits of Philox(seed, 0), half word i, are at least 65536 · p.
-void keep_some(std::uint64_t seed, double p, const float* x, std::size_t n, float* y,
+void dropout(std::uint64_t seed, double p, const float* x, std::size_t n, float* y,
                ThreadPool& pool, const Table& isa = table());
 
 }  // namespace fnet::kernels

@@ -55,10 +55,47 @@ inline void activate_span(Activation activation, const float* x, std::size_t n, 
       return activate_as<GeluTanh>(x, n, y);
     case Activation::relu:
       return activate_as<Relu>(x, n, y);
+    case Activation::sigmoid:
+      return activate_as<Sigmoid>(x, n, y);
     case Activation::silu:
       return activate_as<Silu>(x, n, y);
     case Activation::tanh:
       return activate_as<Tanh>(x, n, y);
+  }
+}
+
+template <class Op>
+void combine_as(const Operand& a, const Operand& b, std::size_t rows, std::size_t columns, float* y,
+                Op op) {
+  for (std::size_t r = 0; r < rows; ++r) {
+    const float* p = a.data + r * a.stride;
+    const float* q = b.data + r * b.stride;
+    float* out = y + r * columns;
+    const F32 all_p = splat(*p), all_q = splat(*q);
+    for (std::size_t i = 0; i < columns; i += kLanes) {
+      const std::size_t part = columns - i < kLanes ? columns - i : kLanes;
+      store_part(out + i, part,
+                 op(a.one_column ? all_p : load_part(p + i, part),
+                    b.one_column ? all_q : load_part(q + i, part)));
+    }
+  }
+}
+
+inline void combine_rows(Binary binary, const Operand& a, const Operand& b, std::size_t rows,
+                         std::size_t columns, float* y) noexcept {
+  switch (binary) {
+    case Binary::add:
+      return combine_as(a, b, rows, columns, y, [](F32 p, F32 q) { return p + q; });
+    case Binary::subtract:
+      return combine_as(a, b, rows, columns, y, [](F32 p, F32 q) { return p - q; });
+    case Binary::multiply:
+      return combine_as(a, b, rows, columns, y, [](F32 p, F32 q) { return p * q; });
+  }
+}
+
+inline void row_means(const float* x, std::size_t rows, std::size_t n, float* y) noexcept {
+  for (std::size_t r = 0; r < rows; ++r) {
+    y[r] = static_cast<float>(sum_of<1>(x + r * n, n, 0.0F) / static_cast<double>(n));
   }
 }
 
@@ -92,7 +129,7 @@ inline void philox_blocks(std::uint64_t seed, std::uint64_t first, std::uint32_t
 }
 
 // 16 random bits decide a number, so one block decides eight of them.
-inline void keep_some_span(std::uint64_t seed, std::uint64_t first, std::uint32_t threshold,
+inline void dropout_span(std::uint64_t seed, std::uint64_t first, std::uint32_t threshold,
                            float scale, const float* x, std::size_t n, float* y) noexcept {
   constexpr std::size_t kNumbers = 8 * kBlocks;
   std::uint32_t words[4 * kBlocks];

@@ -18,7 +18,21 @@ constexpr std::string_view name_of(Dtype dtype) {
 }
 
 /// gelu is x·Φ(x); gelu_tanh is its tanh form (Hugging Face's `gelu_new`, `gelu_pytorch_tanh`).
-enum class Activation : std::uint8_t { none, gelu, gelu_tanh, relu, silu, tanh };
+enum class Activation : std::uint8_t { none, gelu, gelu_tanh, relu, sigmoid, silu, tanh };
+
+/// Their names, in that order: those of the functions in blocks/algebra.h.
+inline constexpr std::array<std::string_view, 7> kActivationNames = {
+    "none", "gelu", "gelu_tanh", "relu", "sigmoid", "silu", "tanh"};
+
+/// y = a op b, element by element.
+enum class Binary : std::uint8_t { add, subtract, multiply };
+
+/// A factor [rows, columns] of such an operation.
+struct Operand {
+  const float* data;
+  std::size_t stride;  ///< from row to row; 0: the same row for all
+  bool one_column;     ///< one number a row, repeated
+};
 
 enum class NormKind : std::uint8_t { none, layer_norm, rms_norm };
 

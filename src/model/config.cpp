@@ -16,6 +16,13 @@ std::string show(std::int64_t v) { return fmt::format("{}", v); }
 std::string show(double v) { return fmt::format("{}", v); }
 std::string show(bool v) { return v ? "true" : "false"; }
 std::string show(const std::vector<std::string>& v) { return fmt::format("{}", fmt::join(v, ",")); }
+std::string show(const PartOptions& options) {
+  std::vector<std::string> items;
+  for (const auto& [name, value] : options) {
+    items.push_back(name + "=" + std::visit([](const auto& v) { return show(v); }, value));
+  }
+  return show(items);
+}
 
 template <class Number>
 Number parse_number(std::string_view key, std::string_view text, std::string_view expected) {
@@ -46,23 +53,52 @@ void parse(std::string_view, std::string_view text, std::vector<std::string>& ou
   }
 }
 
-void check(std::string_view key, double value, const Allowed& allowed) {
-  require(std::isfinite(value) && value >= allowed.low && value <= allowed.high, Kind::input,
-          "config: {}: expected {}, found {}", key, allowed.text(), value);
+void parse(std::string_view key, std::string_view, PartOptions&) {
+  fail(Kind::usage, "--set {}: expected {}.<option>=<value>; `fnet info` lists the options", key,
+       key);
 }
-void check(std::string_view key, std::int64_t value, const Allowed& allowed) {
-  check(key, static_cast<double>(value), allowed);
+
+/// An option's value as JSON would have it: a boolean, a number, else a word.
+PartOptions::mapped_type parse_option(std::string_view text) {
+  if (text == "true" || text == "false") return text == "true";
+  const char* const last = text.data() + text.size();
+  std::int64_t whole = 0;
+  if (const auto [end, error] = std::from_chars(text.data(), last, whole);
+      error == std::errc() && end == last) {
+    return whole;
+  }
+  double number = 0;
+  if (const auto [end, error] = std::from_chars(text.data(), last, number);
+      error == std::errc() && end == last) {
+    return number;
+  }
+  return std::string(text);
 }
-void check(std::string_view, bool, const Allowed&) {}
-void check(std::string_view key, const std::string& value, const Allowed& allowed) {
-  if (allowed.names.empty()) return;
-  if (std::ranges::find(allowed.names, value) != allowed.names.end()) return;
-  const std::string near = nearest(value, allowed.names);
-  fail(Kind::input, "config: {}: expected one of {}, found '{}'{}", key, allowed.text(),
-       printable(value), near.empty() ? "" : "; did you mean '" + near + "'?");
+
+/// What a head's entry of config.json is called in messages.
+std::string head_key(const std::string& name) {
+  return name.empty() ? "id2label" : fmt::format("heads.{}", name);
 }
-void check(std::string_view key, const std::vector<std::string>& value, const Allowed& allowed) {
-  for (const std::string& item : value) check(key, item, allowed);
+
+void check_head(const std::string& name, const HeadConfig& head, const Config& config) {
+  const std::string place = head_key(name);
+  check_value(name.empty() ? "task" : place + ".task", head.task, Allowed::one_of(task_kinds()));
+  check_value(name.empty() ? "pooling" : place + ".pooling", head.pooling,
+              Allowed::one_of(pooling_kinds()));
+  require(config.pooler || head.pooling != "pooler" || name.empty(), Kind::input,
+          "config: {}.pooling: expected cls, mean or max, found 'pooler' in a model without pooler "
+          "weights",
+          place);
+  require(name.find('.') == name.npos, Kind::input, "config: heads: expected names without a dot, found '{}'",
+          printable(name));
+  require(!head.labels.empty(), Kind::input, "config: {}: expected labels for {}, found none",
+          place, head.task);
+  std::vector<std::string> sorted = head.labels;
+  std::ranges::sort(sorted);
+  const auto twice = std::ranges::adjacent_find(sorted);
+  require(twice == sorted.end(), Kind::input,
+          "config: {}: expected each label once, found '{}' twice", place,
+          twice == sorted.end() ? "" : printable(*twice));
 }
 
 }  // namespace
@@ -111,10 +147,18 @@ std::span<const std::string_view> Config::variants() {
 
 void Config::set(std::string_view key, std::string_view value) {
   bool found = false;
+  const std::size_t dot = key.find('.');
+  const std::string_view option = dot == key.npos ? "" : key.substr(dot + 1);
   config_fields([&](std::string_view name, auto member, const Allowed&, std::string_view) {
-    if (name != key) return;
-    parse(name, value, this->*member);
-    found = true;
+    if (name == key) {
+      parse(name, value, this->*member);
+      found = true;
+    }
+    if constexpr (std::is_same_v<decltype(member), PartOptions Config::*>) {
+      if (option.empty() || name != key.substr(0, dot)) return;
+      (this->*member)[std::string(option)] = parse_option(value);
+      found = true;
+    }
   });
   if (found) return;
   const std::string near = nearest(key, config_keys());
@@ -139,7 +183,7 @@ void Config::set_vocabulary(std::int64_t size, std::int64_t pad, std::int64_t bo
 
 void Config::validate() const {
   config_fields([&](std::string_view name, auto member, const Allowed& allowed, std::string_view) {
-    check(name, this->*member, allowed);
+    check_value(name, this->*member, allowed);
   });
   LengthPolicy policy;
   try {
@@ -159,15 +203,32 @@ void Config::validate() const {
   require(pooler || pooling != "pooler", fnet::Kind::input,
           "config: pooling: expected cls, mean or max, found 'pooler' in a model without pooler "
           "weights");
-  if (!has_head()) return;
-  require(!labels.empty(), fnet::Kind::input,
-          "config: id2label: expected labels for {}, found none", task);
-  std::vector<std::string> sorted = labels;
-  std::ranges::sort(sorted);
-  const auto twin = std::ranges::adjacent_find(sorted);
-  require(twin == sorted.end(), fnet::Kind::input,
-          "config: id2label: expected each label once, found '{}' twice",
-          twin == sorted.end() ? "" : printable(*twin));
+  for (const std::string& name : head_names()) check_head(name, head(name), *this);
+}
+
+std::int64_t Config::longest_text() const {
+  const LengthPolicy policy = lengths();
+  return policy.kind == LengthPolicy::Kind::fixed ? policy.length : max_position_embeddings;
+}
+
+HeadConfig Config::head(std::string_view name) const {
+  if (name.empty()) {
+    require(has_head(), fnet::Kind::usage, "model: expected one with a head, found an encoder");
+    return {task, labels, pooling};
+  }
+  const auto found = heads.find(std::string(name));
+  require(found != heads.end(), fnet::Kind::usage, "head: expected one of '{}', found '{}'",
+          fmt::join(head_names(), "', '"), printable(name));
+  HeadConfig head = found->second;
+  if (head.pooling.empty()) head.pooling = pooling;
+  return head;
+}
+
+std::vector<std::string> Config::head_names() const {
+  std::vector<std::string> names;
+  if (has_head()) names.emplace_back();
+  for (const auto& [name, head] : heads) names.push_back(name);
+  return names;
 }
 
 std::vector<Config::Field> Config::describe() const {

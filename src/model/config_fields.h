@@ -1,37 +1,13 @@
 #pragma once
 
-#include <fmt/format.h>
-
-#include <span>
-#include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "fnet/config.h"
+#include "model/allowed.h"
 #include "model/kinds.h"
 
 namespace fnet {
-
-/// What a field may hold, beyond its type.
-struct Allowed {
-  double low = 0, high = 0;  // numbers
-  std::vector<std::string_view> names;
-
-  static Allowed range(double low, double high) { return {low, high, {}}; }
-  static Allowed any() { return {}; }
-  static Allowed one_of(std::vector<std::string_view> names) { return {0, 0, std::move(names)}; }
-  static Allowed one_of(std::span<const KindRow> rows) {
-    Allowed allowed;
-    for (const KindRow& row : rows) allowed.names.push_back(row.name);
-    return allowed;
-  }
-
-  std::string text() const {
-    if (!names.empty()) return fmt::format("{}", fmt::join(names, ", "));
-    return low < high ? fmt::format("{} to {}", low, high) : std::string("any");
-  }
-};
 
 /// The one list of config.json's keys that are plain values; reading, writing, --set, describe and
 /// validate walk it. `architectures`, `id2label` and `label2id` are read by themselves.
@@ -69,6 +45,9 @@ void config_fields(Visit&& field) {
   field("ffn_type", &C::ffn_type, Allowed::one_of(ffn_kinds()), "feed-forward");
   field("mixers", &C::mixers, Allowed::one_of(mixer_kinds()),
         "mixer: one name, or one for each layer");
+  field("norm_options", &C::norm_options, Allowed::any(), "options of the norm");
+  field("ffn_options", &C::ffn_options, Allowed::any(), "options of the feed-forward");
+  field("mixer_options", &C::mixer_options, Allowed::any(), "options of the mixers");
   field("length_policy", &C::length_policy, Allowed::any(),
         "rows that a text is mixed over: exact, fixed:N or batch");
   field("pooling", &C::pooling, Allowed::one_of(pooling_kinds()),

@@ -108,6 +108,27 @@ void read(const Json& json, std::vector<std::string>& out, std::string_view sour
   }
 }
 
+void read(const Json& json, PartOptions& out, std::string_view source, std::string_view key) {
+  if (!json.is_object()) wrong_type(source, key, "an object of options", json);
+  out.clear();
+  for (const auto& [name, value] : json.items()) {
+    if (value.is_boolean()) {
+      out[name] = value.get<bool>();
+    } else if (value.is_number_integer()) {
+      std::int64_t whole = 0;
+      read(value, whole, source, fmt::format("{}.{}", key, printable(name)));
+      out[name] = whole;
+    } else if (value.is_number()) {
+      out[name] = value.get<double>();
+    } else if (value.is_string()) {
+      out[name] = value.get<std::string>();
+    } else {
+      wrong_type(source, fmt::format("{}.{}", key, printable(name)),
+                 "a number, a word, true or false", value);
+    }
+  }
+}
+
 /// id2label {"0": "NEG", …}: every id from 0 once.
 std::vector<std::string> read_labels(const Json& json, std::string_view source) {
   if (!json.is_object()) wrong_type(source, "id2label", "an object of id: label", json);
@@ -125,6 +146,43 @@ std::vector<std::string> read_labels(const Json& json, std::string_view source) 
     seen[id] = true;
   }
   return labels;
+}
+
+/// heads {"topic": {"task": …, "labels": [...], "pooling": …}, …}
+std::map<std::string, HeadConfig> read_heads(const Json& json, std::string_view source) {
+  if (!json.is_object()) wrong_type(source, "heads", "an object of name: head", json);
+  std::map<std::string, HeadConfig> heads;
+  for (const auto& [name, entry] : json.items()) {
+    const std::string place = fmt::format("heads.{}", printable(name));
+    if (!entry.is_object()) wrong_type(source, place, "an object", entry);
+    HeadConfig& head = heads[name];
+    for (const auto& [key, value] : entry.items()) {
+      const std::string inner = place + "." + printable(key);
+      if (key == "task") {
+        read(value, head.task, source, inner);
+      } else if (key == "pooling") {
+        read(value, head.pooling, source, inner);
+      } else if (key == "labels") {
+        read(value, head.labels, source, inner);
+      } else {
+        fail(Kind::input, "{}: {}: expected task, labels or pooling, found another key", source,
+             inner);
+      }
+    }
+  }
+  return heads;
+}
+
+nlohmann::ordered_json to_ordered(const auto& value) { return value; }
+nlohmann::ordered_json to_ordered(const std::vector<std::string>& names) {
+  return names.size() == 1 ? nlohmann::ordered_json(names.front()) : nlohmann::ordered_json(names);
+}
+nlohmann::ordered_json to_ordered(const PartOptions& options) {
+  auto json = nlohmann::ordered_json::object();
+  for (const auto& [name, value] : options) {
+    std::visit([&, &key = name](const auto& v) { json[key] = v; }, value);
+  }
+  return json;
 }
 
 }  // namespace
@@ -173,8 +231,12 @@ Config Config::from_json(std::string_view text, std::string_view source,
     for (std::int64_t i = 0; i < count; ++i) config.labels.push_back(fmt::format("LABEL_{}", i));
   }
   if (!config.has_head()) config.labels.clear();
+  if (const auto found = json.find("heads"); found != json.end() && !found->is_null()) {
+    config.heads = read_heads(*found, source);
+  }
 
-  const auto known = config_keys();
+  auto known = config_keys();
+  known.emplace_back("heads");
   for (const auto& [key, value] : json.items()) {
     if (const auto foreign = kForeign.find(key); foreign != kForeign.end()) {
       fail(fnet::Kind::input,
@@ -205,15 +267,13 @@ std::string Config::to_json() const {
   json["architectures"] = {architecture_of(task)};
   json["model_type"] = "fnet";
   config_fields([&](const char* name, auto member, const Allowed&, std::string_view) {
-    const auto& value = this->*member;
-    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::vector<std::string>>) {
-      if (value.size() == 1) {
-        json[name] = value.front();
-        return;
-      }
-    }
-    json[name] = value;
+    auto value = to_ordered(this->*member);
+    if (value != nlohmann::ordered_json::object()) json[name] = std::move(value);
   });
+  for (const auto& [name, head] : heads) {
+    auto& entry = json["heads"][name] = {{"task", head.task}, {"labels", head.labels}};
+    if (!head.pooling.empty()) entry["pooling"] = head.pooling;
+  }
   if (has_head()) {
     json["id2label"] = nlohmann::ordered_json::object();
     json["label2id"] = nlohmann::ordered_json::object();

@@ -4,19 +4,19 @@ namespace fnet {
 namespace {
 
 constexpr KindRow kNorms[] = {
-#define FNET_NORM(name, Type, help) {#name, help},
+#define FNET_NORM(name, Type, reach, help) {#name, help, Reach::reach},
 #include "model/kinds.def"
 };
 constexpr KindRow kFfns[] = {
-#define FNET_FFN(name, Type, help) {#name, help},
+#define FNET_FFN(name, Type, reach, help) {#name, help, Reach::reach},
 #include "model/kinds.def"
 };
 constexpr KindRow kMixers[] = {
-#define FNET_MIXER(name, Type, help) {#name, help},
+#define FNET_MIXER(name, Type, reach, help) {#name, help, Reach::reach},
 #include "model/kinds.def"
 };
 constexpr KindRow kPoolings[] = {
-#define FNET_POOLING(name, Type, help) {#name, help},
+#define FNET_POOLING(name, Type, reach, help) {#name, help, Reach::reach},
 #include "model/kinds.def"
 };
 constexpr KindRow kActivations[] = {
@@ -25,12 +25,12 @@ constexpr KindRow kActivations[] = {
 };
 constexpr KindRow kTasks[] = {
     {"encoder", "no head: hidden states and embeddings"},
-#define FNET_HEAD(task, Type, architecture, help) {task, help},
+#define FNET_TASK(name, Head, architecture, help) {name, help},
 #include "model/kinds.def"
 };
 constexpr std::string_view kArchitectures[] = {
     "FNetModel",
-#define FNET_HEAD(task, Type, architecture, help) architecture,
+#define FNET_TASK(name, Head, architecture, help) architecture,
 #include "model/kinds.def"
 };
 

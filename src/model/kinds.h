@@ -1,13 +1,19 @@
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string_view>
 
 namespace fnet {
 
+/// What a row of a part's result depends on: the same row of its input, a text's first row, or all
+/// rows of a text.
+enum class Reach : std::uint8_t { row, first_row, text };
+
 /// A row of kinds.def, for messages, `info` and the docs.
 struct KindRow {
   std::string_view name, help;
+  Reach reach = Reach::row;
 };
 
 /// The table behind a config key (norm_type, ffn_type, mixers, pooling, hidden_act, task), in the

@@ -15,21 +15,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The name without the prefix that a model with a head puts before its backbone.
-std::string_view bare(std::string_view name) {
-  constexpr std::string_view kPrefix = "fnet.";
-  return name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name;
-}
-
 struct Tie {
   std::string_view kept, copy;
 };
-/// transformers ties these and stores the first name, other writers both or the second. Bare names.
+/// transformers ties these and stores the first name, other writers both or the second. Without `fnet.`.
 constexpr Tie kTied[] = {{"embeddings.word_embeddings.weight", "cls.predictions.decoder.weight"},
                          {"cls.predictions.bias", "cls.predictions.decoder.bias"}};
 
 /// The other name of a tied weight, or empty.
-std::string_view twin(std::string_view name) {
+std::string_view tied_name(std::string_view name) {
   for (const Tie& tie : kTied) {
     if (name == tie.kept) return tie.copy;
     if (name == tie.copy) return tie.kept;
@@ -78,13 +72,18 @@ std::vector<SafetensorsFile> open_files(const fs::path& directory, const WeightO
 
 }  // namespace
 
+std::string_view name_in_encoder(std::string_view name) {
+  constexpr std::string_view kPrefix = "fnet.";
+  return name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name;
+}
+
 /// Finds the stored tensor of every spec and sorts out the rest.
 class WeightReader::Matcher {
  public:
   Matcher(WeightReader& reader, const WeightOptions& options) : reader_(reader), options_(options) {
     for (std::size_t file = 0; file < reader_.files_.size(); ++file) {
       for (const TensorInfo& tensor : reader_.files_[file].tensors()) {
-        const auto [at, is_new] = stored_.emplace(bare(tensor.name), Place{file, &tensor});
+        const auto [at, is_new] = stored_.emplace(name_in_encoder(tensor.name), Place{file, &tensor});
         require(is_new, Kind::input, "{}: tensor '{}': expected each weight once, found also '{}'",
                 printable(reader_.files_[file].name()), printable(tensor.name),
                 printable(at->second.tensor->name));
@@ -96,7 +95,7 @@ class WeightReader::Matcher {
     for (const WeightSpec& spec : reader_.specs_) match(spec);
     for (const auto& [name, place] : stored_) {
       if (used_.contains(name)) continue;
-      const bool is_copy = used_.contains(twin(name));
+      const bool is_copy = used_.contains(tied_name(name));
       (is_copy || is_buffer(name) ? reader_.report_.ignored : reader_.report_.unexpected)
           .push_back(printable(place.tensor->name));
     }
@@ -112,9 +111,9 @@ class WeightReader::Matcher {
 
  private:
   void match(const WeightSpec& spec) {
-    const std::string_view name = bare(spec.name);
+    const std::string_view name = name_in_encoder(spec.name);
     auto at = stored_.find(name);
-    if (at == stored_.end()) at = stored_.find(twin(name));
+    if (at == stored_.end()) at = stored_.find(tied_name(name));
     const bool optional = std::ranges::any_of(
         options_.may_be_missing,
         [&](const std::string& prefix) { return spec.name.starts_with(prefix); });

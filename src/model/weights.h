@@ -15,10 +15,31 @@
 namespace fnet {
 
 /// How a weight starts when it is not loaded.
-enum class Init {
-  zeros,
-  ones,
-  normal,  ///< N(0, initializer_range)
+struct Init {
+  enum class Kind {
+    constant,          ///< `value`
+    uniform,           ///< in [low, value)
+    normal,            ///< N(0, value); value 0: the config's initializer_range
+    truncated_normal,  ///< the same, drawn again outside two deviations
+    glorot_uniform,    ///< ±sqrt(6 / (in + out)) · value. Source: Glorot & Bengio 2010, eq. 16
+    glorot_normal,     ///< N(0, sqrt(2 / (in + out)) · value)
+    orthogonal,        ///< rows or columns orthonormal, times value. Source: Saxe et al. 2014
+  };
+  Kind kind = Kind::normal;
+  double value = 0;
+  double low = 0;
+
+  static constexpr Init constant(double value) { return {Kind::constant, value}; }
+  static constexpr Init zeros() { return constant(0); }
+  static constexpr Init ones() { return constant(1); }
+  static constexpr Init uniform(double low, double high) { return {Kind::uniform, high, low}; }
+  static constexpr Init normal(double deviation = 0) { return {Kind::normal, deviation}; }
+  static constexpr Init truncated_normal(double deviation = 0) {
+    return {Kind::truncated_normal, deviation};
+  }
+  static constexpr Init glorot_uniform(double gain = 1) { return {Kind::glorot_uniform, gain}; }
+  static constexpr Init glorot_normal(double gain = 1) { return {Kind::glorot_normal, gain}; }
+  static constexpr Init orthogonal(double gain = 1) { return {Kind::orthogonal, gain}; }
 };
 
 /// One weight of a model: Hugging Face's name for it, e.g. "fnet.embeddings.word_embeddings.weight"
@@ -26,8 +47,13 @@ enum class Init {
 struct WeightSpec {
   std::string name;
   std::vector<std::int64_t> shape;
-  Init init = Init::normal;
+  Init init = Init::normal();
+  bool trained = true;   ///< false: a buffer, stored with the model and not changed by training
+  bool product = false;  ///< read by `dense` alone, so that it may be kept as products read it
 };
+
+/// A weight's name without the `fnet.` that a model with a head puts before its encoder's.
+std::string_view name_in_encoder(std::string_view name);
 
 struct WeightOptions {
   /// Weights whose names begin with one of these may be missing or of another shape: a head that is

@@ -1,9 +1,6 @@
 #include "fnet/engine.h"
 
 #include <fmt/ranges.h>
-#if defined(__GLIBC__)
-#include <malloc.h>
-#endif
 
 #include <algorithm>
 #include <cmath>
@@ -12,7 +9,6 @@
 #include <numeric>
 #include <utility>
 
-#include "blocks/model.h"
 #include "core/error.h"
 #include "core/parallel.h"
 #include "model/batch.h"
@@ -64,27 +60,26 @@ struct Engine::Impl {
   EngineOptions options;
   std::optional<Tokenizer> tokenizer;
   std::vector<std::string> warnings;
-  std::unique_ptr<Model> model;
-  Weights<Tensor>::Map head_weights;  // pooler and classifier, small
   std::unique_ptr<ThreadPool> pool;
+  std::unique_ptr<Model> model;
   mutable std::mutex mutex;
   mutable std::vector<std::unique_ptr<PassMemory>> idle;  // as many as there were callers at once
 
-  struct GiveBack {
+  struct PutBack {
     const Impl* impl;
     void operator()(PassMemory* used) const {
       const std::lock_guard lock(impl->mutex);
       impl->idle.emplace_back(used);
     }
   };
-  using Loan = std::unique_ptr<PassMemory, GiveBack>;
 
-  Loan borrow() const {
+  /// Memory for one pass; it is put back at the end.
+  std::unique_ptr<PassMemory, PutBack> take_memory() const {
     const std::lock_guard lock(mutex);
-    if (idle.empty()) idle.push_back(model->make_memory());
+    if (idle.empty()) idle.push_back(std::make_unique<PassMemory>());
     PassMemory* memory = idle.back().release();
     idle.pop_back();
-    return {memory, GiveBack{this}};
+    return {memory, PutBack{this}};
   }
 
   /// Copies each text's tokens to where `target(index of the text)` says.
@@ -99,8 +94,7 @@ struct Engine::Impl {
 
   /// Calls use(index of the first text, batch, hidden) for the texts in passes of bounded size.
   void run(std::span<const Encoding> texts, bool first_rows_only, auto&& use) const {
-    const UseThreads threads(*pool);
-    const Loan memory = borrow();
+    const auto memory = take_memory();
     std::int64_t longest = 0;
     for (const Encoding& text : texts) {
       longest = std::max(longest, static_cast<std::int64_t>(text.input_ids.size()));
@@ -112,23 +106,15 @@ struct Engine::Impl {
         if (rows > kRowsPerPass && end > begin) break;
       }
       pack(texts.subspan(begin, end - begin), config, longest, memory->batch);
-      use(begin, memory->batch, model->hidden(*memory, first_rows_only, *pool));
+      const Tensor x = model->hidden(*memory, first_rows_only, *pool);
+      const Evaluation evaluation(*pool, memory->whole, kernels::Dtype::float32);
+      use(begin, memory->batch, x);
       begin = end;
     }
   }
 
-  Weights<Tensor> root() const { return Weights<Tensor>(head_weights); }
-  Weights<Tensor> encoder() const { return root().under(encoder_place(config)); }
-
-  /// One row a text, as `first_rows_only` leaves them.
-  static Rows single_rows(std::int64_t texts) {
-    Rows rows;
-    for (std::int64_t i = 0; i < texts; ++i) rows.add(1);
-    return rows;
-  }
-
-  static bool reads_first_row(std::string_view pooling) {
-    return pooling == "cls" || pooling == "pooler";
+  static bool reads_first_row(const Pooling& pooling) {
+    return row_of(pooling).reach == Reach::first_row;
   }
 
   Impl(const Config& config_, const WeightSource& weights, const EngineOptions& options_,
@@ -152,16 +138,8 @@ Engine::Impl::Impl(const Config& config_, const WeightSource& weights,
             tokenizer->vocab_size());
   }
   pool = std::make_unique<ThreadPool>(options.threads);
-  model = options.formulas
-              ? make_formula_model(config, weights)
-              : make_fused_model(config, weights, product_type(options.dtype), *pool, file);
-  Specs specs;
-  if (config.pooler) PoolerPooling::weights(specs.under(encoder_place(config)), config);
-  fnet::head_weights(specs, config);
-  head_weights = read_tensors(specs.list(), weights);
-#if defined(__GLIBC__)
-  malloc_trim(0);  // what reading and packing took, some 25 MB, would stay with the process
-#endif
+  model = std::make_unique<Model>(config, weights, product_type(options.dtype), options.formulas,
+                                  *pool, file);
 }
 
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -192,7 +170,7 @@ Engine Engine::load(const std::filesystem::path& directory, const EngineOptions&
   std::optional<Tokenizer> tokenizer;
   if (std::filesystem::exists(directory / "spiece.model")) tokenizer = Tokenizer::load(directory);
   std::optional<PackedFile> file;
-  if (options.packed_file && !options.formulas) {
+  if (options.packed_file) {
     file.emplace(directory, reader.report().files, product_type(chosen.dtype));
   }
   auto impl = std::make_unique<Impl>(
@@ -221,17 +199,19 @@ std::size_t Engine::workspace_bytes() const noexcept {
 }
 
 std::size_t Engine::weight_bytes() const noexcept {
-  std::size_t bytes = impl_->model->weight_bytes();
-  for (const auto& [name, tensor] : impl_->head_weights) bytes += tensor.values().size_bytes();
-  return bytes;
+  return impl_->model->weight_bytes();
 }
 
 std::vector<std::pair<std::string, double>> Engine::seconds_by_part() const {
   std::vector<std::pair<std::string, double>> parts;
-  for (std::size_t i = 0; i < kPartNames.size(); ++i) {
-    parts.emplace_back(kPartNames[i], impl_->model->times().seconds(i));
+  for (std::size_t i = 0; i < kTimedPartNames.size(); ++i) {
+    parts.emplace_back(kTimedPartNames[i], impl_->model->times().seconds(i));
   }
   return parts;
+}
+
+std::vector<std::pair<std::string, std::string>> Engine::paths() const {
+  return impl_->model->paths();
 }
 
 const Tokenizer& Engine::tokenizer() const {
@@ -243,11 +223,8 @@ const Tokenizer& Engine::tokenizer() const {
 namespace {
 
 EncodeOptions encode_options(const Config& config, const EngineOptions& options) {
-  const LengthPolicy policy = config.lengths();
-  std::int64_t limit = config.max_position_embeddings;
-  if (policy.kind == LengthPolicy::Kind::fixed) limit = std::min(limit, policy.length);
   EncodeOptions encode;
-  encode.max_length = static_cast<std::size_t>(limit);
+  encode.max_length = static_cast<std::size_t>(config.longest_text());
   if (options.max_length > 0) encode.max_length = std::min(encode.max_length, options.max_length);
   encode.truncation = options.truncation;
   return encode;
@@ -295,18 +272,16 @@ void Engine::forward(std::span<const Encoding> batch, std::span<float> out) cons
 
 Matrix Engine::embed(std::span<const Encoding> batch, std::string_view pooling,
                      bool normalize) const {
-  if (pooling.empty()) pooling = impl_->config.pooling;
-  const auto known = pooling_kinds();
-  require(std::ranges::any_of(known, [&](const KindRow& row) { return row.name == pooling; }),
-          Kind::usage, "pooling: expected cls, mean, max or pooler, found '{}'",
-          printable(pooling));
-  require(pooling != "pooler" || impl_->config.pooler, Kind::usage,
+  const Impl& m = *impl_;
+  const Pooling kind = pooling_named(pooling.empty() ? m.config.pooling : pooling);
+  require(m.config.pooler || row_of(kind).name != "pooler", Kind::usage,
           "pooling: expected cls, mean or max, found 'pooler' for a model without pooler weights");
-  Matrix result(batch.size(), static_cast<std::size_t>(impl_->config.hidden_size));
-  const bool first = Impl::reads_first_row(pooling);
-  impl_->run(batch, first, [&](std::size_t begin, const Batch& packed, const Tensor& x) {
-    const Rows rows = first ? Impl::single_rows(packed.rows.texts()) : packed.rows;
-    const Tensor pooled = pool(pooling, x, rows, impl_->encoder());
+  Matrix result(batch.size(), static_cast<std::size_t>(m.config.hidden_size));
+  const bool first = Impl::reads_first_row(kind);
+  const HeadConfig none;
+  m.run(batch, first, [&](std::size_t begin, const Batch& packed, const Tensor& x) {
+    const Rows rows = first ? single_rows(packed.rows.texts()) : packed.rows;
+    const Tensor pooled = m.model->head_context("", none, kind, rows).pool(x);
     std::ranges::copy(pooled.values(), result.row(begin).begin());
   });
   if (normalize) {
@@ -331,30 +306,48 @@ std::vector<Matrix> Engine::scores(std::span<const Encoding> batch,
                                    std::span<const std::vector<std::int32_t>> picks,
                                    std::string_view head) const {
   const Impl& m = *impl_;
-  require(head.empty(), Kind::usage, "head: expected none of '{}' in this model", printable(head));
-  require(m.config.has_head(), Kind::usage, "model: expected one with a head, found an encoder");
   require(picks.empty() || picks.size() == batch.size(), Kind::usage,
           "picks: expected one list for each of {} texts, found {}", batch.size(), picks.size());
-  const bool per_row = m.config.task == "token-classification";
-  const bool first = !per_row && Impl::reads_first_row(m.config.pooling);
+  const HeadConfig own = m.config.head(head);
+  const Head formula = head_for(own.task);
+  const Pooling pooling = pooling_named(own.pooling);
+  const bool pooled = is_pooled(formula);
+  require(!pooled || picks.empty(), Kind::usage,
+          "picks: expected none for a head that reads one vector a text");
+  const bool first = pooled && Impl::reads_first_row(pooling);
   std::vector<Matrix> result;
   m.run(batch, first, [&](std::size_t begin, const Batch& packed, const Tensor& x) {
-    const Rows rows = first ? Impl::single_rows(packed.rows.texts()) : packed.rows;
-    const Tensor scored = fnet::head(x, rows, m.root(), m.config, NoDrop());
-    for (std::int64_t i = 0; i < packed.rows.texts(); ++i) {
-      std::vector<std::int32_t> wanted = {0};
-      if (per_row && picks.empty()) {
-        wanted.resize(static_cast<std::size_t>(packed.rows.length(i)));
-        std::iota(wanted.begin(), wanted.end(), 0);
-      } else if (per_row) {
-        wanted = picks[begin + static_cast<std::size_t>(i)];
+    const std::int64_t texts = packed.rows.texts();
+    const Rows rows = first ? single_rows(texts) : packed.rows;
+    // Of a row head: the rows to score, and how many of each text.
+    std::vector<std::int32_t> picked;
+    std::vector<std::size_t> counts(static_cast<std::size_t>(texts), 1);
+    for (std::int64_t i = 0; !pooled && i < texts; ++i) {
+      const auto start = static_cast<std::int32_t>(rows.begin(i));
+      const auto length = static_cast<std::int32_t>(rows.length(i));
+      std::size_t& count = counts[static_cast<std::size_t>(i)];
+      if (picks.empty()) {
+        count = static_cast<std::size_t>(length);
+        for (std::int32_t row = 0; row < length; ++row) picked.push_back(start + row);
+        continue;
       }
-      Matrix& matrix = result.emplace_back(wanted.size(), m.config.labels.size());
-      for (std::size_t r = 0; r < wanted.size(); ++r) {
-        require(wanted[r] >= 0 && (!per_row || wanted[r] < packed.rows.length(i)), Kind::usage,
-                "picks: expected rows 0 to {}, found {}", packed.rows.length(i) - 1, wanted[r]);
-        std::ranges::copy(scored.row(per_row ? packed.rows.begin(i) + wanted[r] : i),
-                          matrix.row(r).begin());
+      const auto& wanted = picks[begin + static_cast<std::size_t>(i)];
+      count = wanted.size();
+      for (const std::int32_t row : wanted) {
+        require(row >= 0 && row < length, Kind::usage, "picks: expected rows 0 to {}, found {}",
+                length - 1, row);
+        picked.push_back(start + row);
+      }
+    }
+    HeadContext<Tensor> context = m.model->head_context(head, own, pooling, rows);
+    const Tensor::Ids ids = picked;
+    if (!pooled) context.picked = &ids;
+    const Tensor scored = apply(formula, x, context);
+    std::int64_t row = 0;
+    for (const std::size_t count : counts) {
+      Matrix& matrix = result.emplace_back(count, static_cast<std::size_t>(scored.cols()));
+      for (std::size_t r = 0; r < count; ++r, ++row) {
+        std::ranges::copy(scored.row(row), matrix.row(r).begin());
       }
     }
   });

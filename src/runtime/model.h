@@ -1,96 +1,73 @@
 #pragma once
 
-#include <array>
-#include <atomic>
-#include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
-#include <span>
-#include <string_view>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
-#include "blocks/weights.h"
+#include "blocks/model.h"
 #include "core/parallel.h"
 #include "fnet/config.h"
 #include "fnet/engine.h"
 #include "kernels/types.h"
-#include "model/batch.h"
 #include "runtime/packed_file.h"
-#include "runtime/tensor.h"
+#include "runtime/pass.h"
+#include "runtime/steps.h"
 
 namespace fnet {
 
-/// Where a pass spends its time, added up over all passes.
-enum class Part {
-  products,  ///< linear maps with what is fused to them: activation, residual, norm
-  mixing,    ///< mixing with the residual and norm fused to it
-  norms,     ///< norms by themselves, and the embeddings' sum and norm
-};
-inline constexpr std::array<std::string_view, 3> kPartNames = {"products", "mixing", "norms"};
-
-class PartTimes {
- public:
-  /// Adds the time from its making to its end.
-  class Span {
-   public:
-    Span(PartTimes& times, Part part)
-        : sum_(times.nanoseconds_[static_cast<std::size_t>(part)]), start_(Clock::now()) {}
-    ~Span() { sum_ += std::chrono::nanoseconds(Clock::now() - start_).count(); }
-    Span(const Span&) = delete;
-    Span& operator=(const Span&) = delete;
-
-   private:
-    using Clock = std::chrono::steady_clock;
-    std::atomic<std::int64_t>& sum_;
-    Clock::time_point start_;
-  };
-
-  double seconds(std::size_t part) const { return 1e-9 * static_cast<double>(nanoseconds_[part]); }
-
- private:
-  std::array<std::atomic<std::int64_t>, kPartNames.size()> nanoseconds_{};
-};
-
-/// What one pass writes to. It grows to the largest need and serves the next pass, so that repeated
-/// passes take no memory.
-class PassMemory {
- public:
-  virtual ~PassMemory() = default;
-  virtual std::size_t bytes() const {
-    const std::size_t tokens = batch.ids.capacity() + batch.types.capacity();
-    return (tokens + batch.positions.capacity()) * sizeof(std::int32_t);
-  }
-
-  Batch batch;
-};
-
-/// The encoder of a loaded model, from tokens to the last hidden state. Immutable.
+/// A loaded model: its weights, and the steps of its forward pass. Immutable.
 class Model {
  public:
-  virtual ~Model() = default;
+  /// `formulas`: without kernels, for comparing. `file`: see load_weights. Throws: as load_weights
+  /// and Parts.
+  Model(const Config& config, const WeightSource& source, kernels::Dtype dtype, bool formulas,
+        ThreadPool& pool, PackedFile* file = nullptr);
+  Model(const Model&) = delete;  // steps point into it
+  Model& operator=(const Model&) = delete;
 
-  virtual std::unique_ptr<PassMemory> make_memory() const { return std::make_unique<PassMemory>(); }
   /// The last hidden state of memory.batch [T, H]; with `first_rows_only` just each text's first
-  /// row [B, H]. It may lie in `memory`, which make_memory() gave: good until the next pass there.
-  virtual Tensor hidden(PassMemory& memory, bool first_rows_only, ThreadPool& pool) const = 0;
+  /// row [B, H]. It lies in `memory`: good until the next pass there.
+  Tensor hidden(PassMemory& memory, bool first_rows_only, ThreadPool& pool) const;
 
-  virtual std::size_t weight_bytes() const = 0;
+  /// What its heads and poolings get; they are computed in float32.
+  HeadContext<Tensor> head_context(std::string_view name, const HeadConfig& head,
+                                   const Pooling& pooling, const Rows& rows) const;
+
+  const Config& config() const { return config_; }
+  std::size_t weight_bytes() const;
   const PartTimes& times() const { return times_; }
 
- protected:
+  /// The steps in order, by place, each with how it runs: `kernel`, `kernel with norm` or `formula`.
+  std::vector<std::pair<std::string, std::string>> paths() const;
+
+ private:
+  struct Layer {
+    NormStep mixing_norm, output_norm;
+    MixerStep mixer;
+    FfnStep ffn;
+  };
+
+  void embed(const Pass& pass) const;
+  void run_layer(const Layer& layer, const Pass& pass) const;
+  void run_first_rows(const Layer& layer, const Pass& pass) const;
+  void copy_first_rows(const Pass& pass) const;
+  bool pre() const { return config_.norm_position == "pre"; }
+  std::size_t width() const { return static_cast<std::size_t>(config_.hidden_size); }
+
+  Config config_;
+  Parts parts_;
+  Weights<Tensor>::Map weights_;
+  std::optional<NormStep> embedding_norm_, final_norm_;
+  const Tensor *words_, *positions_, *types_;
+  const Tensor *projection_ = nullptr, *projection_bias_ = nullptr;
+  std::vector<Layer> layers_;
   mutable PartTimes times_;
 };
 
-/// Weights as tensors, for formulas. Takes those of `names` from the source, or all.
-Weights<Tensor>::Map read_tensors(std::span<const WeightSpec> specs, const WeightSource& source);
-
-/// The formulas of blocks/, op by op.
-std::unique_ptr<Model> make_formula_model(const Config& config, const WeightSource& source);
-
-/// The same through the kernels, in fused steps; a part without a kernel runs as its formula.
-/// `file`: see PreparedWeights.
-std::unique_ptr<Model> make_fused_model(const Config& config, const WeightSource& source,
-                                        kernels::Dtype dtype, ThreadPool& pool,
-                                        PackedFile* file = nullptr);
+/// One row a text, as `first_rows_only` leaves them.
+Rows single_rows(std::int64_t texts);
 
 }  // namespace fnet

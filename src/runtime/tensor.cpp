@@ -2,54 +2,91 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <utility>
 
 #include "core/error.h"
 #include "kernels/fourier.h"
-#include "kernels/workspace.h"
+#include "kernels/rows.h"
 
 namespace fnet {
+
+using kernels::Activation;
+using kernels::Binary;
+
+struct TensorStorage {
+  kernels::AlignedBytes memory;
+  std::size_t capacity = 0;                 // floats of `memory`
+  std::shared_ptr<const float> elsewhere;   // keeps what lies there
+  std::once_flag once;
+  kernels::PackedMatrix packed;
+
+  float* room(std::size_t values) {
+    if (values > capacity) {
+      memory = kernels::aligned_bytes(values * sizeof(float));
+      capacity = values;
+    }
+    return reinterpret_cast<float*>(memory.get());
+  }
+};
+
 namespace {
 
-template <class F>
-Tensor map(const Tensor& x, F f) {
-  Tensor y(x.rows(), x.cols());
-  std::ranges::transform(x.values(), y.fill().begin(), f);
-  return y;
-}
+thread_local Evaluation* current = nullptr;
+
+}  // namespace
+
+/// The evaluation of this thread, or what stands for it where there is none.
+struct EvaluationAccess {
+  static ThreadPool& pool() {
+    if (current != nullptr) return *current->pool_;
+    thread_local ThreadPool alone(1);
+    return alone;
+  }
+  static kernels::Workspace& workspace() {
+    if (current != nullptr) return current->arena_->workspace;
+    thread_local kernels::Workspace own;
+    return own;
+  }
+  static std::shared_ptr<TensorStorage> storage(std::size_t values) {
+    return current != nullptr ? current->arena_->take(values) : std::make_shared<TensorStorage>();
+  }
+  static kernels::Dtype dtype() {
+    return current != nullptr ? current->dtype_ : kernels::Dtype::float32;
+  }
+};
+
+namespace {
 
 /// f(a, b) with [T, 1] and [1, H] repeated.
-template <class F>
-Tensor zip(const Tensor& a, const Tensor& b, F f) {
+Tensor combine(Binary binary, const Tensor& a, const Tensor& b) {
   const auto fits = [](std::int64_t m, std::int64_t n) { return m == n || m == 1 || n == 1; };
   require(fits(a.rows(), b.rows()) && fits(a.cols(), b.cols()), Kind::internal,
           "shapes [{}, {}] and [{}, {}] do not fit", a.rows(), a.cols(), b.rows(), b.cols());
   Tensor y(std::max(a.rows(), b.rows()), std::max(a.cols(), b.cols()));
-  const std::size_t a_step = a.cols() == 1 ? 0 : 1;
-  const std::size_t b_step = b.cols() == 1 ? 0 : 1;
-  float* out = y.fill().data();
-  for (std::int64_t i = 0; i < y.rows(); ++i) {
-    const float* p = a.row(a.rows() == 1 ? 0 : i).data();
-    const float* q = b.row(b.rows() == 1 ? 0 : i).data();
-    for (std::int64_t j = 0; j < y.cols(); ++j, p += a_step, q += b_step) *out++ = f(*p, *q);
-  }
+  const auto operand = [&](const Tensor& t) {
+    return kernels::Operand{t.values().data(),
+                            t.rows() == 1 ? 0 : static_cast<std::size_t>(t.cols()),
+                            t.cols() == 1 && y.cols() != 1};
+  };
+  kernels::combine(binary, operand(a), operand(b), static_cast<std::size_t>(y.rows()),
+                   static_cast<std::size_t>(y.cols()), y.fill().data(), EvaluationAccess::pool());
   return y;
 }
 
-float logistic(float v) { return 1.0F / (1.0F + std::exp(-v)); }
-
-thread_local ThreadPool* workers = nullptr;
-
-ThreadPool& current_pool() {
-  if (workers != nullptr) return *workers;
-  thread_local ThreadPool alone(1);
-  return alone;
+Tensor with_number(Binary binary, const Tensor& a, double b) {
+  const auto number = static_cast<float>(b);
+  Tensor y(a.rows(), a.cols());
+  kernels::combine(binary, {a.values().data(), static_cast<std::size_t>(a.cols()), false},
+                   {&number, 0, true}, static_cast<std::size_t>(y.rows()),
+                   static_cast<std::size_t>(y.cols()), y.fill().data(), EvaluationAccess::pool());
+  return y;
 }
 
-kernels::Workspace& workspace() {
-  thread_local kernels::Workspace space;
-  return space;
+Tensor activate(Activation activation, const Tensor& x) {
+  Tensor y(x.rows(), x.cols());
+  kernels::activate(activation, x.values().data(), x.values().size(), y.fill().data(),
+                    EvaluationAccess::pool());
+  return y;
 }
 
 Tensor product(const Tensor& x, const Tensor& weight, const float* bias) {
@@ -57,83 +94,114 @@ Tensor product(const Tensor& x, const Tensor& weight, const float* bias) {
           x.cols(), weight.cols());
   Tensor y(x.rows(), weight.rows());
   kernels::linear(x.values().data(), static_cast<std::size_t>(x.rows()), weight.packed(), bias,
-                  kernels::Activation::none, y.fill().data(), current_pool(), workspace());
+                  Activation::none, y.fill().data(), EvaluationAccess::pool(),
+                  EvaluationAccess::workspace());
   return y;
 }
 
 }  // namespace
 
-Tensor::Tensor(std::int64_t rows, std::int64_t cols)
-    : Tensor(rows, cols, std::vector<float>(static_cast<std::size_t>(rows * cols))) {}
+Tensor::Tensor(std::int64_t rows, std::int64_t cols) : rows_(rows), cols_(cols) {
+  storage_ = EvaluationAccess::storage(size());
+  data_ = storage_->room(size());
+}
 
-Tensor::Tensor(std::int64_t rows, std::int64_t cols, std::vector<float> values)
-    : rows_(rows), cols_(cols), storage_(std::make_shared<Storage>()) {
-  storage_->values = std::move(values);
-  require(storage_->values.size() == static_cast<std::size_t>(rows * cols), Kind::internal,
-          "tensor [{}, {}] of {} values", rows, cols, storage_->values.size());
+Tensor::Tensor(std::int64_t rows, std::int64_t cols, std::span<const float> values)
+    : Tensor(rows, cols) {
+  require(values.size() == size(), Kind::internal, "tensor [{}, {}] of {} values", rows, cols,
+          values.size());
+  std::ranges::copy(values, fill().begin());
+}
+
+Tensor::Tensor(std::int64_t rows, std::int64_t cols, std::shared_ptr<const float> values)
+    : rows_(rows), cols_(cols), data_(values.get()), storage_(EvaluationAccess::storage(0)) {
+  storage_->elsewhere = std::move(values);
+}
+
+Tensor::Tensor(kernels::PackedMatrix packed)
+    : rows_(static_cast<std::int64_t>(packed.n())),
+      cols_(static_cast<std::int64_t>(packed.k())),
+      storage_(std::make_shared<TensorStorage>()) {
+  std::call_once(storage_->once, [&] { storage_->packed = std::move(packed); });
 }
 
 void Tensor::resize(std::int64_t rows, std::int64_t cols) {
   rows_ = rows;
   cols_ = cols;
-  if (!storage_) storage_ = std::make_shared<Storage>();
-  if (storage_->values.size() < size()) storage_->values.resize(size());
+  if (!storage_) storage_ = std::make_shared<TensorStorage>();
+  data_ = storage_->room(size());
 }
 
-std::size_t Tensor::capacity_bytes() const {
-  return storage_ ? storage_->values.capacity() * sizeof(float) : 0;
+std::size_t Tensor::bytes() const {
+  if (!storage_) return 0;
+  const std::size_t elsewhere = storage_->elsewhere ? size() : 0;
+  return (storage_->capacity + elsewhere) * sizeof(float) + storage_->packed.stored().size();
 }
 
 const kernels::PackedMatrix& Tensor::packed() const {
   std::call_once(storage_->once, [this] {
-    storage_->packed = kernels::pack(values().data(), static_cast<std::size_t>(rows_),
-                                     static_cast<std::size_t>(cols_), kernels::Dtype::float32);
+    storage_->packed =
+        kernels::pack(data_, static_cast<std::size_t>(rows_), static_cast<std::size_t>(cols_),
+                      EvaluationAccess::dtype());
   });
   return storage_->packed;
 }
 
-UseThreads::UseThreads(ThreadPool& pool) : outer_(std::exchange(workers, &pool)) {}
-UseThreads::~UseThreads() { workers = outer_; }
+Arena::Arena() = default;
+Arena::~Arena() = default;
+Arena::Arena(Arena&&) noexcept = default;
+Arena& Arena::operator=(Arena&&) noexcept = default;
 
-Tensor operator+(const Tensor& a, const Tensor& b) { return zip(a, b, std::plus<>()); }
-Tensor operator-(const Tensor& a, const Tensor& b) { return zip(a, b, std::minus<>()); }
-Tensor operator*(const Tensor& a, const Tensor& b) { return zip(a, b, std::multiplies<>()); }
-Tensor operator+(const Tensor& a, double b) {
-  return map(a, [s = static_cast<float>(b)](float v) { return v + s; });
+std::shared_ptr<TensorStorage> Arena::take(std::size_t values) {
+  std::shared_ptr<TensorStorage>* best = nullptr;  // the smallest that is large enough, or the largest
+  for (auto& block : blocks_) {
+    if (block.use_count() != 1) continue;
+    const std::size_t have = block->capacity;
+    if (best == nullptr || (have >= values ? (*best)->capacity < values || have < (*best)->capacity
+                                           : have > (*best)->capacity)) {
+      best = &block;
+    }
+  }
+  if (best == nullptr) best = &blocks_.emplace_back();
+  // Values that were packed for a product would stay what they were.
+  if (*best == nullptr || (*best)->packed.n() > 0) *best = std::make_shared<TensorStorage>();
+  (*best)->elsewhere.reset();
+  return *best;
 }
-Tensor operator*(const Tensor& a, double b) {
-  return map(a, [s = static_cast<float>(b)](float v) { return v * s; });
+
+std::size_t Arena::bytes() const {
+  std::size_t bytes = workspace.size();
+  for (const auto& block : blocks_) bytes += block->capacity * sizeof(float);
+  return bytes;
 }
+
+Evaluation::Evaluation(ThreadPool& pool, Arena& arena, kernels::Dtype dtype)
+    : pool_(&pool), arena_(&arena), dtype_(dtype), outer_(std::exchange(current, this)) {}
+Evaluation::~Evaluation() { current = outer_; }
+
+Tensor operator+(const Tensor& a, const Tensor& b) { return combine(Binary::add, a, b); }
+Tensor operator-(const Tensor& a, const Tensor& b) { return combine(Binary::subtract, a, b); }
+Tensor operator*(const Tensor& a, const Tensor& b) { return combine(Binary::multiply, a, b); }
+Tensor operator+(const Tensor& a, double b) { return with_number(Binary::add, a, b); }
+Tensor operator*(const Tensor& a, double b) { return with_number(Binary::multiply, a, b); }
 
 Tensor rsqrt(const Tensor& x) {
-  return map(x, [](float v) { return 1.0F / std::sqrt(v); });
+  Tensor y(x.rows(), x.cols());
+  std::ranges::transform(x.values(), y.fill().begin(),
+                         [](float v) { return 1.0F / std::sqrt(v); });
+  return y;
 }
-Tensor tanh(const Tensor& x) {
-  return map(x, [](float v) { return std::tanh(v); });
-}
-Tensor sigmoid(const Tensor& x) { return map(x, logistic); }
-Tensor relu(const Tensor& x) {
-  return map(x, [](float v) { return std::max(v, 0.0F); });
-}
-Tensor silu(const Tensor& x) {
-  return map(x, [](float v) { return v * logistic(v); });
-}
-Tensor gelu(const Tensor& x) {
-  return map(x, [](float v) { return 0.5F * v * (1.0F + std::erf(v * 0.70710678F)); });
-}
-Tensor gelu_tanh(const Tensor& x) {
-  return map(x, [](float v) {
-    return 0.5F * v * (1.0F + std::tanh(0.79788456F * (v + 0.044715F * v * v * v)));
-  });
-}
+Tensor tanh(const Tensor& x) { return activate(Activation::tanh, x); }
+Tensor sigmoid(const Tensor& x) { return activate(Activation::sigmoid, x); }
+Tensor relu(const Tensor& x) { return activate(Activation::relu, x); }
+Tensor silu(const Tensor& x) { return activate(Activation::silu, x); }
+Tensor gelu(const Tensor& x) { return activate(Activation::gelu, x); }
+Tensor gelu_tanh(const Tensor& x) { return activate(Activation::gelu_tanh, x); }
 
 Tensor mean_last(const Tensor& x) {
   Tensor y(x.rows(), 1);
-  for (std::int64_t i = 0; i < x.rows(); ++i) {
-    double sum = 0;
-    for (const float v : x.row(i)) sum += v;
-    y.fill()[static_cast<std::size_t>(i)] = static_cast<float>(sum / static_cast<double>(x.cols()));
-  }
+  kernels::row_means(x.values().data(), static_cast<std::size_t>(x.rows()),
+                     static_cast<std::size_t>(x.cols()), y.fill().data(), EvaluationAccess::pool());
   return y;
 }
 
@@ -142,7 +210,7 @@ Tensor dense(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   return product(x, weight, bias.values().data());
 }
 
-Tensor lookup(const Tensor& table, std::span<const std::int32_t> ids) {
+Tensor lookup(const Tensor& table, Tensor::Ids ids) {
   Tensor y(static_cast<std::int64_t>(ids.size()), table.cols());
   auto out = y.fill().begin();
   for (const std::int32_t id : ids) out = std::ranges::copy(table.row(id), out).out;
@@ -176,7 +244,8 @@ Tensor mean_rows(const Tensor& x, const Rows& rows) {
 Tensor max_rows(const Tensor& x, const Rows& rows) {
   Tensor y = first_rows(x, rows);
   for (std::int64_t i = 0; i < rows.texts(); ++i) {
-    const auto best = y.fill().subspan(static_cast<std::size_t>(i * x.cols()));
+    const auto best = y.fill().subspan(static_cast<std::size_t>(i * x.cols()),
+                                       static_cast<std::size_t>(x.cols()));
     for (std::int64_t r = 1; r < rows.length(i); ++r) {
       const auto row = x.row(rows.begin(i) + r);
       for (std::size_t c = 0; c < row.size(); ++c) best[c] = std::max(best[c], row[c]);
@@ -196,7 +265,8 @@ Tensor fourier_mix(const Tensor& x, const Rows& rows, bool ortho) {
     texts.push_back(
         {held.back().get(), x.values().data() + begin, nullptr, y.fill().data() + begin});
   }
-  kernels::fourier_mix(texts, kernels::NormArgs{}, current_pool(), workspace());
+  kernels::fourier_mix(texts, kernels::NormArgs{}, EvaluationAccess::pool(),
+                       EvaluationAccess::workspace());
   return y;
 }
 

@@ -6,58 +6,90 @@
 #include <span>
 #include <vector>
 
+#include "blocks/algebra.h"
 #include "core/parallel.h"
 #include "core/rows.h"
 #include "kernels/product.h"
+#include "kernels/workspace.h"
 
 namespace fnet {
 
+struct TensorStorage;
+
 /// The runtime's small tensor: fp32, at most two axes, values shared between copies and never
-/// changed after they are made. It evaluates the formulas of blocks/ op by op; what is hot runs in
-/// kernels/ instead. It is not to grow: a formula needs these functions and no more.
+/// changed after they are made. It evaluates formulas of blocks/ for the parts that have no kernel.
+/// It is not to grow: a formula needs the functions of blocks/algebra.h and no more.
 class Tensor {
  public:
+  using Ids = std::span<const std::int32_t>;
+
   Tensor() = default;
-  /// [rows, cols], or a vector [cols] as [1, cols].
+  /// [rows, cols], or a vector [cols] as [1, cols]; values undefined.
   Tensor(std::int64_t rows, std::int64_t cols);
-  Tensor(std::int64_t rows, std::int64_t cols, std::vector<float> values);
+  Tensor(std::int64_t rows, std::int64_t cols, std::span<const float> values);
+  /// Values that lie elsewhere, kept alive by their owner, or by the caller where that is null.
+  Tensor(std::int64_t rows, std::int64_t cols, std::shared_ptr<const float> values);
+  /// Weights [n, k] for `dense` alone: there are no values to read.
+  explicit Tensor(kernels::PackedMatrix packed);
 
   std::int64_t rows() const { return rows_; }
   std::int64_t cols() const { return cols_; }
-  std::span<const float> values() const { return {storage_->values.data(), size()}; }
+  std::span<const float> values() const { return {data_, size()}; }
   std::span<const float> row(std::int64_t i) const {
     return values().subspan(static_cast<std::size_t>(i * cols_), static_cast<std::size_t>(cols_));
   }
   /// For the maker of a tensor only.
-  std::span<float> fill() { return {storage_->values.data(), size()}; }
+  std::span<float> fill() { return {const_cast<float*>(data_), size()}; }
   /// Likewise: another shape, values undefined, in the same memory where that is large enough.
   void resize(std::int64_t rows, std::int64_t cols);
-  std::size_t capacity_bytes() const;
 
-  /// The same values packed for products, made on first use: for weights.
+  /// Bytes that it keeps.
+  std::size_t bytes() const;
+
+  /// The same values as products read them; packed on first use where they are not already.
   const kernels::PackedMatrix& packed() const;
 
  private:
   std::size_t size() const { return static_cast<std::size_t>(rows_ * cols_); }
-  struct Storage {
-    std::vector<float> values;
-    std::once_flag once;
-    kernels::PackedMatrix packed;
-  };
+
   std::int64_t rows_ = 0, cols_ = 0;
-  std::shared_ptr<Storage> storage_;
+  const float* data_ = nullptr;
+  std::shared_ptr<TensorStorage> storage_;
 };
 
-/// While it lives, this thread's products and transforms below run on these workers; else on one.
-class UseThreads {
+/// Memory for the tensors of an evaluation, used again once a tensor is gone: an evaluation that is
+/// repeated takes no more. For one thread at a time.
+class Arena {
  public:
-  explicit UseThreads(ThreadPool& pool);
-  ~UseThreads();
-  UseThreads(const UseThreads&) = delete;
-  UseThreads& operator=(const UseThreads&) = delete;
+  Arena();
+  ~Arena();
+  Arena(Arena&&) noexcept;
+  Arena& operator=(Arena&&) noexcept;
+
+  std::shared_ptr<TensorStorage> take(std::size_t values);
+  std::size_t bytes() const;
+
+  kernels::Workspace workspace;  ///< of the products and transforms
 
  private:
-  ThreadPool* outer_;
+  std::vector<std::shared_ptr<TensorStorage>> blocks_;
+};
+
+/// While it lives, this thread's tensor functions run on these workers, in this memory, and pack
+/// weights in this type; else on this thread alone, in memory of their own, in float32.
+class Evaluation {
+ public:
+  Evaluation(ThreadPool& pool, Arena& arena, kernels::Dtype dtype);
+  ~Evaluation();
+  Evaluation(const Evaluation&) = delete;
+  Evaluation& operator=(const Evaluation&) = delete;
+
+ private:
+  friend struct EvaluationAccess;
+  ThreadPool* pool_;
+  Arena* arena_;
+  kernels::Dtype dtype_;
+  Evaluation* outer_;
 };
 
 // Element by element; [T, 1] and [1, H] are repeated to [T, H].
@@ -83,10 +115,7 @@ Tensor dense(const Tensor& x, const Tensor& weight);
 Tensor dense(const Tensor& x, const Tensor& weight, const Tensor& bias);
 
 /// Rows of a table by their ids: [V, H], [T] → [T, H].
-Tensor lookup(const Tensor& table, std::span<const std::int32_t> ids);
-inline Tensor lookup(const Tensor& table, const std::vector<std::int32_t>& ids) {
-  return lookup(table, std::span<const std::int32_t>(ids));
-}
+Tensor lookup(const Tensor& table, Tensor::Ids ids);
 
 /// The Fourier transform of blocks/mixer/fourier.h, text by text.
 Tensor fourier_mix(const Tensor& x, const Rows& rows, bool ortho);
@@ -95,5 +124,7 @@ Tensor fourier_mix(const Tensor& x, const Rows& rows, bool ortho);
 Tensor first_rows(const Tensor& x, const Rows& rows);
 Tensor mean_rows(const Tensor& x, const Rows& rows);
 Tensor max_rows(const Tensor& x, const Rows& rows);
+
+static_assert(Algebra<Tensor>);
 
 }  // namespace fnet

@@ -1,9 +1,11 @@
 #include "train/algebra.h"
 
-#include <ATen/CPUGeneratorImpl.h>
-
+#include <array>
 #include <optional>
+#include <string_view>
 
+#include "blocks/part_kernels.h"
+#include "core/hash.h"
 #include "kernels/rows.h"
 #include "train/ops.h"
 
@@ -116,13 +118,13 @@ struct DropoutFunction : torch::autograd::Function<DropoutFunction> {
                             double p, std::int64_t seed) {
     context->saved_data["p"] = p;
     context->saved_data["seed"] = seed;
-    return ops::keep_some(x, p, static_cast<std::uint64_t>(seed));
+    return ops::dropout(x, p, static_cast<std::uint64_t>(seed));
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  const torch::autograd::variable_list& grad) {
     auto& saved = context->saved_data;
-    return {ops::keep_some(grad[0], saved["p"].toDouble(),
+    return {ops::dropout(grad[0], saved["p"].toDouble(),
                            static_cast<std::uint64_t>(saved["seed"].toInt())),
             at::Tensor(), at::Tensor()};
   }
@@ -141,62 +143,71 @@ std::vector<at::Tensor> text_rows(const at::Tensor& x, const Rows& rows) {
   return texts;
 }
 
-}  // namespace
-
-FormulasOnly::FormulasOnly() { ++formulas_only; }
-FormulasOnly::~FormulasOnly() { --formulas_only; }
-
-at::Tensor fourier_mix(const at::Tensor& x, const Rows& rows, bool ortho) {
-  return FourierFunction::apply(x, rows.offsets, ortho, fast(x));
-}
-
-at::Tensor first_rows(const at::Tensor& x, const Rows& rows) {
-  const std::vector<std::int64_t> begins(rows.offsets.begin(), rows.offsets.end() - 1);
-  return x.index_select(0, at::tensor(begins, at::kLong).to(x.device()));
-}
-
-at::Tensor mean_rows(const at::Tensor& x, const Rows& rows) {
-  std::vector<at::Tensor> means;
-  for (const at::Tensor& text : text_rows(x, rows)) means.push_back(text.mean(0));
-  return at::stack(means);
-}
-
-at::Tensor max_rows(const at::Tensor& x, const Rows& rows) {
-  std::vector<at::Tensor> largest;
-  for (const at::Tensor& text : text_rows(x, rows)) largest.push_back(std::get<0>(text.max(0)));
-  return at::stack(largest);
-}
-
-std::optional<at::Tensor> fast_norm(std::string_view kind, const at::Tensor& x,
-                                    const Weights<at::Tensor>& w, double eps) {
-  if (formulas_only > 0 || kind != "layer_norm") return {};
-  return at::layer_norm(x, {x.size(-1)}, w["weight"], w["bias"], eps);
-}
-
-at::Tensor fast_dense(const at::Tensor& x, const at::Tensor& weight,
+at::Tensor linear_map(const at::Tensor& x, const at::Tensor& weight,
                       const std::optional<at::Tensor>& bias) {
   return fast(x) && x.dim() == 2 ? DenseFunction::apply(x, weight, bias)
                                  : at::linear(x, weight, bias);
 }
 
-std::optional<at::Tensor> fast_feed_forward(const at::Tensor& x, const Weights<at::Tensor>& w,
-                                            const Config& config) {
-  const auto activation = kernels::activation_named(config.hidden_act);
-  if (!fast(x) || config.ffn_type != "mlp" || !activation) return {};
-  return MlpFunction::apply(x, w["intermediate.dense.weight"], w["intermediate.dense.bias"],
-                            w["output.dense.weight"], w["output.dense.bias"], *activation);
+}  // namespace
+
+FormulasOnly::FormulasOnly() { ++formulas_only; }
+FormulasOnly::~FormulasOnly() { --formulas_only; }
+
+TorchTensor dense(const TorchTensor& x, const TorchTensor& weight) {
+  return linear_map(x, weight, std::nullopt);
+}
+TorchTensor dense(const TorchTensor& x, const TorchTensor& weight, const TorchTensor& bias) {
+  return linear_map(x, weight, bias.value);
 }
 
-at::Tensor dropout(const at::Tensor& x, double p) {
-  if (!fast(x)) return at::dropout(x, p, true);
-  auto generator = at::globalContext().defaultGenerator(at::kCPU);
-  auto* cpu = at::check_generator<at::CPUGeneratorImpl>(generator);
-  std::uint64_t seed = 0;
-  {
-    const std::lock_guard lock(generator.mutex());
-    seed = cpu->random64();
-  }
-  return DropoutFunction::apply(x, p, static_cast<std::int64_t>(seed));
+TorchTensor fourier_mix(const TorchTensor& x, const Rows& rows, bool ortho) {
+  return FourierFunction::apply(x.value, rows.offsets, ortho, fast(x.value));
+}
+
+TorchTensor first_rows(const TorchTensor& x, const Rows& rows) {
+  const std::vector<std::int64_t> begins(rows.offsets.begin(), rows.offsets.end() - 1);
+  return x.value.index_select(0, at::tensor(begins, at::kLong).to(x.value.device()));
+}
+
+TorchTensor mean_rows(const TorchTensor& x, const Rows& rows) {
+  std::vector<at::Tensor> means;
+  for (const at::Tensor& text : text_rows(x, rows)) means.push_back(text.mean(0));
+  return at::stack(means);
+}
+
+TorchTensor max_rows(const TorchTensor& x, const Rows& rows) {
+  std::vector<at::Tensor> largest;
+  for (const at::Tensor& text : text_rows(x, rows)) largest.push_back(std::get<0>(text.max(0)));
+  return at::stack(largest);
+}
+
+at::Tensor dropout(const at::Tensor& x, double p, std::uint64_t seed) {
+  if (fast(x)) return DropoutFunction::apply(x, p, static_cast<std::int64_t>(seed));
+  const at::Tensor mask = ops::dropout(at::ones(x.sizes(), at::kFloat), p, seed);
+  return x * mask.to(x.options());
+}
+
+TorchTensor Dropout<TorchTensor>::operator()(const TorchTensor& x, double p,
+                                             std::uint64_t place) const {
+  if (!active || p <= 0) return x;
+  const std::array<std::uint64_t, 3> key = {seed, step, place};
+  return dropout(x, p, fnv1a({reinterpret_cast<const char*>(key.data()), sizeof key}));
+}
+
+std::optional<TorchTensor> Fast<TorchTensor>::apply(const LayerNorm&, const TorchTensor& x,
+                                                    const Context<TorchTensor>& c) {
+  if (formulas_only > 0) return {};
+  return at::layer_norm(x, {x.value.size(-1)}, c.w["weight"].value, c.w["bias"].value, c.eps());
+}
+
+std::optional<TorchTensor> Fast<TorchTensor>::apply(const Mlp&, const TorchTensor& x,
+                                                    const Context<TorchTensor>& c) {
+  const auto activation = kernel_of(c.activation);
+  if (!fast(x) || !activation) return {};
+  return MlpFunction::apply(x.value, c.w["intermediate.dense.weight"].value,
+                            c.w["intermediate.dense.bias"].value, c.w["output.dense.weight"].value,
+                            c.w["output.dense.bias"].value, *activation);
 }
 
 }  // namespace fnet

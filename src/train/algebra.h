@@ -4,17 +4,18 @@
 
 #include <cstdint>
 #include <optional>
-#include <string_view>
-#include <vector>
+#include <utility>
 
-#include "blocks/weights.h"
+#include "blocks/algebra.h"
 #include "core/rows.h"
-#include "fnet/config.h"
 
-// at::Tensor's side of the algebra in which blocks/ is written: what torch has no name for, and
-// faster ways through a formula on the CPU in fp32. CUDA, float64 and gradients follow from torch.
+// Torch's side of the algebra in which blocks/ is written, and faster ways through a formula on the
+// CPU in fp32. CUDA, float64 and gradients follow from torch.
 
 namespace fnet {
+
+struct LayerNorm;
+struct Mlp;
 
 /// While one lives, this thread evaluates every formula op by op: tests hold the fast ways equal to
 /// it.
@@ -26,58 +27,89 @@ class FormulasOnly {
   FormulasOnly& operator=(const FormulasOnly&) = delete;
 };
 
+/// at::Tensor as the formulas see it: what they need is found beside it.
+struct TorchTensor {
+  using Ids = at::Tensor;  ///< [T] int64
+
+  at::Tensor value;
+
+  TorchTensor() = default;
+  TorchTensor(at::Tensor tensor) : value(std::move(tensor)) {}  // NOLINT: the same thing
+  operator const at::Tensor&() const { return value; }          // NOLINT
+
+  // Friends, so that at::Tensor's own operators are not in doubt.
+  friend TorchTensor operator+(const TorchTensor& a, const TorchTensor& b) {
+    return a.value + b.value;
+  }
+  friend TorchTensor operator-(const TorchTensor& a, const TorchTensor& b) {
+    return a.value - b.value;
+  }
+  friend TorchTensor operator*(const TorchTensor& a, const TorchTensor& b) {
+    return a.value * b.value;
+  }
+  friend TorchTensor operator+(const TorchTensor& a, double b) { return a.value + b; }
+  friend TorchTensor operator*(const TorchTensor& a, double b) { return a.value * b; }
+};
+
+inline TorchTensor rsqrt(const TorchTensor& x) { return at::rsqrt(x.value); }
+inline TorchTensor tanh(const TorchTensor& x) { return at::tanh(x.value); }
+inline TorchTensor sigmoid(const TorchTensor& x) { return at::sigmoid(x.value); }
+inline TorchTensor relu(const TorchTensor& x) { return at::relu(x.value); }
+inline TorchTensor silu(const TorchTensor& x) { return at::silu(x.value); }
+inline TorchTensor gelu(const TorchTensor& x) { return at::gelu(x.value); }
+inline TorchTensor gelu_tanh(const TorchTensor& x) { return at::gelu(x.value, "tanh"); }
+
+/// The mean of each row: [T, H] → [T, 1].
+inline TorchTensor mean_last(const TorchTensor& x) { return x.value.mean(-1, true); }
+
+/// x Wᵀ (+ b): x [T, K], weight [N, K], bias [N] → [T, N]; by our own products on the CPU in fp32,
+/// where torch's reach 40 % of the peak on AMD.
+TorchTensor dense(const TorchTensor& x, const TorchTensor& weight);
+TorchTensor dense(const TorchTensor& x, const TorchTensor& weight, const TorchTensor& bias);
+
+/// Rows of a table by their ids: [V, H], [T] → [T, H].
+inline TorchTensor lookup(const TorchTensor& table, const at::Tensor& ids) {
+  return at::embedding(table.value, ids);
+}
+
 /// See blocks/mixer/fourier.h. Its gradient is the same map, so nothing is kept for it. Half types
 /// are computed in fp32.
-at::Tensor fourier_mix(const at::Tensor& x, const Rows& rows, bool ortho);
+TorchTensor fourier_mix(const TorchTensor& x, const Rows& rows, bool ortho);
 
 // One row a text: [T, H] → [B, H]; padding is not read.
-at::Tensor first_rows(const at::Tensor& x, const Rows& rows);
-at::Tensor mean_rows(const at::Tensor& x, const Rows& rows);
-at::Tensor max_rows(const at::Tensor& x, const Rows& rows);
+TorchTensor first_rows(const TorchTensor& x, const Rows& rows);
+TorchTensor mean_rows(const TorchTensor& x, const Rows& rows);
+TorchTensor max_rows(const TorchTensor& x, const Rows& rows);
 
-/// The norms that torch has fused, or nothing: see `norm` in blocks/model.h.
-std::optional<at::Tensor> fast_norm(std::string_view kind, const at::Tensor& x,
-                                    const Weights<at::Tensor>& w, double eps);
+static_assert(Algebra<TorchTensor>);
 
-/// Mlp in one piece on the CPU in fp32, its activation and that one's slope taken as the products'
-/// sums are written, or nothing.
-std::optional<at::Tensor> fast_feed_forward(const at::Tensor& x, const Weights<at::Tensor>& w,
-                                            const Config& config);
+/// x with a share `p` of its elements 0 and the rest scaled by 1/(1-p). The mask is a function of
+/// `seed` and the element's place: the same for any number of threads and on any device, and made
+/// again in the gradient instead of kept.
+at::Tensor dropout(const at::Tensor& x, double p, std::uint64_t seed);
 
-/// Dropout: x with a share `p` of its elements 0 and the rest scaled by 1/(1-p). On the CPU the
-/// mask is a function of the element's place and of one draw from torch's default generator: the
-/// same for any number of threads, and made again in the gradient instead of kept.
-at::Tensor dropout(const at::Tensor& x, double p);
+/// Dropout in training: every mask is a function of (seed, step, place in the model).
+template <>
+struct Dropout<TorchTensor> {
+  bool active = false;
+  std::uint64_t seed = 0, step = 0;
 
-/// A linear map of rows, by our own products on the CPU in fp32, where torch's reach 40 % of the
-/// peak on AMD.
-at::Tensor fast_dense(const at::Tensor& x, const at::Tensor& weight,
-                      const std::optional<at::Tensor>& bias);
+  TorchTensor operator()(const TorchTensor& x, double p, std::uint64_t place) const;
+};
 
-/// Dropout as blocks/ take it.
-struct Drop {
-  double p;
-  at::Tensor operator()(const at::Tensor& x) const { return p > 0 ? dropout(x, p) : x; }
+/// What torch or our kernels have in one piece.
+template <>
+struct Fast<TorchTensor> {
+  template <class Part>
+  static std::optional<TorchTensor> apply(const Part&, const TorchTensor&,
+                                          const Context<TorchTensor>&) {
+    return {};
+  }
+  static std::optional<TorchTensor> apply(const LayerNorm&, const TorchTensor& x,
+                                          const Context<TorchTensor>& c);
+  /// On the CPU in fp32; the activation and its slope are taken as the products' sums are written.
+  static std::optional<TorchTensor> apply(const Mlp&, const TorchTensor& x,
+                                          const Context<TorchTensor>& c);
 };
 
 }  // namespace fnet
-
-namespace at {
-
-/// The mean of each row: [T, H] → [T, 1].
-inline Tensor mean_last(const Tensor& x) { return x.mean(-1, true); }
-
-inline Tensor gelu_tanh(const Tensor& x) { return at::gelu(x, "tanh"); }
-
-/// x Wᵀ (+ b): x [T, K], weight [N, K], bias [N] → [T, N].
-inline Tensor dense(const Tensor& x, const Tensor& weight) {
-  return fnet::fast_dense(x, weight, std::nullopt);
-}
-inline Tensor dense(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  return fnet::fast_dense(x, weight, bias);
-}
-
-/// Rows of a table by their ids: [V, H], [T] int64 → [T, H].
-inline Tensor lookup(const Tensor& table, const Tensor& ids) { return at::embedding(table, ids); }
-
-}  // namespace at

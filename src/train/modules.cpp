@@ -1,21 +1,23 @@
 #include "fnet/train.h"
 
 #include <algorithm>
+#include <limits>
 #include <span>
+#include <utility>
 
 #include "core/file.h"
 #include "model/batch.h"
 #include "model/init.h"
 #include "model/weights.h"
-#include "train/algebra.h"
-// The formulas, over the algebra above.
 #include "blocks/model.h"
+#include "train/algebra.h"
 
 namespace fnet::nn {
 namespace {
 
 /// Registers a tensor under a dotted path, with a plain module for each part of it.
-void register_path(torch::nn::Module& root, std::string_view path, const at::Tensor& value) {
+void register_path(torch::nn::Module& root, std::string_view path, const at::Tensor& value,
+                   bool trained) {
   torch::nn::Module* place = &root;
   for (;;) {
     const std::size_t dot = path.find('.');
@@ -29,25 +31,38 @@ void register_path(torch::nn::Module& root, std::string_view path, const at::Ten
     }
     path.remove_prefix(dot + 1);
   }
-  place->register_parameter(std::string(path), value);
+  if (trained) {
+    place->register_parameter(std::string(path), value);
+  } else {
+    place->register_buffer(std::string(path), value);
+  }
 }
 
 void register_weights(torch::nn::Module& root, const std::vector<WeightSpec>& specs, double range,
                       std::uint64_t seed) {
   for (const WeightSpec& spec : specs) {
     const std::vector<float> values = initial_values(spec, range, seed);
-    register_path(root, spec.name, at::tensor(values, at::kFloat).view(spec.shape));
+    register_path(root, spec.name, at::tensor(values, at::kFloat).view(spec.shape), spec.trained);
   }
 }
 
-Weights<at::Tensor>::Map weight_map(const torch::nn::Module& module) {
-  Weights<at::Tensor>::Map map;
+using WeightMap = Weights<TorchTensor>::Map;
+
+/// Parameters and buffers by name.
+WeightMap weight_map(const torch::nn::Module& module) {
+  WeightMap map;
   for (const auto& item : module.named_parameters()) map.emplace(item.key(), item.value());
+  for (const auto& item : module.named_buffers()) map.emplace(item.key(), item.value());
   return map;
 }
 
-Drop drop_of(const torch::nn::Module& module, const Config& config) {
-  return Drop{module.is_training() ? config.hidden_dropout_prob : 0.0};
+/// Without a place of its own, each forward pass in training draws one from torch's generator.
+Dropout<TorchTensor> dropout_of(const torch::nn::Module& module,
+                                const std::optional<DropoutPlace>& place) {
+  if (!module.is_training()) return {};
+  if (place) return {true, place->seed, place->step};
+  const at::Tensor drawn = at::randint(std::numeric_limits<std::int64_t>::max(), {1}, at::kLong);
+  return {true, static_cast<std::uint64_t>(drawn.item<std::int64_t>()), 0};
 }
 
 void check_lengths(const std::vector<std::int64_t>& lengths, std::int64_t texts,
@@ -61,7 +76,7 @@ void check_lengths(const std::vector<std::int64_t>& lengths, std::int64_t texts,
 }
 
 /// Where packed rows come from in a flat [B·N, …]: entry t is the row's index there, or `padding`.
-struct Door {
+struct Packing {
   Rows rows;
   std::vector<std::int64_t> source;
   std::int64_t most = 0;  // rows of a text
@@ -69,7 +84,7 @@ struct Door {
 
   /// `rows_of(length)`: the rows that a text takes.
   template <class RowsOf>
-  Door(std::int64_t texts, std::int64_t columns, const std::vector<std::int64_t>& lengths,
+  Packing(std::int64_t texts, std::int64_t columns, const std::vector<std::int64_t>& lengths,
        std::int64_t padding, RowsOf&& rows_of) {
     for (std::int64_t text = 0; text < texts; ++text) {
       const std::int64_t length =
@@ -107,20 +122,20 @@ template <class Use>
 at::Tensor through_rows(const at::Tensor& x, const std::vector<std::int64_t>& lengths, Use&& use) {
   require(x.dim() == 3, Kind::usage, "x: expected [B, N, H], found {} axes", x.dim());
   check_lengths(lengths, x.size(0), x.size(1));
-  Door door(x.size(0), x.size(1), lengths, 0, [](std::int64_t length) { return length; });
-  door.most = x.size(1);
+  Packing packing(x.size(0), x.size(1), lengths, 0, [](std::int64_t length) { return length; });
+  packing.most = x.size(1);
   at::Tensor flat = x.reshape({-1, x.size(2)});
-  if (!door.whole) flat = flat.index_select(0, at::tensor(door.source, at::kLong).to(x.device()));
-  return door.unpack(use(flat, door.rows));
+  if (!packing.whole) flat = flat.index_select(0, at::tensor(packing.source, at::kLong).to(x.device()));
+  return packing.unpack(use(flat, packing.rows));
 }
 
-/// What FNetModule::forward makes of its inputs.
-struct Packed {
-  Door door;
+/// What a model's forward makes of its inputs.
+struct PackedInputs {
+  Packing packing;
   at::Tensor vectors, types;  // [T, H], [T]
 };
 
-Packed pack_inputs(const FNetModelImpl& model, const Inputs& in) {
+PackedInputs pack_inputs(const FNetModelImpl& model, const Inputs& in) {
   const Config& c = model.config();
   require(in.input_ids.defined() != in.inputs_embeds.defined(), Kind::usage,
           "inputs: expected either input_ids or inputs_embeds");
@@ -141,15 +156,15 @@ Packed pack_inputs(const FNetModelImpl& model, const Inputs& in) {
   if (!in.lengths.empty()) longest = *std::ranges::max_element(in.lengths);
 
   // One more flat row past the texts' own stands for padding.
-  Packed packed{Door(texts, columns, in.lengths, texts * columns,
+  PackedInputs packed{Packing(texts, columns, in.lengths, texts * columns,
                      [&](std::int64_t length) {
                        return rows_of(static_cast<std::size_t>(length), c, longest);
                      }),
                 {},
                 {}};
-  const at::Tensor index = at::tensor(packed.door.source, at::kLong).to(given.device());
+  const at::Tensor index = at::tensor(packed.packing.source, at::kLong).to(given.device());
   const auto gather = [&](const at::Tensor& flat, const at::Tensor& padding) {
-    return packed.door.whole ? flat : at::cat({flat, padding}).index_select(0, index);
+    return packed.packing.whole ? flat : at::cat({flat, padding}).index_select(0, index);
   };
   const at::Tensor pad_id =
       at::full({1}, c.pad_token_id, at::TensorOptions(at::kLong).device(given.device()));
@@ -166,14 +181,15 @@ Packed pack_inputs(const FNetModelImpl& model, const Inputs& in) {
 }
 
 std::vector<WeightSpec> head_specs(const Config& config) {
-  std::vector<WeightSpec> specs = model_weights(config);
-  std::erase_if(specs, [](const WeightSpec& spec) { return spec.name.starts_with("fnet."); });
-  return specs;
+  Specs specs;
+  head_weights(specs, config);
+  return specs.list();
 }
 
 Config without_head(Config config) {
   config.task = "encoder";
   config.labels.clear();
+  config.heads.clear();
   return config;
 }
 
@@ -187,25 +203,29 @@ FourierMixingImpl::FourierMixingImpl(const std::string& norm) : ortho_(norm == "
 at::Tensor FourierMixingImpl::forward(const at::Tensor& x,
                                       const std::vector<std::int64_t>& lengths) {
   return through_rows(x, lengths, [&](const at::Tensor& packed, const Rows& rows) {
-    return fourier_mix(packed, rows, ortho_);
+    return fourier_mix(packed, rows, ortho_).value;
   });
 }
 
 FNetEncoderBlockImpl::FNetEncoderBlockImpl(const Config& config, std::int64_t layer,
                                            std::uint64_t seed)
-    : config_(config), layer_(layer) {
-  config.validate();
+    : config_(config), parts_(std::make_shared<const Parts>(config_)), layer_(layer) {
   require(layer >= 0 && layer < config.num_hidden_layers, Kind::usage,
           "layer: expected 0 to {}, found {}", config.num_hidden_layers - 1, layer);
   Specs specs;
-  EncoderBlock::weights(specs, config, config.mixer(layer));
+  EncoderBlock::weights(specs, config, *parts_, layer);
   register_weights(*this, specs.list(), config.initializer_range, seed);
 }
 
 at::Tensor FNetEncoderBlockImpl::forward_rows(const at::Tensor& x, const Rows& rows) {
-  const auto map = weight_map(*this);
-  return EncoderBlock::apply(x, rows, Weights<at::Tensor>(map), config_, config_.mixer(layer_),
-                             drop_of(*this, config_));
+  const WeightMap map = weight_map(*this);
+  const Context<TorchTensor> context{.w = Weights<TorchTensor>(map),
+                                     .config = config_,
+                                     .rows = rows,
+                                     .activation = parts_->activation,
+                                     .layer = layer_,
+                                     .dropout = dropout_of(*this, std::nullopt)};
+  return EncoderBlock::apply(TorchTensor(x), context, *parts_);
 }
 
 at::Tensor FNetEncoderBlockImpl::forward(const at::Tensor& x,
@@ -215,7 +235,8 @@ at::Tensor FNetEncoderBlockImpl::forward(const at::Tensor& x,
   });
 }
 
-FNetModule::FNetModule(Config config) : config_(std::move(config)) { config_.validate(); }
+FNetModule::FNetModule(Config config)
+    : config_(std::move(config)), parts_(std::make_shared<const Parts>(config_)) {}
 
 void FNetModule::load_weights(const std::filesystem::path& directory, bool new_head) {
   WeightOptions options;
@@ -227,10 +248,10 @@ void FNetModule::load_weights(const std::filesystem::path& directory, bool new_h
   }
   const WeightReader reader = WeightReader::open(directory, model_weights(config_), options);
   const at::NoGradGuard no_grad;
-  for (auto& item : named_parameters()) {
-    if (!reader.has(item.key())) continue;
-    const std::vector<float> values = reader.read(item.key());
-    item.value().copy_(at::tensor(values, at::kFloat).view(item.value().sizes()));
+  for (const auto& [name, weight] : weight_map(*this)) {
+    if (!reader.has(name)) continue;
+    const std::vector<float> values = reader.read(name);
+    weight.value.copy_(at::tensor(values, at::kFloat).view(weight.value.sizes()));
   }
 }
 
@@ -239,10 +260,10 @@ void FNetModule::save(const std::filesystem::path& directory) const {
   std::filesystem::create_directories(directory, error);
   require(!error, Kind::system, "{}: cannot make the directory: {}", directory.string(),
           error.message());
-  const auto parameters = named_parameters();
+  const WeightMap weights = weight_map(*this);
   at::Tensor value;  // keeps what the span shows
   save_weights(directory, model_weights(config_), [&](const std::string& name) {
-    value = parameters[name].detach().to(at::kCPU, at::kFloat).contiguous();
+    value = weights.at(name).value.detach().to(at::kCPU, at::kFloat).contiguous();
     return std::span(value.const_data_ptr<float>(), static_cast<std::size_t>(value.numel()));
   });
   write_file(directory / "config.json", config_.to_json());
@@ -254,56 +275,87 @@ FNetModelImpl::FNetModelImpl(const Config& config, std::uint64_t seed)
 }
 
 at::Tensor FNetModelImpl::word_embeddings(const at::Tensor& ids) const {
-  const auto map = weight_map(*this);
-  return lookup(Weights<at::Tensor>(map)["embeddings.word_embeddings.weight"], ids);
+  const WeightMap map = weight_map(*this);
+  return lookup(map.at("embeddings.word_embeddings.weight"), ids);
 }
 
 at::Tensor FNetModelImpl::forward_rows(const at::Tensor& vectors, const at::Tensor& types,
                                        const Rows& rows) {
-  const auto map = weight_map(*this);
-  const Weights<at::Tensor> w(map);
+  const WeightMap map = weight_map(*this);
   const auto ids = at::TensorOptions(at::kLong).device(vectors.device());
   const at::Tensor positions =
       at::tensor(rows.positions<std::int64_t>(), at::kLong).to(vectors.device());
   const at::Tensor kinds = types.defined() ? types : at::zeros({rows.total()}, ids);
-  const Drop drop = drop_of(*this, config());
-  const at::Tensor x =
-      Embeddings::apply(vectors, positions, kinds, w.under("embeddings"), config(), drop);
-  return Encoder::apply(x, rows, w, config(), drop);
+  const Context<TorchTensor> context{.w = Weights<TorchTensor>(map),
+                                     .config = config(),
+                                     .rows = rows,
+                                     .activation = parts().activation,
+                                     .layer = -1,
+                                     .dropout = dropout_of(*this, dropout_place())};
+  const TorchTensor x = Embeddings::apply(TorchTensor(vectors), positions, kinds,
+                                          context.under("embeddings"), parts());
+  return Encoder::apply(x, context, parts());
 }
 
 FNetModelImpl::Output FNetModelImpl::forward(const Inputs& inputs) {
-  const Packed packed = pack_inputs(*this, inputs);
-  const at::Tensor hidden = forward_rows(packed.vectors, packed.types, packed.door.rows);
-  Output output{packed.door.unpack(hidden), {}};
+  const PackedInputs packed = pack_inputs(*this, inputs);
+  const at::Tensor hidden = forward_rows(packed.vectors, packed.types, packed.packing.rows);
+  Output output{packed.packing.unpack(hidden), {}};
   if (config().pooler) {
-    const auto map = weight_map(*this);
-    output.pooler_output = pool("pooler", hidden, packed.door.rows, Weights<at::Tensor>(map));
+    const WeightMap map = weight_map(*this);
+    const Context<TorchTensor> context{
+        .w = Weights<TorchTensor>(map), .config = config(), .rows = packed.packing.rows};
+    output.pooler_output = fnet::apply(PoolerPooling(), TorchTensor(hidden), context);
   }
   return output;
 }
 
-FNetWithHeadImpl::FNetWithHeadImpl(const Config& config, std::string_view task, std::uint64_t seed)
-    : FNetModule([&] {
-        Config own = config;
-        own.task = task;
-        return own;
-      }()) {
+FNetWithHeadImpl::FNetWithHeadImpl(const Config& config, std::uint64_t seed)
+    : FNetModule(config) {
+  require(!config.head_names().empty(), Kind::usage,
+          "FNetWithHead: expected a config with a head, found an encoder's");
   fnet = register_module("fnet", FNetModel(config, seed));
   register_weights(*this, head_specs(this->config()), config.initializer_range, seed);
 }
 
+void FNetWithHeadImpl::set_dropout_place(std::optional<DropoutPlace> place) {
+  FNetModule::set_dropout_place(place);
+  fnet->set_dropout_place(place);
+}
+
+at::Tensor FNetWithHeadImpl::scores(const at::Tensor& hidden, const Rows& rows,
+                                    const at::Tensor& picks, std::string_view head) {
+  const HeadConfig own = config().head(head);
+  const Pooling pooling = pooling_named(own.pooling);
+  const WeightMap map = weight_map(*this);
+  const Weights<TorchTensor> root(map);
+  HeadContext<TorchTensor> context{{.w = root.under(head_place(head)),
+                                    .config = config(),
+                                    .rows = rows,
+                                    .activation = parts().activation,
+                                    .layer = config().num_hidden_layers,
+                                    .dropout = dropout_of(*this, dropout_place())},
+                                   root.under("fnet"),
+                                   own,
+                                   pooling};
+  if (picks.defined()) context.picked = &picks;
+  return fnet::apply(head_for(own.task), TorchTensor(hidden), context);
+}
+
 at::Tensor FNetWithHeadImpl::forward_rows(const at::Tensor& vectors, const at::Tensor& types,
                                           const Rows& rows) {
-  const at::Tensor hidden = fnet->forward_rows(vectors, types, rows);
-  const auto map = weight_map(*this);
-  return head(hidden, rows, Weights<at::Tensor>(map), config(), drop_of(*this, config()));
+  return scores(fnet->forward_rows(vectors, types, rows), rows);
 }
 
 at::Tensor FNetWithHeadImpl::forward(const Inputs& inputs) {
-  const Packed packed = pack_inputs(*fnet, inputs);
-  const at::Tensor scores = forward_rows(packed.vectors, packed.types, packed.door.rows);
-  return config().task == "token-classification" ? packed.door.unpack(scores) : scores;
+  const PackedInputs packed = pack_inputs(*fnet, inputs);
+  const at::Tensor all = forward_rows(packed.vectors, packed.types, packed.packing.rows);
+  return is_pooled(head_for(config().task)) ? all : packed.packing.unpack(all);
+}
+
+Config with_task(Config config, std::string_view task) {
+  config.task = task;
+  return config;
 }
 
 namespace {

@@ -66,11 +66,11 @@ at::Tensor product(Factor a, Factor b, const kernels::Finish& finish) {
   return out;
 }
 
-at::Tensor keep_some(const at::Tensor& x, double p, std::uint64_t seed) {
+at::Tensor dropout(const at::Tensor& x, double p, std::uint64_t seed) {
   const at::Tensor in = x.contiguous();
   at::Tensor out = at::empty_like(in);
   ThreadPool threads = pool();
-  kernels::keep_some(seed, p, in.const_data_ptr<float>(), size_of(in.numel()),
+  kernels::dropout(seed, p, in.const_data_ptr<float>(), size_of(in.numel()),
                      out.mutable_data_ptr<float>(), threads);
   return out;
 }

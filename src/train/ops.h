@@ -24,6 +24,6 @@ struct Factor {
 at::Tensor product(Factor a, Factor b, const kernels::Finish& finish = {});
 
 /// x where a mask made from (seed, place) keeps it, scaled by 1/(1-p); 0 elsewhere.
-at::Tensor keep_some(const at::Tensor& x, double p, std::uint64_t seed);
+at::Tensor dropout(const at::Tensor& x, double p, std::uint64_t seed);
 
 }  // namespace fnet::ops

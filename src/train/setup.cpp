@@ -93,13 +93,6 @@ Config new_config(const FinetuneOptions& options, const Tokenizer& tokenizer) {
   return config;
 }
 
-std::shared_ptr<nn::FNetWithHeadImpl> make_model(const Config& config, std::uint64_t seed) {
-  if (config.task == "token-classification") {
-    return std::make_shared<nn::FNetForTokenClassificationImpl>(config, seed);
-  }
-  return std::make_shared<nn::FNetForSequenceClassificationImpl>(config, seed);
-}
-
 bool same_labels(const std::vector<std::string>& a, const std::vector<std::string>& b) {
   return std::set(a.begin(), a.end()) == std::set(b.begin(), b.end());
 }
@@ -203,7 +196,7 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
   EncodeOptions encode;
   encode.max_length = o.max_length > 0 ? o.max_length : static_cast<std::size_t>(limit);
 
-  auto model = make_model(config, o.seed);
+  auto model = std::make_shared<nn::FNetWithHeadImpl>(config, o.seed);
   if (!o.from.empty()) model->load_weights(o.from, new_head);
   std::int64_t parameters = 0;
   for (const at::Tensor& parameter : model->parameters()) parameters += parameter.numel();

@@ -1,24 +1,24 @@
 #pragma once
 
-#include "blocks/activation.h"
-#include "blocks/weights.h"
-#include "fnet/config.h"
+#include "blocks/context.h"
 
 namespace fnet {
 
 /// y = W2 act(W1 x + b1) + b2. Source: FNet §3.2; the names are Hugging Face's.
-struct Mlp {
-  static void weights(Specs specs, const Config& config) {
+struct Mlp : Part {
+  void weights(const Specs& specs, const Config& config) const {
     specs.linear("intermediate.dense", config.hidden_size, config.intermediate_size);
     specs.linear("output.dense", config.intermediate_size, config.hidden_size);
   }
 
   /// x [T, H] → [T, H], [T, F] inside.
-  template <class A>
-  static A apply(const A& x, const Weights<A>& w, const Config& config) {
-    const A inner = activation(
-        config.hidden_act, dense(x, w["intermediate.dense.weight"], w["intermediate.dense.bias"]));
-    return dense(inner, w["output.dense.weight"], w["output.dense.bias"]);
+  template <Algebra A>
+  A apply(const A& x, const Context<A>& c) const {
+    return linear(c.activate(linear(x, c, "intermediate.dense")), c, "output.dense");
+  }
+
+  double operations(const Config& config) const {
+    return 2 * linear_operations(config.hidden_size, config.intermediate_size);
   }
 };
 

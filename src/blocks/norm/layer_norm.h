@@ -1,22 +1,22 @@
 #pragma once
 
-#include "blocks/weights.h"
+#include "blocks/context.h"
 
 namespace fnet {
 
 /// y = (x − mean) / sqrt(var + eps) · weight + bias over the last axis.
 /// Source: Ba, Kiros & Hinton 2016, eq. 4.
-struct LayerNorm {
-  static void weights(Specs specs, std::int64_t width) {
-    specs.add("weight", {width}, Init::ones);
-    specs.add("bias", {width}, Init::zeros);
+struct LayerNorm : Part {
+  void weights(const Specs& specs, const Config& config) const {
+    specs.add("weight", {config.hidden_size}, Init::ones());
+    specs.add("bias", {config.hidden_size}, Init::zeros());
   }
 
   /// x [T, H] → [T, H].
-  template <class A>
-  static A apply(const A& x, const Weights<A>& w, double eps) {
+  template <Algebra A>
+  A apply(const A& x, const Context<A>& c) const {
     const A centred = x - mean_last(x);
-    return centred * rsqrt(mean_last(centred * centred) + eps) * w["weight"] + w["bias"];
+    return centred * rsqrt(mean_last(centred * centred) + c.eps()) * c.w["weight"] + c.w["bias"];
   }
 };
 

@@ -1,18 +1,20 @@
 #pragma once
 
-#include "blocks/weights.h"
+#include "blocks/context.h"
 
 namespace fnet {
 
 /// y = x / sqrt(mean(x²) + eps) · weight over the last axis.
 /// Source: Zhang & Sennrich 2019, eq. 4.
-struct RmsNorm {
-  static void weights(Specs specs, std::int64_t width) { specs.add("weight", {width}, Init::ones); }
+struct RmsNorm : Part {
+  void weights(const Specs& specs, const Config& config) const {
+    specs.add("weight", {config.hidden_size}, Init::ones());
+  }
 
   /// x [T, H] → [T, H].
-  template <class A>
-  static A apply(const A& x, const Weights<A>& w, double eps) {
-    return x * rsqrt(mean_last(x * x) + eps) * w["weight"];
+  template <Algebra A>
+  A apply(const A& x, const Context<A>& c) const {
+    return x * rsqrt(mean_last(x * x) + c.eps()) * c.w["weight"];
   }
 };
 

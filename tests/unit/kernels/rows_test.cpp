@@ -37,7 +37,8 @@ TEST(activate, stays_within_its_stated_errors_for_all_magnitudes) {
   ThreadPool pool(2);
   for (const Table* isa : tables()) {
     for (const Activation act : {Activation::none, Activation::gelu, Activation::gelu_tanh,
-                                 Activation::relu, Activation::silu, Activation::tanh}) {
+                                 Activation::relu, Activation::sigmoid, Activation::silu,
+                                 Activation::tanh}) {
       activate(act, x.data(), x.size(), y.data(), pool, *isa);
       const bool gelu = act == Activation::gelu || act == Activation::gelu_tanh;
       for (std::size_t i = 0; i < x.size(); ++i) {
@@ -141,7 +142,7 @@ TEST(embed, gathers_adds_and_normalizes) {
   }
 }
 
-TEST(keep_some, keeps_by_the_half_words_of_philox) {
+TEST(dropout, keeps_by_the_half_words_of_philox) {
   const std::size_t n = 20'011;
   const auto x = normals(n, 1);
   const std::uint64_t seed = 0x1234'5678'9ABC'DEF0;
@@ -150,7 +151,7 @@ TEST(keep_some, keeps_by_the_half_words_of_philox) {
     for (const int threads : {1, 3}) {
       ThreadPool pool(threads);
       std::vector<float> y(n);
-      keep_some(seed, 0.25, x.data(), n, y.data(), pool, *isa);
+      dropout(seed, 0.25, x.data(), n, y.data(), pool, *isa);
       for (std::size_t i = 0; i < n; ++i) {
         const std::uint32_t bits = random.block(i / 8)[i % 8 / 2] >> 16 * (i % 2) & 0xFFFFU;
         ASSERT_EQ(y[i], bits < 16384 ? 0.0F : x[i] * (4.0F / 3.0F)) << isa->name << ' ' << i;

@@ -126,8 +126,55 @@ TEST(Config, describe_lists_every_key_once) {
   EXPECT_GT(fields.size(), 20U);
   for (const auto& field : fields) {
     EXPECT_FALSE(field.help.empty()) << field.name;
+    if (field.value.empty()) continue;  // options, of which there are none
     EXPECT_THAT(Config().to_json(), HasSubstr("\"" + field.name + "\""));
   }
+}
+
+TEST(Config, keeps_options_of_parts_with_their_types) {
+  Config config;
+  config.set("ffn_options.bias", "true");
+  config.set("norm_options.width", "0.25");
+  config.set("mixer_options.heads", "4");
+  config.set("mixer_options.kind", "wide");
+  EXPECT_EQ(config.ffn_options, (PartOptions{{"bias", true}}));
+  EXPECT_EQ(config.norm_options, (PartOptions{{"width", 0.25}}));
+  EXPECT_EQ(config.mixer_options,
+            (PartOptions{{"heads", std::int64_t{4}}, {"kind", std::string("wide")}}));
+  EXPECT_EQ(parse(config.to_json()), config);
+  EXPECT_THAT(message_of([&] { config.set("norm_options", "1"); }), HasSubstr("<option>"));
+  EXPECT_THAT(message_of([&] { config.set("norm_type.x", "1"); }), HasSubstr("unknown key"));
+  EXPECT_THAT(message_of([] { parse(R"({"norm_options": {"a": [1]}})"); }),
+              AllOf(HasSubstr("norm_options.a"), HasSubstr("[1]")));
+  EXPECT_THAT(message_of([] { parse(R"({"norm_options": 3})"); }),
+              HasSubstr("an object of options"));
+}
+
+TEST(Config, keeps_further_heads_by_name) {
+  Config config;
+  config.heads["topic"] = {"text-classification", {"art", "sport"}, "mean"};
+  config.heads["names"] = {"token-classification", {"O", "B-PER"}, ""};
+  EXPECT_EQ(parse(config.to_json()), config);
+  EXPECT_THAT(config.head_names(), ElementsAre("names", "topic"));
+  EXPECT_EQ(config.head("topic").pooling, "mean");
+  EXPECT_EQ(config.head("names").pooling, config.pooling);
+  EXPECT_THAT(message_of([&] { config.head("tpoic"); }), HasSubstr("'names', 'topic'"));
+  EXPECT_THAT(message_of([&] { config.head(); }), HasSubstr("found an encoder"));
+  config.heads["topic"].labels = {"a", "a"};
+  EXPECT_THAT(message_of([&] { config.validate(); }),
+              AllOf(HasSubstr("heads.topic"), HasSubstr("'a' twice")));
+  config.heads["topic"] = {"text-clasification", {"a", "b"}, "mean"};
+  EXPECT_THAT(message_of([&] { config.validate(); }),
+              AllOf(HasSubstr("heads.topic.task"), HasSubstr("did you mean")));
+  EXPECT_THAT(message_of([] { parse(R"({"heads": {"x": {"lables": []}}})"); }),
+              HasSubstr("heads.x.lables"));
+}
+
+TEST(Config, tells_the_longest_text_that_a_model_reads) {
+  Config config;
+  EXPECT_EQ(config.longest_text(), 512);
+  config.length_policy = "fixed:128";
+  EXPECT_EQ(config.longest_text(), 128);
 }
 
 }  // namespace

@@ -11,10 +11,10 @@ namespace fnet {
 namespace {
 
 const std::vector<WeightSpec> kSpecs = {
-    {"embeddings.word_embeddings.weight", {50, 64}, Init::normal},
-    {"embeddings.LayerNorm.weight", {64}, Init::normal},
-    {"encoder.layer.0.output.dense.weight", {64, 96}, Init::normal},
-    {"encoder.layer.0.output.dense.bias", {64}, Init::normal},
+    {"embeddings.word_embeddings.weight", {50, 64}, Init::normal()},
+    {"embeddings.LayerNorm.weight", {64}, Init::normal()},
+    {"encoder.layer.0.output.dense.weight", {64, 96}, Init::normal()},
+    {"encoder.layer.0.output.dense.bias", {64}, Init::normal()},
 };
 
 class Quantize : public testing::Test {

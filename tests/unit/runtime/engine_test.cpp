@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <set>
 
 #include "models.h"
 #include "temporary.h"
@@ -103,6 +104,89 @@ TEST(Engine, an_empty_batch_gives_an_empty_answer) {
   const Engine engine = classifier();
   EXPECT_TRUE(engine.forward({}).empty());
   EXPECT_EQ(engine.embed(std::span<const Encoding>()).rows, 0U);
+}
+
+/// How the parts of a model run whose place ends so; each once.
+std::set<std::string> paths_of(const Engine& engine, const std::string& part) {
+  std::set<std::string> found;
+  for (const auto& [place, path] : engine.paths()) {
+    if (place.ends_with("." + part)) found.insert(path);
+  }
+  return found;
+}
+
+// A kernel that is lost must not pass as a slow formula.
+TEST(Engine, runs_each_part_of_the_tables_by_its_kernel) {
+  const auto engine = [](auto&& change, bool formulas = false) {
+    Config config = small_config();
+    change(config);
+    EngineOptions options;
+    options.formulas = formulas;
+    return Engine(config, lively_weights(), options);
+  };
+  const auto same = [](Config&) {};
+  using Paths = std::set<std::string>;
+  EXPECT_EQ(paths_of(engine(same), "layer_norm"), Paths{"kernel"});
+  EXPECT_EQ(paths_of(engine(same), "fourier"), Paths{"kernel with norm"});
+  EXPECT_EQ(paths_of(engine(same), "mlp"), Paths{"kernel with norm"});
+  const auto swiglu = [](Config& c) { c.ffn_type = "swiglu", c.norm_type = "rms_norm"; };
+  EXPECT_EQ(paths_of(engine(swiglu), "swiglu"), Paths{"kernel with norm"});
+  const auto biased = [](Config& c) { c.ffn_type = "swiglu", c.ffn_options["bias"] = true; };
+  EXPECT_EQ(paths_of(engine(biased), "swiglu"), Paths{"kernel with norm"});
+  const auto pre = [](Config& c) { c.norm_position = "pre", c.mixers = {"identity"}; };
+  EXPECT_EQ(paths_of(engine(pre), "layer_norm"), Paths{"kernel"});
+  EXPECT_EQ(paths_of(engine(pre), "mlp"), Paths{"kernel"});
+  EXPECT_EQ(paths_of(engine(pre), "identity"), Paths{"kernel"});
+  for (const KindRow& row : activation_kinds()) {
+    const auto act = [&](Config& c) { c.hidden_act = row.name; };
+    EXPECT_EQ(paths_of(engine(act), "mlp"), Paths{"kernel with norm"}) << row.name;
+  }
+  for (const char* part : {"layer_norm", "fourier", "mlp"}) {
+    EXPECT_EQ(paths_of(engine(same, true), part), Paths{"formula"}) << part;
+  }
+}
+
+TEST(Engine, evaluates_formulas_in_the_type_that_was_asked_for) {
+  const Config config = small_config();
+  const auto texts = random_encodings(3, 40, config, 5);
+  EngineOptions formulas;
+  formulas.formulas = true;
+  const auto exact = Engine(config, lively_weights(), formulas).forward(texts);
+  for (const char* dtype : {"bfloat16", "int8"}) {
+    formulas.dtype = dtype;
+    EngineOptions kernels;
+    kernels.dtype = dtype;
+    const auto slow = Engine(config, lively_weights(), formulas).forward(texts);
+    const auto fast = Engine(config, lively_weights(), kernels).forward(texts);
+    // Rounding of the products' factors shows, and is nearly the same on both paths.
+    const double rounding = relative_error(slow[0].data, exact[0].data);
+    EXPECT_GT(rounding, 1e-3) << dtype;
+    EXPECT_LT(rounding, 0.1) << dtype;
+    EXPECT_LT(relative_error(slow[0].data, fast[0].data), rounding) << dtype;
+  }
+}
+
+TEST(Engine, answers_by_every_head_of_a_model) {
+  Config config = small_config();
+  config.task = "text-classification";
+  config.labels = {"a", "b", "c"};
+  config.heads["topic"] = {"text-classification", {"x", "y"}, "mean"};
+  config.heads["tags"] = {"token-classification", {"O", "B", "I", "E"}, ""};
+  const Engine engine(config, lively_weights());
+  const auto texts = random_encodings(3, 20, config, 6);
+  EXPECT_EQ(engine.scores(texts)[0].cols, 3U);
+  EXPECT_EQ(engine.scores(texts, {}, "topic")[2].cols, 2U);
+  const auto all = engine.scores(texts, {}, "tags");
+  EXPECT_EQ(all[1].rows, texts[1].input_ids.size());
+  std::vector<std::vector<std::int32_t>> picks(3);
+  picks[1] = {0, static_cast<std::int32_t>(texts[1].input_ids.size()) - 1};
+  const auto some = engine.scores(texts, picks, "tags");
+  EXPECT_EQ(some[0].rows, 0U);
+  ASSERT_EQ(some[1].rows, 2U);
+  EXPECT_TRUE(std::ranges::equal(some[1].row(0), all[1].row(0)));
+  EXPECT_TRUE(std::ranges::equal(some[1].row(1), all[1].row(all[1].rows - 1)));
+  picks[2] = {static_cast<std::int32_t>(texts[2].input_ids.size())};
+  EXPECT_THAT(message_of([&] { engine.scores(texts, picks, "tags"); }), HasSubstr("picks"));
 }
 
 }  // namespace

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "blocks/context.h"
+#include "blocks/parts.h"
+
+namespace fnet {
+
+/// What a head gets beside the last hidden state [T, H]: `w` stands where its own weights are.
+template <class A>
+struct HeadContext : Context<A> {
+  Weights<A> encoder;                          ///< the encoder's, the embedding table among them
+  const HeadConfig& head;                      ///< its labels
+  const Pooling& pooling;                      ///< what a pooled head reads
+  const typename A::Ids* picked = nullptr;     ///< rows of x that a row head scores; null: all
+
+  /// One vector a text: [T, H] → [B, H].
+  A pool(const A& x) const {
+    Context<A> inner = *this;
+    inner.w = encoder;
+    return apply(pooling, x, inner);
+  }
+
+  /// The rows to score: [T, H] → [P, H].
+  A pick(const A& x) const { return picked == nullptr ? x : lookup(x, *picked); }
+};
+
+// A head declares its weights and its formula:
+//   void weights(const Specs&, const Config&, const HeadConfig&) const;
+//   template <Algebra A> A apply(const A& x, const HeadContext<A>&) const;
+
+/// A head that scores each text, [B, C], from the vector that its pooling makes of it.
+struct PooledHead {
+  static constexpr bool pooled = true;
+};
+
+/// A head that scores rows, [P, C]: those that were picked, or all.
+struct RowHead {
+  static constexpr bool pooled = false;
+};
+
+}  // namespace fnet

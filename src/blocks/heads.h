@@ -1,0 +1,46 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "blocks/head/head.h"
+// Written by the build: every header of blocks/head.
+#include "blocks/head_headers.h"
+
+namespace fnet {
+
+using Head = OneOf<void
+#define FNET_TASK(name, Type, architecture, help) , Type
+#include "model/kinds.def"
+                   >;
+
+/// The head of a task. Throws: internal where the task has none.
+inline Head head_for(std::string_view task) {
+#define FNET_TASK(name, Type, architecture, help) \
+  if (task == (name)) return Type();
+#include "model/kinds.def"
+  fail(Kind::internal, "task '{}' has no head", task);
+}
+
+/// Where a head's weights stand: at the root, as Hugging Face has it, or under its name.
+inline std::string head_place(std::string_view name) {
+  return name.empty() ? std::string() : "heads." + std::string(name);
+}
+
+inline void add_weights(const Head& head, const Specs& specs, const Config& config,
+                        const HeadConfig& own) {
+  std::visit([&](const auto& h) { h.weights(specs, config, own); }, head);
+}
+
+/// The head's scores from the last hidden state: [B, C] of a pooled head, else [P, C].
+template <class A>
+A apply(const Head& head, const A& x, const HeadContext<A>& c) {
+  return std::visit([&](const auto& h) { return h.apply(x, c); }, head);
+}
+
+/// Whether it scores texts, and not rows.
+inline bool is_pooled(const Head& head) {
+  return std::visit([](const auto& h) { return h.pooled; }, head);
+}
+
+}  // namespace fnet
