@@ -12,13 +12,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     options.skip_bad_lines = skip;
     may_refuse([&] {
       DataReader reader(std::string(input_text(data + 1, size - 1)), "input", options);
-      std::size_t examples = 0;
-      for (Example example; reader.next(example); ++examples) {
-        if (example.line == 0 ||
-            (!example.tags.empty() && example.tags.size() != example.tokens.size()))
+      std::size_t records = 0;
+      for (Record record; reader.next(record); ++records) {
+        if (record.line == 0) abort();
+        if (reader.format() != "conll") continue;
+        if (record.find("tags") && record.list("tags").size() != record.list("tokens").size())
           abort();
       }
-      if (examples + reader.skipped() > size) abort();
+      if (records + reader.skipped() > size) abort();
     });
   }
   return 0;

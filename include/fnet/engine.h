@@ -15,39 +15,9 @@
 #include "fnet/config.h"
 #include "fnet/error.h"
 #include "fnet/tokenizer.h"
+#include "fnet/types.h"
 
 namespace fnet {
-
-/// Rows of floats, row-major.
-struct Matrix {
-  std::size_t rows = 0, cols = 0;
-  std::vector<float> data;
-
-  Matrix() = default;
-  Matrix(std::size_t row_count, std::size_t col_count)
-      : rows(row_count), cols(col_count), data(row_count * col_count) {}
-
-  std::span<float> row(std::size_t i) { return std::span(data).subspan(i * cols, cols); }
-  std::span<const float> row(std::size_t i) const {
-    return std::span(data).subspan(i * cols, cols);
-  }
-};
-
-/// A text to classify or embed, perhaps one of a pair.
-struct TextInput {
-  std::string text;
-  std::optional<std::string> pair;
-
-  TextInput(std::string text_, std::optional<std::string> pair_ = {})  // NOLINT: a text is an input
-      : text(std::move(text_)), pair(std::move(pair_)) {}
-  TextInput(const char* text_) : text(text_) {}  // NOLINT
-};
-
-/// A label and its probability (softmax over the model's labels).
-struct Prediction {
-  std::string label;
-  float score = 0;
-};
 
 struct EngineOptions {
   int threads = 0;  ///< 0: one for each core
@@ -105,8 +75,11 @@ class Engine {
   /// where it has no kernel, `formula`.
   std::vector<std::pair<std::string, std::string>> paths() const;
 
-  /// Tokens of a text as this model reads it: truncated by the options, never longer than the
-  /// position table. Throws: input where the text is bad, or too long with Truncation::error.
+  /// How this model reads texts: truncated by the options, never longer than the position table.
+  EncodeOptions encode_options() const;
+
+  /// Tokens of a text under encode_options(). Throws: input where the text is bad, or too long with
+  /// Truncation::error.
   Encoding encode(const TextInput& input) const;
   Encoding encode_words(std::span<const std::string> words) const;
 

@@ -10,13 +10,13 @@
 namespace fnet {
 
 using Head = OneOf<void
-#define FNET_TASK(name, Type, architecture, help) , Type
+#define FNET_TASK(name, Type, Task, architecture, help) , Type
 #include "model/kinds.def"
                    >;
 
 /// The head of a task. Throws: internal where the task has none.
 inline Head head_for(std::string_view task) {
-#define FNET_TASK(name, Type, architecture, help) \
+#define FNET_TASK(name, Type, Task, architecture, help) \
   if (task == (name)) return Type();
 #include "model/kinds.def"
   fail(Kind::internal, "task '{}' has no head", task);

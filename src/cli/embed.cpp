@@ -75,8 +75,13 @@ void run(const Flags& flags) {
   const bool npy = flags.format == "npy";
   std::optional<NpyWriter> writer;
   if (npy) writer.emplace();
-  flags.input.for_each_batch(engine, [&](std::span<const Example> batch) {
-    const std::vector<TextInput> texts = texts_of(batch);
+  const Reading reading = read_texts(flags.input.columns, "embeddings");
+  flags.input.for_each_batch(engine, reading, [&](std::span<const Example> batch) {
+    std::vector<TextInput> texts;
+    for (const Example& example : batch) {
+      texts.emplace_back(example.texts[0]);
+      if (example.texts.size() > 1) texts.back().pair = example.texts[1];
+    }
     const Matrix vectors = engine.embed(texts, flags.pooling, flags.normalize);
     if (npy) return writer->add(vectors);
     for (std::size_t i = 0; i < batch.size(); ++i) print(jsonl(batch[i], vectors.row(i)));

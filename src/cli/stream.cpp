@@ -7,8 +7,6 @@
 #include <exception>
 #include <memory>
 #include <mutex>
-#include <optional>
-#include <sstream>
 #include <thread>
 
 #include "core/error.h"
@@ -20,9 +18,9 @@ constexpr std::size_t kBatchBytes = 64 * 1024;    // of one batch's texts: bound
 constexpr std::size_t kAheadBytes = 1024 * 1024;  // of what is read ahead
 
 std::size_t bytes_of(const Example& example) {
-  std::size_t bytes =
-      64 + example.text.size() + (example.text_pair ? example.text_pair->size() : 0);
-  for (const auto* words : {&example.tokens, &example.tags}) {
+  std::size_t bytes = 64;
+  for (const std::string& text : example.texts) bytes += text.size();
+  for (const auto* words : {&example.words, &example.truth}) {
     for (const std::string& word : *words) bytes += 32 + word.size();
   }
   return bytes;
@@ -32,7 +30,7 @@ std::size_t bytes_of(const Example& example) {
 /// program wants to end, so it is detached and shares ownership.
 class ReadAhead : public std::enable_shared_from_this<ReadAhead> {
  public:
-  explicit ReadAhead(DataReader reader) : reader_(std::move(reader)) {}
+  explicit ReadAhead(ExampleReader reader) : reader_(std::move(reader)) {}
 
   void start() {
     std::thread([self = shared_from_this()] { self->read(); }).detach();
@@ -58,6 +56,8 @@ class ReadAhead : public std::enable_shared_from_this<ReadAhead> {
     return batch;
   }
 
+  const std::string& name() const { return reader_.name(); }
+
   /// After the end.
   std::size_t skipped() const { return reader_.skipped(); }
 
@@ -79,7 +79,7 @@ class ReadAhead : public std::enable_shared_from_this<ReadAhead> {
     changed_.notify_all();
   }
 
-  DataReader reader_;
+  ExampleReader reader_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Example> queue_;
@@ -95,9 +95,8 @@ void InputFlags::declare(CLI::App& app) {
   app.add_option("--input-format", options.format,
                  "format of the data; without it the file's extension tells")
       ->check(one_of({formats.begin(), formats.end()}));
-  app.add_option("--text-column", options.text_column, "name of the texts' column")
-      ->capture_default_str();
-  app.add_option("--text-pair-column", options.text_pair_column, "name of the pairs' column")
+  app.add_option("--text-column", columns.text, "name of the texts' column")->capture_default_str();
+  app.add_option("--text-pair-column", columns.text_pair, "name of the pairs' column")
       ->capture_default_str();
   app.add_flag("--skip-bad-lines", options.skip_bad_lines, "count bad lines instead of stopping");
   app.add_option("--batch-size", batch_size, "texts that run at once")
@@ -106,9 +105,10 @@ void InputFlags::declare(CLI::App& app) {
 }
 
 std::size_t InputFlags::for_each_batch(
-    const Engine& engine, const std::function<void(std::span<const Example>)>& answer) const {
+    const Engine& engine, const Reading& reading,
+    const std::function<void(std::span<const Example>)>& answer) const {
   const bool full = engine.config().lengths().kind == LengthPolicy::Kind::batch;
-  const auto ahead = std::make_shared<ReadAhead>(DataReader(path, options));
+  const auto ahead = std::make_shared<ReadAhead>(ExampleReader(DataReader(path, options), reading));
   ahead->start();
   std::size_t bad = 0;
   for (;;) {
@@ -126,8 +126,7 @@ std::size_t InputFlags::for_each_batch(
       } catch (const Error& error) {
         if (error.kind() != Kind::input) throw;
         if (!options.skip_bad_lines) {
-          throw error.within(
-              fmt::format("{}:{}", path == "-" ? "standard input" : path.string(), example.line));
+          throw error.within(fmt::format("{}:{}", ahead->name(), example.line));
         }
         ++bad;
       }
@@ -136,31 +135,6 @@ std::size_t InputFlags::for_each_batch(
   bad += ahead->skipped();
   if (bad > 0) spdlog::warn("{}: {} bad lines skipped", path.string(), bad);
   return bad;
-}
-
-TextInput text_of(const Example& example) {
-  require(example.tokens.empty(), Kind::input, "expected a text, found words with tags");
-  return {example.text, example.text_pair};
-}
-
-std::vector<std::string> words_of(const Example& example) {
-  if (!example.tokens.empty()) return example.tokens;
-  std::istringstream text(example.text);
-  std::vector<std::string> words;
-  for (std::string word; text >> word;) words.push_back(word);
-  return words;
-}
-
-std::vector<TextInput> texts_of(std::span<const Example> batch) {
-  std::vector<TextInput> texts;
-  for (const Example& example : batch) texts.push_back(text_of(example));
-  return texts;
-}
-
-std::vector<std::vector<std::string>> sentences_of(std::span<const Example> batch) {
-  std::vector<std::vector<std::string>> sentences;
-  for (const Example& example : batch) sentences.push_back(words_of(example));
-  return sentences;
 }
 
 }  // namespace fnet::cli

@@ -4,11 +4,9 @@
 #include <filesystem>
 #include <functional>
 #include <span>
-#include <string>
-#include <vector>
 
 #include "cli/command.h"
-#include "text/data.h"
+#include "tasks/example.h"
 
 namespace fnet::cli {
 
@@ -16,30 +14,21 @@ namespace fnet::cli {
 struct InputFlags {
   std::filesystem::path path = "-";
   ReadOptions options;
+  Columns columns;
   std::size_t batch_size = 64;  ///< examples that run at once, at most
 
   /// All flags but the file itself, which is a command's own.
   void declare(CLI::App& app);
 
-  /// Hands out all examples in order, batch by batch. They are read ahead on a thread of their own;
-  /// a batch is what is there when it is asked for, so a person who types is answered line by line
-  /// and a pipe is read in full batches. Memory is bounded, however long the input.
+  /// Hands out all examples of a file in order, batch by batch. They are read ahead on a thread of
+  /// their own; a batch is what is there when it is asked for, so a person who types is answered
+  /// line by line and a pipe is read in full batches. Memory is bounded, however long the input.
   ///
   /// `answer` throws Error (input) before it prints anything. Then the examples are given one by
   /// one: the bad one is counted where bad lines are skipped, else its error, with its place, is
   /// thrown. Returns how many bad lines were skipped.
-  std::size_t for_each_batch(const Engine& engine,
+  std::size_t for_each_batch(const Engine& engine, const Reading& reading,
                              const std::function<void(std::span<const Example>)>& answer) const;
 };
-
-/// The text, or pair, of an example. Throws: input where it is one for tagging.
-TextInput text_of(const Example& example);
-
-/// The words of an example: its tokens, else its text split at spaces.
-std::vector<std::string> words_of(const Example& example);
-
-/// The i-th of `count` from `get`, for a batch: texts_of, all words.
-std::vector<TextInput> texts_of(std::span<const Example> batch);
-std::vector<std::vector<std::string>> sentences_of(std::span<const Example> batch);
 
 }  // namespace fnet::cli

@@ -25,12 +25,12 @@ constexpr KindRow kActivations[] = {
 };
 constexpr KindRow kTasks[] = {
     {"encoder", "no head: hidden states and embeddings"},
-#define FNET_TASK(name, Head, architecture, help) {name, help},
+#define FNET_TASK(name, Head, Task, architecture, help) {name, help},
 #include "model/kinds.def"
 };
 constexpr std::string_view kArchitectures[] = {
     "FNetModel",
-#define FNET_TASK(name, Head, architecture, help) architecture,
+#define FNET_TASK(name, Head, Task, architecture, help) architecture,
 #include "model/kinds.def"
 };
 

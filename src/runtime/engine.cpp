@@ -15,6 +15,8 @@
 #include "model/kinds.h"
 #include "runtime/model.h"
 #include "runtime/packed_file.h"
+#include "runtime/samples.h"
+#include "tasks/task.h"
 
 namespace fnet {
 namespace {
@@ -22,27 +24,6 @@ namespace {
 /// Rows of one pass through the model: enough for the products to run at full speed, small enough
 /// that activations stay a few megabytes.
 constexpr std::int64_t kRowsPerPass = 4096;
-
-void softmax(std::span<float> scores) {
-  const float top = std::ranges::max(scores);
-  float sum = 0;
-  for (float& s : scores) sum += s = std::exp(s - top);
-  for (float& s : scores) s /= sum;
-}
-
-std::vector<Prediction> best_labels(std::span<float> scores, const Config& config,
-                                    std::size_t top_k) {
-  softmax(scores);
-  std::vector<std::size_t> order(scores.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::stable_sort(order,
-                           [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; });
-  order.resize(std::min(top_k, order.size()));
-  std::vector<Prediction> best;
-  best.reserve(order.size());
-  for (const std::size_t i : order) best.push_back({config.labels[i], scores[i]});
-  return best;
-}
 
 /// The type of a name in EngineOptions::dtype. Throws: usage.
 kernels::Dtype product_type(std::string_view name) {
@@ -120,9 +101,14 @@ struct Engine::Impl {
   Impl(const Config& config_, const WeightSource& weights, const EngineOptions& options_,
        std::optional<Tokenizer> tokenizer_, PackedFile* file);
 
-  void require_task(std::string_view task) const {
-    require(config.task == task, Kind::usage, "model: expected a model for {}, found one for {}",
-            task, config.task);
+  /// The model's task, which must be one that reads words, or one that reads texts.
+  const Task& task(bool words) const {
+    require(config.has_head(), Kind::usage, "model: expected one with a head, found an encoder");
+    const Task& own = find_task(config.task);
+    require(own.reads_words() == words, Kind::usage,
+            "model: expected a model that labels {}, found one for {}", words ? "words" : "texts",
+            own.name());
+    return own;
   }
 };
 
@@ -220,26 +206,22 @@ const Tokenizer& Engine::tokenizer() const {
   return *impl_->tokenizer;
 }
 
-namespace {
-
-EncodeOptions encode_options(const Config& config, const EngineOptions& options) {
+EncodeOptions Engine::encode_options() const {
+  const EngineOptions& options = impl_->options;
   EncodeOptions encode;
-  encode.max_length = static_cast<std::size_t>(config.longest_text());
+  encode.max_length = static_cast<std::size_t>(impl_->config.longest_text());
   if (options.max_length > 0) encode.max_length = std::min(encode.max_length, options.max_length);
   encode.truncation = options.truncation;
   return encode;
 }
 
-}  // namespace
-
 Encoding Engine::encode(const TextInput& input) const {
-  const EncodeOptions options = encode_options(impl_->config, impl_->options);
-  return input.pair ? tokenizer().encode(input.text, *input.pair, options)
-                    : tokenizer().encode(input.text, {}, options);
+  return input.pair ? tokenizer().encode(input.text, *input.pair, encode_options())
+                    : tokenizer().encode(input.text, {}, encode_options());
 }
 
 Encoding Engine::encode_words(std::span<const std::string> words) const {
-  return tokenizer().encode_words(words, encode_options(impl_->config, impl_->options));
+  return tokenizer().encode_words(words, encode_options());
 }
 
 std::vector<Matrix> Engine::forward(std::span<const Encoding> batch) const {
@@ -356,11 +338,13 @@ std::vector<Matrix> Engine::scores(std::span<const Encoding> batch,
 
 std::vector<std::vector<Prediction>> Engine::classify(std::span<const Encoding> batch,
                                                       std::size_t top_k) const {
-  impl_->require_task("text-classification");
-  std::vector<Matrix> scores = this->scores(batch);
+  const Task& task = impl_->task(false);
+  const std::vector<Matrix> scores = this->scores(batch);
+  Sample sample;
+  sample.units = {0};
   std::vector<std::vector<Prediction>> result;
-  for (std::size_t i = 0; i < scores.size(); ++i) {
-    result.push_back(best_labels(scores[i].row(0), impl_->config, top_k));
+  for (const Matrix& text : scores) {
+    result.push_back(task.answer({&text, 1}, sample, config().labels, top_k).front());
   }
   return result;
 }
@@ -374,19 +358,17 @@ std::vector<std::vector<Prediction>> Engine::classify(std::span<const TextInput>
 
 std::vector<std::vector<Prediction>> Engine::tag(
     std::span<const std::vector<std::string>> sentences) const {
-  impl_->require_task("token-classification");
-  std::vector<Encoding> batch;
-  for (const auto& words : sentences) batch.push_back(encode_words(words));
-  std::vector<Matrix> scores = this->scores(batch);
+  const Task& task = impl_->task(true);
+  std::vector<Example> examples;
+  for (const auto& words : sentences) examples.emplace_back().words = words;
+  const std::vector<Sample> samples = fnet::encode(*this, task, examples);
+  const auto scores = scores_of(*this, samples);
   std::vector<std::vector<Prediction>> result;
-  for (std::size_t s = 0; s < batch.size(); ++s) {
-    std::vector<Prediction> tags(sentences[s].size());
-    for (std::size_t i = 0; i < batch[s].input_ids.size(); ++i) {
-      if (!batch[s].first_of_word(i)) continue;
-      tags[static_cast<std::size_t>(batch[s].word_ids[i])] =
-          best_labels(scores[s].row(i), impl_->config, 1).front();
+  for (std::size_t s = 0; s < samples.size(); ++s) {
+    auto& tags = result.emplace_back();
+    for (const auto& best : task.answer(scores[s], samples[s], config().labels)) {
+      tags.push_back(best.empty() ? Prediction() : best.front());
     }
-    result.push_back(std::move(tags));
   }
   return result;
 }

@@ -11,7 +11,7 @@ namespace {
 struct FormatEntry {
   std::string_view name;
   std::array<std::string_view, 3> extensions;
-  std::unique_ptr<DataFormat> (*open)(Lines&, const ReadOptions&);
+  std::unique_ptr<DataFormat> (*open)(Lines&);
 };
 
 // The one list of formats.
@@ -39,6 +39,21 @@ const FormatEntry& find_format(std::filesystem::path path, const std::string& fo
   fail(Kind::usage,
        "{}: expected an extension that tells the format, found '{}'; name the format: {}",
        path.string(), printable(extension), fmt::join(data_formats(), ", "));
+}
+
+const Record::Value& at(const Record& record, std::string_view name) {
+  const Record::Value* value = record.find(name);
+  require(value != nullptr, Kind::input, "expected a field '{}', found none", name);
+  return *value;
+}
+
+[[noreturn]] void refuse(std::string_view name, std::string_view expected,
+                         const Record::Value& value) {
+  const auto* other = std::get_if<Record::Other>(&value);
+  static constexpr std::array<std::string_view, 3> kFound = {"a text", "a number or a boolean",
+                                                             "a list of texts"};
+  fail(Kind::input, "{}: expected {}, found {}", name, expected,
+       other != nullptr ? std::string_view(other->found) : kFound[value.index()]);
 }
 
 }  // namespace
@@ -74,35 +89,55 @@ bool Lines::next_in_memory(std::string_view& line) {
   return true;
 }
 
+const Record::Value* Record::find(std::string_view name) const {
+  const auto found = std::ranges::find(fields, name, &Field::name);
+  return found == fields.end() ? nullptr : &found->value;
+}
+
+const std::string& Record::text(std::string_view name) const {
+  const Value& value = at(*this, name);
+  if (const auto* text = std::get_if<std::string>(&value)) return *text;
+  refuse(name, "a text", value);
+}
+
+const std::string& Record::label(std::string_view name) const {
+  const Value& value = at(*this, name);
+  if (const auto* literal = std::get_if<Literal>(&value)) return literal->text;
+  if (const auto* text = std::get_if<std::string>(&value)) return *text;
+  refuse(name, "a text, a number or a boolean", value);
+}
+
+const std::vector<std::string>& Record::list(std::string_view name) const {
+  const Value& value = at(*this, name);
+  if (const auto* list = std::get_if<std::vector<std::string>>(&value)) return *list;
+  refuse(name, "a list of texts", value);
+}
+
 struct DataReader::State {
+  const FormatEntry& entry;
   Lines lines;
   bool skip_bad_lines;
-  std::unique_ptr<DataFormat> format;
+  std::unique_ptr<DataFormat> format = entry.open(lines);
   std::size_t skipped = 0;
 };
 
-DataReader::DataReader(const std::filesystem::path& path, const ReadOptions& options) {
-  const FormatEntry& entry = find_format(path, options.format);
-  state_.reset(new State{Lines(path, options.max_bytes), options.skip_bad_lines, nullptr});
-  state_->format = entry.open(state_->lines, options);
-}
+DataReader::DataReader(const std::filesystem::path& path, const ReadOptions& options)
+    : state_(new State{find_format(path, options.format), Lines(path, options.max_bytes),
+                       options.skip_bad_lines}) {}
 
-DataReader::DataReader(std::string bytes, const std::string& name, const ReadOptions& options) {
-  const FormatEntry& entry = find_format(name, options.format);
-  state_.reset(
-      new State{Lines(std::move(bytes), name, options.max_bytes), options.skip_bad_lines, nullptr});
-  state_->format = entry.open(state_->lines, options);
-}
+DataReader::DataReader(std::string bytes, const std::string& name, const ReadOptions& options)
+    : state_(new State{find_format(name, options.format),
+                       Lines(std::move(bytes), name, options.max_bytes), options.skip_bad_lines}) {}
 
 DataReader::~DataReader() = default;
 DataReader::DataReader(DataReader&&) noexcept = default;
 
-bool DataReader::next(Example& example) {
+bool DataReader::next(Record& record) {
   for (;;) {
     const std::uint64_t before = state_->lines.number();
-    example = {};
+    record = {};
     try {
-      return state_->format->next(example);
+      return state_->format->next(record);
     } catch (const Error& error) {
       // Where no line was read, it is the file that is bad, and the next try would fail again.
       const bool line = error.kind() == Kind::input && state_->lines.number() > before;
@@ -112,6 +147,12 @@ bool DataReader::next(Example& example) {
   }
 }
 
+const std::string& DataReader::name() const noexcept { return state_->lines.name(); }
+std::string_view DataReader::format() const noexcept { return state_->entry.name; }
+std::span<const std::string> DataReader::fields() const noexcept {
+  return state_->format->fields();
+}
+bool DataReader::skips_bad_lines() const noexcept { return state_->skip_bad_lines; }
 std::size_t DataReader::skipped() const noexcept { return state_->skipped; }
 
 std::span<const std::string_view> data_formats() {
@@ -121,13 +162,6 @@ std::span<const std::string_view> data_formats() {
     return out;
   }();
   return names;
-}
-
-std::vector<Example> read_examples(const std::filesystem::path& path, const ReadOptions& options) {
-  DataReader reader(path, options);
-  std::vector<Example> out;
-  for (Example example; reader.next(example);) out.push_back(std::move(example));
-  return out;
 }
 
 }  // namespace fnet

@@ -3,38 +3,56 @@
 #include <cstddef>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 namespace fnet {
 
-/// One row of a data file: a text, perhaps a pair and a label; or, for tagging, words and tags.
-struct Example {
-  std::string text;
-  std::optional<std::string> text_pair, label;
-  std::vector<std::string> tokens, tags;  ///< tags is empty where the file has none
-  std::size_t line = 0;                   ///< where it begins, from 1
+/// One row of a data file: its fields by name, as written.
+struct Record {
+  /// A number or a boolean of JSON, as written.
+  struct Literal {
+    std::string text;
+  };
+  /// A value that stands for no text, such as an object.
+  struct Other {
+    std::string found;  ///< what it is, for messages
+  };
+  using Value = std::variant<std::string, Literal, std::vector<std::string>, Other>;
+  struct Field {
+    std::string name;
+    Value value;
+  };
+
+  std::size_t line = 0;       ///< where it begins, from 1
+  std::vector<Field> fields;  ///< in the file's order; of JSON by name
+
+  /// The first field of this name, or nullptr.
+  const Value* find(std::string_view name) const;
+
+  // The value of a field that is there. Throws: input where it is of another kind.
+  const std::string& text(std::string_view name) const;
+  const std::string& label(std::string_view name) const;  ///< a text or a literal
+  const std::vector<std::string>& list(std::string_view name) const;
 };
 
 struct ReadOptions {
-  std::string format;  ///< tsv, csv, jsonl, conll, text; empty: by the file's extension
-  std::string text_column = "text", text_pair_column = "text_pair", label_column = "label";
-  std::string tokens_column = "tokens", tags_column = "tags";
-  bool require_label = false;                ///< a row without label (or tags) is a bad line
-  bool skip_bad_lines = false;               ///< count bad lines instead of throwing
+  std::string format;           ///< tsv, csv, jsonl, conll, text; empty: by the file's extension
+  bool skip_bad_lines = false;  ///< count bad lines instead of throwing
   std::size_t max_bytes = 16 * 1024 * 1024;  ///< of one line, record or sentence
 };
 
-/// A stream of examples from a file (plain or gzip) or, where the path is "-", from standard input.
-/// Memory is bounded by the longest example.
+/// A stream of records from a file (plain or gzip) or, where the path is "-", from standard input.
+/// Memory is bounded by the longest record. A line of plain text is the field "text"; a sentence of
+/// CoNLL has the lists "tokens" and, where there are any, "tags".
 class DataReader {
  public:
   /// Opens the file and reads its header.
-  /// Throws: input where the format is not known or a needed column is missing; system where the
-  /// file cannot be read.
+  /// Throws: usage where the format is not known, input where the header is missing, system where
+  /// the file cannot be read.
   explicit DataReader(const std::filesystem::path& path, const ReadOptions& options = {});
 
   /// The same over bytes in memory; `name` stands for the file in messages.
@@ -43,9 +61,21 @@ class DataReader {
   ~DataReader();
   DataReader(DataReader&&) noexcept;
 
-  /// The next example, or false at the end.
+  /// The next record, or false at the end.
   /// Throws: input at a bad line, `file:line: place: expected …, found …`, unless skip_bad_lines.
-  bool next(Example& example);
+  bool next(Record& record);
+
+  /// The path, or "standard input", for messages.
+  const std::string& name() const noexcept;
+
+  /// The format's name.
+  std::string_view format() const noexcept;
+
+  /// Names of the fields that a record can have, from the header or the format; empty where each
+  /// record names its own (jsonl).
+  std::span<const std::string> fields() const noexcept;
+
+  bool skips_bad_lines() const noexcept;
 
   /// Bad lines skipped so far.
   std::size_t skipped() const noexcept;
@@ -57,9 +87,5 @@ class DataReader {
 
 /// Names of the formats, for help and messages.
 std::span<const std::string_view> data_formats();
-
-/// Every example of a file. Throws: as DataReader.
-std::vector<Example> read_examples(const std::filesystem::path& path,
-                                   const ReadOptions& options = {});
 
 }  // namespace fnet

@@ -43,18 +43,20 @@ class Lines {
   std::uint64_t number_ = 0;
 };
 
-/// A way to write examples down.
+/// A way to write records down.
 class DataFormat {
  public:
   virtual ~DataFormat() = default;
-  /// As DataReader::next, every bad line an Error; `example` is empty before.
-  virtual bool next(Example& example) = 0;
+  /// As DataReader::next, every bad line an Error; `record` is empty before.
+  virtual bool next(Record& record) = 0;
+  /// As DataReader::fields.
+  virtual std::span<const std::string> fields() const = 0;
 };
 
-std::unique_ptr<DataFormat> open_tsv(Lines& lines, const ReadOptions& options);
-std::unique_ptr<DataFormat> open_csv(Lines& lines, const ReadOptions& options);
-std::unique_ptr<DataFormat> open_jsonl(Lines& lines, const ReadOptions& options);
-std::unique_ptr<DataFormat> open_conll(Lines& lines, const ReadOptions& options);
-std::unique_ptr<DataFormat> open_text(Lines& lines, const ReadOptions& options);
+std::unique_ptr<DataFormat> open_tsv(Lines& lines);
+std::unique_ptr<DataFormat> open_csv(Lines& lines);
+std::unique_ptr<DataFormat> open_jsonl(Lines& lines);
+std::unique_ptr<DataFormat> open_conll(Lines& lines);
+std::unique_ptr<DataFormat> open_text(Lines& lines);
 
 }  // namespace fnet

@@ -6,76 +6,56 @@
 namespace fnet {
 namespace {
 
-constexpr std::size_t kNone = ~std::size_t{0};
-
 class Table : public DataFormat {
  public:
-  Table(Lines& lines, const ReadOptions& options) : lines_(lines), options_(options) {}
+  explicit Table(Lines& lines) : lines_(lines) {}
 
-  bool next(Example& example) override {
+  bool next(Record& record) override {
     do {
-      if (!read_record()) return false;
-    } while (fields_.size() == 1 && fields_[0].empty() && columns_ > 1);  // a blank line
-    if (fields_.size() != columns_)
-      lines_.bad(line_, "expected {} fields as in the header, found {}", columns_, fields_.size());
-    if (options_.require_label && fields_[label_].empty())
-      lines_.bad(line_, "column '{}': expected a label, found an empty field",
-                 options_.label_column);
-    example.text = std::move(fields_[text_]);
-    if (pair_ != kNone) example.text_pair = std::move(fields_[pair_]);
-    if (label_ != kNone) example.label = std::move(fields_[label_]);
-    example.line = line_;
+      if (!read_row()) return false;
+    } while (row_.size() == 1 && row_[0].empty() && header_.size() > 1);  // a blank line
+    if (row_.size() != header_.size())
+      lines_.bad(line_, "expected {} fields as in the header, found {}", header_.size(),
+                 row_.size());
+    record.line = line_;
+    for (std::size_t i = 0; i < row_.size(); ++i)
+      record.fields.push_back({header_[i], std::move(row_[i])});
     return true;
   }
 
+  std::span<const std::string> fields() const override { return header_; }
+
  protected:
-  // Reads a record into fields_ and its first line's number into line_; false at the end.
-  virtual bool read_record() = 0;
+  // Reads a row into row_ and its first line's number into line_; false at the end.
+  virtual bool read_row() = 0;
 
   void read_header() {
-    require(read_record(), Kind::input, "{}: expected a header with the column '{}', found nothing",
-            lines_.name(), options_.text_column);
-    columns_ = fields_.size();
-    text_ = find(options_.text_column), pair_ = find(options_.text_pair_column);
-    label_ = find(options_.label_column);
-    for (const auto& [column, name] :
-         {std::pair{text_, options_.text_column},
-          {options_.require_label ? label_ : 0, options_.label_column}})
-      if (column == kNone)
-        lines_.bad(line_, "header: expected a column '{}', found '{}'; name the column to use",
-                   name, printable(fmt::format("{}", fmt::join(fields_, "', '"))));
+    require(read_row(), Kind::input, "{}: expected a header with the columns' names, found nothing",
+            lines_.name());
+    header_ = std::move(row_);
   }
 
   Lines& lines_;
-  const ReadOptions options_;
-  std::vector<std::string> fields_;
+  std::vector<std::string> row_;
   std::uint64_t line_ = 0;
 
  private:
-  std::size_t find(const std::string& column) const {
-    const auto first = std::find(fields_.begin(), fields_.end(), column);
-    if (first == fields_.end()) return kNone;
-    if (std::find(first + 1, fields_.end(), column) != fields_.end())
-      lines_.bad(line_, "header: expected one column '{}', found more", column);
-    return static_cast<std::size_t>(first - fields_.begin());
-  }
-
-  std::size_t columns_ = 0, text_ = kNone, pair_ = kNone, label_ = kNone;
+  std::vector<std::string> header_;
 };
 
 class Tsv final : public Table {
  public:
-  Tsv(Lines& lines, const ReadOptions& options) : Table(lines, options) { read_header(); }
+  explicit Tsv(Lines& lines) : Table(lines) { read_header(); }
 
  private:
-  bool read_record() override {
+  bool read_row() override {
     std::string_view line;
     if (!lines_.next(line)) return false;
     line_ = lines_.number();
-    fields_.clear();
+    row_.clear();
     for (std::size_t begin = 0; begin <= line.size();) {
       const std::size_t end = std::min(line.find('\t', begin), line.size());
-      fields_.emplace_back(line.substr(begin, end - begin));
+      row_.emplace_back(line.substr(begin, end - begin));
       begin = end + 1;
     }
     return true;
@@ -84,17 +64,17 @@ class Tsv final : public Table {
 
 class Csv final : public Table {
  public:
-  Csv(Lines& lines, const ReadOptions& options) : Table(lines, options) { read_header(); }
+  explicit Csv(Lines& lines) : Table(lines) { read_header(); }
 
  private:
-  bool read_record() override {
+  bool read_row() override {
     std::string_view line;
     if (!lines_.next(line)) return false;
     line_ = lines_.number();
-    fields_.assign(1, "");
+    row_.assign(1, "");
     std::size_t size = 0;
     for (std::size_t i = 0;; ++i) {
-      if (i < line.size() && line[i] == '"' && fields_.back().empty()) {
+      if (i < line.size() && line[i] == '"' && row_.back().empty()) {
         i = quoted(line, i + 1, size);
         if (i < line.size() && line[i] != ',')
           lines_.bad(lines_.number(),
@@ -103,12 +83,12 @@ class Csv final : public Table {
       }
       if (i >= line.size()) return true;
       if (line[i] == ',')
-        fields_.emplace_back();
+        row_.emplace_back();
       else if (line[i] == '"')
         lines_.bad(line_,
                    "byte {}: expected a quote only around a whole field; double it inside one", i);
       else
-        fields_.back() += line[i];
+        row_.back() += line[i];
     }
   }
 
@@ -123,12 +103,12 @@ class Csv final : public Table {
                      lines_.max_bytes());
         if (!lines_.next(line))
           lines_.bad(line_, "expected a closing quote, found the end of the file");
-        fields_.back() += '\n';
+        row_.back() += '\n';
         i = ~std::size_t{0};  // the loop's step makes it 0
       } else if (line[i] != '"') {
-        fields_.back() += line[i];
+        row_.back() += line[i];
       } else if (i + 1 < line.size() && line[i + 1] == '"') {
-        fields_.back() += line[i++];
+        row_.back() += line[i++];
       } else {
         return i + 1;
       }
@@ -138,12 +118,8 @@ class Csv final : public Table {
 
 }  // namespace
 
-std::unique_ptr<DataFormat> open_tsv(Lines& lines, const ReadOptions& options) {
-  return std::make_unique<Tsv>(lines, options);
-}
+std::unique_ptr<DataFormat> open_tsv(Lines& lines) { return std::make_unique<Tsv>(lines); }
 
-std::unique_ptr<DataFormat> open_csv(Lines& lines, const ReadOptions& options) {
-  return std::make_unique<Csv>(lines, options);
-}
+std::unique_ptr<DataFormat> open_csv(Lines& lines) { return std::make_unique<Csv>(lines); }
 
 }  // namespace fnet

@@ -228,7 +228,9 @@ std::string html_report(const nlohmann::ordered_json& run, const FinetuneReport&
     html += fmt::format("<p>{} steps were skipped: their loss or gradient was not finite.</p>\n",
                         report.skipped_steps);
   }
-  html += curves(report) + epochs_table(report) + classes_table("Entities", best.entities) +
+  html += curves(report) + epochs_table(report) +
+          classes_table("Entities",
+                        best.entities ? best.entities->classes : std::vector<ClassScore>()) +
           classes_table("Classes", best.report.classes) + confusion_matrix(best.report) +
           worst_errors(best.worst);
   html += "<h2>Settings</h2>\n<table>\n";

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "fnet/finetune.h"
-#include "train/task.h"
+#include "tasks/evaluation.h"
 
 namespace fnet {
 

@@ -38,12 +38,19 @@ void check(const FinetuneOptions& o) {
           "--tokenizer: expected none with --from: a model keeps its own");
 }
 
-std::vector<Example> read(const std::filesystem::path& path, const FinetuneOptions& options,
-                          std::size_t& skipped) {
+/// Throws usage where the options name a metric that is not among `names`.
+void check_metric(const FinetuneOptions& o, const std::vector<std::string>& names,
+                  std::string_view purpose) {
+  require(o.metric.empty() || std::ranges::find(names, o.metric) != names.end(), Kind::usage,
+          "--metric: expected one of {} for {}, found '{}'", fmt::join(names, ", "), purpose,
+          printable(o.metric));
+}
+
+std::vector<Example> read(const std::filesystem::path& path, const Task& task,
+                          const FinetuneOptions& options, std::size_t& skipped) {
   ReadOptions read;
-  read.require_label = true;
   read.skip_bad_lines = options.skip_bad_lines;
-  DataReader reader(path, read);
+  ExampleReader reader(DataReader(path, read), task.reading({}, true));
   std::vector<Example> examples;
   for (Example example; reader.next(example);) examples.push_back(std::move(example));
   skipped += reader.skipped();
@@ -52,14 +59,29 @@ std::vector<Example> read(const std::filesystem::path& path, const FinetuneOptio
   return examples;
 }
 
+/// Examples as the task encodes them. Throws: input, with the place in the file.
+std::vector<Sample> encode(const Task& task, const std::vector<Example>& examples,
+                           const Tokenizer& tokenizer, const EncodeOptions& options,
+                           const std::vector<std::string>& labels,
+                           const std::filesystem::path& file) {
+  std::vector<Sample> samples;
+  samples.reserve(examples.size());
+  for (const Example& example : examples) {
+    try {
+      samples.push_back(task.encode(example, tokenizer, options, labels));
+    } catch (const Error& error) {
+      throw error.within(fmt::format("{}:{}", file.string(), example.line));
+    }
+  }
+  return samples;
+}
+
 /// The texts of examples, one by one, as a tokenizer learns from them.
 std::function<bool(std::string&)> texts_of(const std::vector<Example>& examples) {
   return [&examples, next = std::size_t{0}](std::string& text) mutable {
     if (next == examples.size()) return false;
     const Example& example = examples[next++];
-    text = example.text;
-    if (example.text_pair) text += " " + *example.text_pair;
-    if (!example.tokens.empty()) text = fmt::format("{}", fmt::join(example.tokens, " "));
+    text = fmt::format("{}", fmt::join(example.words.empty() ? example.texts : example.words, " "));
     std::ranges::replace(text, '\n', ' ');
     return true;
   };
@@ -140,18 +162,14 @@ nlohmann::ordered_json run_json(const FinetuneOptions& o, const TrainingSetup& s
 
 TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
   check(options);
-  const TaskKind& task = task_kind(options.task);
+  const Task& task = find_task(options.task);
   FinetuneOptions o = options;
-  if (o.token_dropout < 0) o.token_dropout = task.token_dropout;
-  if (!o.metric.empty()) {
-    require(std::ranges::find(task.metrics, o.metric) != task.metrics.end(), Kind::usage,
-            "--metric: expected one of {} for {}, found '{}'", fmt::join(task.metrics, ", "),
-            o.task, printable(o.metric));
-  }
+  if (o.token_dropout < 0) o.token_dropout = task.token_dropout();
+  check_metric(o, task.metrics({}), o.task);
   std::size_t skipped = 0;
-  std::vector<Example> train = read(o.train, o, skipped);
-  std::vector<Example> dev = read(o.dev, o, skipped);
-  std::vector<std::string> labels = labels_of(task, train);
+  std::vector<Example> train = read(o.train, task, o, skipped);
+  std::vector<Example> dev = read(o.dev, task, o, skipped);
+  std::vector<std::string> labels = task.labels(train);
   require(labels.size() >= 2, Kind::input, "{}: label: expected at least two labels, found {}",
           o.train.string(), labels.size());
   log(fmt::format("data: {} training and {} dev examples, {} labels{}", train.size(), dev.size(),
@@ -188,13 +206,11 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
           "tokenizer: expected at most {} pieces (vocab_size), found {}", config.vocab_size,
           tokenizer->vocab_size());
 
-  const LengthPolicy policy = config.lengths();
-  std::int64_t limit = config.max_position_embeddings;
-  if (policy.kind == LengthPolicy::Kind::fixed) limit = policy.length;
+  const std::int64_t limit = config.longest_text();
   require(static_cast<std::int64_t>(o.max_length) <= limit, Kind::usage,
           "--max-length: expected at most {}, the model's limit, found {}", limit, o.max_length);
-  EncodeOptions encode;
-  encode.max_length = o.max_length > 0 ? o.max_length : static_cast<std::size_t>(limit);
+  EncodeOptions encoding;
+  encoding.max_length = o.max_length > 0 ? o.max_length : static_cast<std::size_t>(limit);
 
   auto model = std::make_shared<nn::FNetWithHeadImpl>(config, o.seed);
   if (!o.from.empty()) model->load_weights(o.from, new_head);
@@ -214,15 +230,10 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
                       .token_dropout = o.token_dropout,
                       .skipped_lines = skipped,
                       .run = {}};
-  setup.train =
-      make_samples(task, setup.train_examples, setup.tokenizer, labels, encode, o.train.string());
-  setup.dev =
-      make_samples(task, setup.dev_examples, setup.tokenizer, labels, encode, o.dev.string());
-  if (setup.metric.empty()) {
-    setup.metric = task.per_token && tags_entities(labels) ? "entity_f1" : "accuracy";
-  }
-  require(setup.metric != "entity_f1" || tags_entities(labels), Kind::usage,
-          "--metric: entity_f1 needs tags of entities, as B-PER");
+  setup.train = encode(task, setup.train_examples, setup.tokenizer, encoding, labels, o.train);
+  setup.dev = encode(task, setup.dev_examples, setup.tokenizer, encoding, labels, o.dev);
+  check_metric(o, task.metrics(labels), "these labels");
+  if (setup.metric.empty()) setup.metric = task.metrics(labels).front();
   setup.run = run_json(o, setup);
   return setup;
 }

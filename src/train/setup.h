@@ -10,15 +10,15 @@
 
 #include "fnet/finetune.h"
 #include "fnet/train.h"
-#include "train/task.h"
+#include "tasks/task.h"
 
 namespace fnet {
 
 /// Everything that a training starts from.
 struct TrainingSetup {
-  const TaskKind* task = nullptr;
+  const Task* task = nullptr;
   std::vector<Example> train_examples, dev_examples;
-  std::vector<Sample> train, dev;
+  std::vector<Sample> train, dev;  ///< of the examples, one each
   std::shared_ptr<nn::FNetWithHeadImpl> model;
   Tokenizer tokenizer;
   std::string metric;             ///< that selects the best epoch

@@ -11,6 +11,7 @@
 #include "fnet/finetune.h"
 #include "fnet/train.h"
 #include "model/batch.h"
+#include "train/batches.h"
 #include "train/optimizer.h"
 #include "train/report.h"
 #include "train/run_log.h"
@@ -102,38 +103,47 @@ class Trainer {
     if (callbacks_.log) callbacks_.log(line);
   }
 
-  /// The scores [R, C] and truths [R] of samples, where they have both.
+  /// The scores of samples [S, C], text after text, and their units: rows [U] and targets [U].
   struct Scores {
-    at::Tensor logits, truth;
+    at::Tensor logits, units, targets;
+
+    at::Tensor of_units() const { return logits.index_select(0, units); }
   };
 
-  Scores scores(const std::vector<Sample>& samples, std::span<const std::size_t> picks,
+  Scores scores(const std::vector<Sample>& samples, std::span<const std::size_t> chosen,
                 const std::function<void(Batch&)>& change) {
     std::vector<Encoding> texts;
-    std::size_t longest = 0;
-    for (const std::size_t pick : picks) {
-      texts.push_back(samples[pick].encoding);
-      longest = std::max(longest, texts.back().input_ids.size());
-    }
-    Batch batch;
-    pack(texts, setup_.config(), static_cast<std::int64_t>(longest), batch);
-    if (change) change(batch);
-    const auto tensor = [](const std::vector<std::int32_t>& ids) {
-      return at::tensor(ids, at::kLong);
-    };
-    at::Tensor logits = model().forward_rows(model().fnet->word_embeddings(tensor(batch.ids)),
-                                             tensor(batch.types), batch.rows);
-    std::vector<std::int64_t> rows, truth;
-    for (std::size_t i = 0; i < picks.size(); ++i) {
-      const Sample& sample = samples[picks[i]];
-      for (std::size_t t = 0; t < sample.truth.size(); ++t) {
-        if (sample.rows[t] < 0) continue;
-        rows.push_back(batch.rows.begin(static_cast<std::int64_t>(i)) + sample.rows[t]);
-        truth.push_back(sample.truth[t]);
+    std::vector<std::int64_t> units, targets;
+    std::int64_t scored = 0, longest = 0;
+    for (const std::size_t i : chosen) {
+      const Sample& sample = samples[i];
+      for (std::size_t u = 0; u < sample.units.size(); ++u) {
+        if (sample.units[u] < 0) continue;
+        units.push_back(scored + sample.units[u]);
+        targets.push_back(sample.targets[u]);
+      }
+      for (std::size_t t = 0; t < sample.texts.size(); ++t) {
+        texts.push_back(sample.texts[t]);
+        longest = std::max(longest, static_cast<std::int64_t>(texts.back().input_ids.size()));
+        scored += static_cast<std::int64_t>(sample.rows(t));
       }
     }
-    if (setup_.task->per_token) logits = logits.index_select(0, at::tensor(rows, at::kLong));
-    return {logits, at::tensor(truth, at::kLong)};
+    Batch batch;
+    pack(texts, setup_.config(), longest, batch);
+    if (change) change(batch);
+    const auto tensor = [](const auto& numbers) { return at::tensor(numbers, at::kLong); };
+    at::Tensor logits = model().forward_rows(model().fnet->word_embeddings(tensor(batch.ids)),
+                                             tensor(batch.types), batch.rows);
+    std::vector<std::int64_t> rows;
+    std::int64_t text = 0;
+    for (const std::size_t i : chosen) {
+      for (const auto& picks : samples[i].picks) {
+        for (const std::int32_t row : picks) rows.push_back(batch.rows.begin(text) + row);
+        ++text;
+      }
+    }
+    if (text > 0) logits = logits.index_select(0, tensor(rows));
+    return {logits, tensor(units), tensor(targets)};
   }
 
   /// Replaces a share of the tokens by [MASK] (or <unk>), never special ones.
@@ -163,8 +173,8 @@ class Trainer {
         drop_tokens(b);
       });
       at::Tensor loss_tensor =
-          at::cross_entropy_loss(batch.logits, batch.truth, class_weights_, at::Reduction::Mean,
-                                 -100, options_.label_smoothing);
+          at::cross_entropy_loss(batch.of_units(), batch.targets, class_weights_,
+                                 at::Reduction::Mean, -100, options_.label_smoothing);
       loss_tensor.backward();
       const double loss = loss_tensor.item<double>();
       const bool good = std::isfinite(loss) && optimizer_->step(rate);
@@ -221,7 +231,7 @@ class Trainer {
     ++report_.skipped_steps;
     std::vector<std::size_t> lines;
     for (const std::size_t pick : picks) {
-      lines.push_back(setup_.train_examples[setup_.train[pick].example].line);
+      lines.push_back(setup_.train_examples[pick].line);
     }
     bad_in_a_row_.push_back(fmt::format("{}", fmt::join(lines, ",")));
     log(fmt::format("step {}: loss or gradient is not finite, step skipped ({} lines {})", step_,
@@ -238,9 +248,9 @@ class Trainer {
     model().eval();
     std::vector<std::size_t> order(setup_.dev.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-    const auto length = [&](std::size_t i) { return setup_.dev[i].encoding.input_ids.size(); };
+    const auto length = [&](std::size_t i) { return tokens_of(setup_.dev[i]); };
     std::ranges::stable_sort(order, {}, length);
-    std::vector<std::vector<Answer>> answers(setup_.dev.size());
+    std::vector<std::vector<Matrix>> answers(setup_.dev.size());
     double loss = 0;
     std::int64_t count = 0;
     for (std::size_t begin = 0; begin < order.size();) {
@@ -248,25 +258,29 @@ class Trainer {
       for (std::int64_t rows = 0; end < order.size() && rows < kEvaluationRows; ++end) {
         rows += static_cast<std::int64_t>(length(order[end]));
       }
-      const auto picks = std::span(order).subspan(begin, end - begin);
-      const Scores batch = scores(setup_.dev, picks, {});
-      loss +=
-          at::cross_entropy_loss(batch.logits, batch.truth, {}, at::Reduction::Sum).item<double>();
-      count += batch.truth.numel();
-      const auto [probability, label] = at::softmax(batch.logits, -1).max(-1);
-      const float* p = probability.const_data_ptr<float>();
-      const std::int64_t* l = label.const_data_ptr<std::int64_t>();
-      for (const std::size_t pick : picks) {
-        for (const std::int32_t row : setup_.dev[pick].rows) {
-          Answer answer;
-          if (row >= 0) answer = {static_cast<std::int32_t>(*l++), *p++};
-          answers[pick].push_back(answer);
+      const auto chosen = std::span(order).subspan(begin, end - begin);
+      const Scores batch = scores(setup_.dev, chosen, {});
+      loss += at::cross_entropy_loss(batch.of_units(), batch.targets, {}, at::Reduction::Sum)
+                  .item<double>();
+      count += batch.targets.numel();
+      const at::Tensor logits = batch.logits.contiguous();
+      const float* next = logits.const_data_ptr<float>();
+      for (const std::size_t i : chosen) {
+        const Sample& sample = setup_.dev[i];
+        for (std::size_t text = 0; text < sample.texts.size(); ++text) {
+          Matrix& matrix =
+              answers[i].emplace_back(sample.rows(text), static_cast<std::size_t>(logits.size(1)));
+          std::copy_n(next, matrix.data.size(), matrix.data.begin());
+          next += matrix.data.size();
         }
       }
       begin = end;
     }
-    Evaluation evaluation = evaluate_answers(*setup_.task, setup_.dev_examples, setup_.dev, answers,
-                                             setup_.config().labels);
+    const auto scorer = setup_.task->scorer(setup_.config().labels);
+    for (std::size_t i = 0; i < setup_.dev.size(); ++i) {
+      scorer->add(setup_.dev_examples[i], setup_.dev[i], answers[i]);
+    }
+    Evaluation evaluation = scorer->finish();
     evaluation.loss = count > 0 ? loss / static_cast<double>(count) : 0;
     return evaluation;
   }
@@ -318,8 +332,7 @@ FinetuneReport finetune(const FinetuneOptions& options, const FinetuneCallbacks&
 }
 
 std::vector<std::string> finetune_metrics(std::string_view task) {
-  const auto& metrics = task_kind(task).metrics;
-  return {metrics.begin(), metrics.end()};
+  return find_task(task).metrics({});
 }
 
 }  // namespace fnet

@@ -46,6 +46,48 @@ class Finetune(CliTest):
         self.assertGreater(report["accuracy"], 0.9)
         self.assertTrue(done("predict", out, stdin="a lovely film\n").startswith("good\t"))
 
+    def trained(self, name, task, train, dev, *flags):
+        """The metrics of the best epoch by the log, and the model."""
+        out = self.folder / name
+        done("finetune", "--task", task, "--train", train, "--dev", dev, "--out", out, "--variant", "tiny",
+             "--tokenizer", self.spiece, "--set", "hidden_size=32", "--set", "intermediate_size=32",
+             "--set", "num_hidden_layers=1", "--epochs", 4, "--batch-size", 8, "--lr", "5e-3", "--threads", 1,
+             *flags)  # fmt: skip
+        events = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+        epochs = [event for event in events if event["event"] == "epoch"]
+        metric = json.loads((out / "run.json").read_text())["metric"]
+        return max(epochs, key=lambda epoch: (epoch[metric], -epoch["step"])), out
+
+    @unittest.skipUnless(CAN_TRAIN, "this build has no fnet-train")
+    def test_evaluate_gives_the_metrics_of_training(self):
+        rows = [f"{text}\tgood\n" for text in GOOD.split("|")] + [f"{text}\tbad\n" for text in BAD.split("|")]
+        train = self.write("same.tsv", "text\tlabel\n" + "".join(rows))
+        dev = self.write("same-dev.tsv", "text\tlabel\n" + "".join(rows[::3]) + "a dull film\tgood\nfine work\tbad\n")
+        logged, model = self.trained("same-classifier", "text-classification", train, dev, "--max-length", 6)
+        found = json.loads(done("evaluate", model, "--data", dev, "--json", "--max-length", 6))
+        for metric in ("accuracy", "macro_f1", "micro_f1", "mcc"):
+            self.assertAlmostEqual(logged[metric], found[metric], 9, metric)
+
+    @unittest.skipUnless(CAN_TRAIN, "this build has no fnet-train")
+    def test_evaluate_gives_the_metrics_of_training_where_words_are_cut_off(self):
+        people = ("Anna\tB-PER\nBerg\tI-PER\nwent\tO\nto\tO\nRome\tB-LOC\n\n"
+                  "the\tO\ndog\tO\nsat\tO\non\tO\nthe\tO\nmat\tO\nnear\tO\nOslo\tB-LOC\n\n")  # fmt: skip
+        entities = self.write("same.conll", people * 8)
+        classes = self.write("classes.conll", people.replace("B-", "").replace("I-", "").replace("\tO", "\tX") * 8)
+        for name, data, keys in (
+            ("entities", entities, {"entity_precision": "precision", "entity_recall": "recall",
+                                    "entity_f1": "micro_f1", "accuracy": "accuracy"}),
+            ("classes", classes, {name: name for name in ("accuracy", "macro_f1", "micro_f1", "mcc")}),
+        ):  # fmt: skip
+            for length in (0, 7):
+                logged, model = self.trained(f"{name}-{length}", "token-classification", data, data,
+                                             "--max-length", length)  # fmt: skip
+                result = fnet("evaluate", model, "--data", data, "--json", "--max-length", length)
+                found = json.loads(result.stdout)
+                self.assertEqual("beyond the length" in result.stderr, length > 0, result.stderr)
+                for metric, key in keys.items():
+                    self.assertAlmostEqual(logged[metric], found[key], 9, f"{name} {length} {metric}")
+
 
 if __name__ == "__main__":
     unittest.main()

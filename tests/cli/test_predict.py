@@ -6,7 +6,7 @@ import math
 import struct
 import unittest
 
-from support import CORPUS, CliTest, done
+from support import CORPUS, CliTest, done, fnet
 
 TEXTS = CORPUS.splitlines()
 
@@ -160,6 +160,34 @@ class Evaluate(CliTest):
         self.assertEqual(report["count"], 3)
         self.assertEqual([c["name"] for c in report["classes"]][-1], "PER")
         self.assertIn("of words", done("evaluate", self.tagger, "--data", truth))
+
+    def test_data_of_another_kind_is_one_clear_line(self):
+        table = "text\tlabel\nfine\tgood\n"
+        tsv, txt = self.write("kind.tsv", table), self.write("kind.txt", "fine\n")
+        conll = self.write("kind.conll", "Anna\tO\n\n")
+        for model, data, stdin, found in (
+            (self.classifier, "-", table, "standard input: expected the fields 'text' and 'label'"),
+            (self.classifier, txt, "", "found 'text' (format text)"),
+            (self.classifier, conll, "", "found 'tokens', 'tags' (format conll)"),
+            (self.tagger, tsv, "", "expected the fields 'tokens' and 'tags' for token-classification"),
+            (self.tagger, txt, "", "found 'text' (format text)"),
+            (self.tagger, self.write("kind.jsonl", '{"text": "a", "label": "O"}\n'), "", "kind.jsonl:1: "),
+        ):
+            error = self.fails("evaluate", model, "--data", data, stdin=stdin)
+            self.assertIn(found, error)
+            self.assertIn("name the fields or the format", error)
+        for command in ("predict", "embed"):
+            self.assertIn("found 'tokens', 'tags'", self.fails(command, self.classifier, conll))
+        self.assertIn("found 'a', 'b'", self.fails("predict", self.tagger, self.write("ab.tsv", "a\tb\n1\t2\n")))
+
+    def test_words_beyond_the_length_are_counted_as_wrong_and_told(self):
+        words = ["the"] * 6
+        tag = json.loads(done("predict", self.tagger, "--format", "jsonl", stdin=" ".join(words) + "\n"))["tags"][0]
+        data = self.write("cut.conll", "".join(f"{word}\t{tag}\n" for word in words) + "\n")
+        result = fnet("evaluate", self.tagger, "--data", data, "--json", "--max-length", 4)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("4 words beyond the length", result.stderr)
+        self.assertLessEqual(json.loads(result.stdout)["accuracy"], 2 / 6)
 
     def test_word_classes_are_scored_by_words(self):
         tagger = self.model("pos", "token-classification", "NOUN,VERB")

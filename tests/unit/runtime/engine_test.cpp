@@ -52,7 +52,7 @@ TEST(Engine, classify_gives_the_best_labels_with_probabilities) {
   }
   EXPECT_EQ(engine.classify(std::span<const Encoding>(texts), 1)[0].size(), 1U);
   const std::vector<std::vector<std::string>> sentence = {{"x"}};
-  EXPECT_THAT(message_of([&] { engine.tag(sentence); }), HasSubstr("token-classification"));
+  EXPECT_THAT(message_of([&] { engine.tag(sentence); }), HasSubstr("labels words"));
   EXPECT_THAT(message_of([&] { engine.scores(texts, {}, "other"); }), HasSubstr("'other'"));
   EXPECT_THAT(message_of([&] { engine.encode("x"); }), HasSubstr("no tokenizer"));
 }

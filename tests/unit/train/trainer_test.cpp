@@ -9,9 +9,9 @@
 #include "fnet/finetune.h"
 #include "temporary.h"
 #include "text/data.h"
+#include "train/batches.h"
 #include "train/report.h"
 #include "train/run_log.h"
-#include "train/task.h"
 
 namespace fnet {
 namespace {
@@ -90,9 +90,10 @@ TEST(Finetune, learns_a_toy_task_and_the_runtime_answers_the_same) {
   EXPECT_GE(lines.size(), 3U);
 
   const Engine engine = Engine::load(toy.options.out);
-  for (const Example& example : read_examples(toy.options.dev)) {
-    const std::vector<TextInput> texts = {example.text};
-    EXPECT_EQ(engine.classify(texts)[0][0].label, *example.label);
+  DataReader dev(toy.options.dev);
+  for (Record record; dev.next(record);) {
+    const std::vector<TextInput> texts = {record.text("text")};
+    EXPECT_EQ(engine.classify(texts)[0][0].label, record.text("label"));
   }
   const auto run = nlohmann::json::parse(toy.bytes("run.json"));
   EXPECT_EQ(run["epochs"], 6);
@@ -237,19 +238,19 @@ TEST(Finetune, names_what_is_wrong_with_options_and_data) {
             std::string::npos);
 }
 
-TEST(Task, balanced_weights_are_scikit_learns) {
+TEST(Batches, balanced_weights_are_scikit_learns) {
   std::vector<Sample> samples(4);
-  for (std::size_t i = 0; i < 4; ++i) samples[i].truth = {i == 0 ? 1 : 0};
+  for (std::size_t i = 0; i < 4; ++i) samples[i].targets = {i == 0 ? 1 : 0};
   const std::vector<double> weights = balanced_weights(samples, 3);
   EXPECT_NEAR(weights[0], 4.0 / 9, 1e-12);
   EXPECT_NEAR(weights[1], 4.0 / 3, 1e-12);
   EXPECT_EQ(weights[2], 0);
 }
 
-TEST(Task, batches_hold_every_sample_once_and_like_lengths_together) {
+TEST(Batches, hold_every_sample_once_and_like_lengths_together) {
   std::vector<Sample> samples(500);
   for (std::size_t i = 0; i < samples.size(); ++i)
-    samples[i].encoding.input_ids.resize(1 + i * 7 % 90);
+    samples[i].texts.emplace_back().input_ids.resize(1 + i * 7 % 90);
   const auto batches = make_batches(samples, 32, 1, 1);
   EXPECT_EQ(batches, make_batches(samples, 32, 1, 1));
   EXPECT_NE(batches, make_batches(samples, 32, 1, 2));
@@ -260,23 +261,13 @@ TEST(Task, batches_hold_every_sample_once_and_like_lengths_together) {
     std::size_t low = 1000, high = 0;
     for (const std::size_t i : batch) {
       ++seen[i];
-      low = std::min(low, samples[i].encoding.input_ids.size());
-      high = std::max(high, samples[i].encoding.input_ids.size());
+      low = std::min(low, tokens_of(samples[i]));
+      high = std::max(high, tokens_of(samples[i]));
     }
     spread = std::max(spread, high - low);
   }
   EXPECT_TRUE(std::ranges::all_of(seen, [](int n) { return n == 1; }));
   EXPECT_LT(spread, 20U);
-}
-
-TEST(Task, labels_are_sorted_as_numbers_where_they_are_numbers) {
-  std::vector<Example> examples(3);
-  examples[0].label = "10", examples[1].label = "9", examples[2].label = "-1";
-  EXPECT_EQ(labels_of(task_kind("text-classification"), examples),
-            (std::vector<std::string>{"-1", "9", "10"}));
-  examples[0].label = "ten";
-  EXPECT_EQ(labels_of(task_kind("text-classification"), examples),
-            (std::vector<std::string>{"-1", "9", "ten"}));
 }
 
 TEST(EventWriter, frames_records_as_tensorboard_reads_them) {

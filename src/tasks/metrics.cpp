@@ -1,4 +1,4 @@
-#include "text/metrics.h"
+#include "tasks/metrics.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "fnet/types.h"
+#include "tasks/metrics.h"
+
+namespace fnet {
+
+struct Example;
+struct Sample;
+
+/// A wrong answer, for a report.
+struct Mistake {
+  std::size_t line = 0;  ///< in the data file
+  std::string text;      ///< the text, or the word in its sentence
+  std::string truth, answer;
+  float score = 0;
+};
+
+/// How well a model answers. A unit that truncation cut off has no answer and counts as wrong: in
+/// `report` its prediction is a class of its own, among entities it is no part of one.
+struct Evaluation {
+  std::string unit;                                     ///< what is counted: "texts" or "words"
+  double loss = 0;                                      ///< where it was computed
+  std::vector<std::pair<std::string, double>> metrics;  ///< by name
+  ClassificationReport report;                          ///< over the units
+  std::optional<EntityReport> entities;                 ///< where labels mark entities
+  std::vector<Mistake> worst;                           ///< wrong with most confidence first
+  std::size_t cut_off = 0;                              ///< units that truncation cut off
+
+  /// Throws: usage where there is none of this name.
+  double metric(std::string_view name) const;
+};
+
+/// Counts answers: the one way in which training and `evaluate` score.
+class Scorer {
+ public:
+  virtual ~Scorer() = default;
+  /// An example with its truth, and the scores of its texts.
+  virtual void add(const Example& example, const Sample& sample,
+                   std::span<const Matrix> scores) = 0;
+  /// The result, once all are added.
+  virtual Evaluation finish() = 0;
+};
+
+/// An evaluation as tables, and as one JSON object: what `fnet evaluate` prints. By whole entities
+/// where labels mark entities, else by units.
+std::string evaluation_text(const Evaluation& evaluation);
+std::string evaluation_json(const Evaluation& evaluation);
+
+}  // namespace fnet

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "text/data.h"
+
+namespace fnet {
+
+/// Names of the fields that tasks read.
+struct Columns {
+  std::string text = "text", text_pair = "text_pair", label = "label";
+  std::string tokens = "tokens", tags = "tags";
+};
+
+/// What a task takes from a record.
+struct Example {
+  std::size_t line = 0;            ///< of the record in its file, from 1
+  std::vector<std::string> texts;  ///< one, or a pair
+  std::vector<std::string> words;  ///< in their place for a tagger
+  std::vector<std::string> truth;  ///< labels as written; empty where they are not asked for
+};
+
+/// How examples are made of records.
+struct Reading {
+  /// A field that a record must have, under one of these names.
+  struct Need {
+    std::vector<std::string> names;
+    bool optional = false;
+  };
+
+  std::string purpose;  ///< for messages: "text-classification"
+  std::vector<Need> needs;
+  /// The example of a record that has what is needed. Throws: input where a value does not fit.
+  std::function<Example(const Record&)> read;
+};
+
+/// A text, or a pair of texts.
+Reading read_texts(const Columns& columns, std::string purpose);
+
+/// A stream of examples from a file. Where the file's header or format tells that a needed field is
+/// missing, that is said before the first record.
+class ExampleReader {
+ public:
+  /// Throws: input where the file cannot have what is needed.
+  ExampleReader(DataReader reader, Reading reading);
+
+  /// The next example, or false at the end. Throws: input, `file:line: …`, unless the reader skips
+  /// bad lines.
+  bool next(Example& example);
+
+  const std::string& name() const noexcept { return reader_.name(); }  ///< as DataReader::name
+
+  /// Bad lines and records that did not fit, skipped so far.
+  std::size_t skipped() const noexcept { return reader_.skipped() + skipped_; }
+
+ private:
+  DataReader reader_;
+  Reading reading_;
+  std::size_t skipped_ = 0;
+};
+
+/// A fingerprint of examples: texts, words, labels and their order.
+std::uint64_t fingerprint(std::span<const Example> examples);
+
+}  // namespace fnet

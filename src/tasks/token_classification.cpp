@@ -1,0 +1,119 @@
+#include "tasks/token_classification.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "core/error.h"
+
+namespace fnet {
+namespace {
+
+std::vector<std::string> split(const std::string& text) {
+  std::istringstream in(text);
+  std::vector<std::string> words;
+  for (std::string word; in >> word;) words.push_back(word);
+  return words;
+}
+
+/// The tag of a word as it is written; `O` where truncation cut the word off.
+std::string tag_of(const std::vector<Prediction>& best) {
+  return best.empty() || best[0].label.empty() ? "O" : best[0].label;
+}
+
+}  // namespace
+
+std::vector<std::string> TokenClassificationTask::metrics(
+    std::span<const std::string> labels) const {
+  std::vector<std::string> names = LabellingTask::metrics(labels);
+  if (labels.empty()) names.emplace_back("entity_f1");
+  if (marks_entities(labels)) names.insert(names.begin(), "entity_f1");
+  return names;
+}
+
+Reading TokenClassificationTask::reading(const Columns& columns, bool labelled) const {
+  Reading reading;
+  reading.purpose = name();
+  if (!labelled) {
+    reading.needs = {{{columns.tokens, columns.text}}};
+    reading.read = [columns](const Record& record) {
+      Example example;
+      example.line = record.line;
+      example.words = record.find(columns.tokens) != nullptr ? record.list(columns.tokens)
+                                                             : split(record.text(columns.text));
+      return example;
+    };
+    return reading;
+  }
+  reading.needs = {{{columns.tokens}}, {{columns.tags}}};
+  reading.read = [columns](const Record& record) {
+    Example example;
+    example.line = record.line;
+    example.words = record.list(columns.tokens);
+    example.truth = record.list(columns.tags);
+    require(!example.words.empty(), Kind::input, "{}: expected at least one word, found none",
+            columns.tokens);
+    require(example.truth.size() == example.words.size(), Kind::input,
+            "{}: expected one for each of {} words, found {}", columns.tags, example.words.size(),
+            example.truth.size());
+    return example;
+  };
+  return reading;
+}
+
+Sample TokenClassificationTask::encode_input(const Example& example, const Tokenizer& tokenizer,
+                                             const EncodeOptions& options) const {
+  Sample sample;
+  const Encoding& text = sample.texts.emplace_back(tokenizer.encode_words(example.words, options));
+  std::vector<std::int32_t>& picks = sample.picks.emplace_back();
+  sample.units.assign(example.words.size(), -1);
+  for (std::size_t token = 0; token < text.input_ids.size(); ++token) {
+    if (!text.first_of_word(token)) continue;
+    sample.units[static_cast<std::size_t>(text.word_ids[token])] =
+        static_cast<std::int32_t>(picks.size());
+    picks.push_back(static_cast<std::int32_t>(token));
+  }
+  return sample;
+}
+
+std::string TokenClassificationTask::tsv(const Example& example, const Answer& answer) const {
+  std::string lines;
+  for (std::size_t i = 0; i < example.words.size(); ++i) {
+    lines += example.words[i] + '\t' + printable(tag_of(answer[i])) + '\n';
+  }
+  return lines + '\n';
+}
+
+std::string TokenClassificationTask::json(const Example& example, const Answer& answer) const {
+  nlohmann::ordered_json line = {{"line", example.line}, {"tokens", example.words}};
+  line["tags"] = line["scores"] = nlohmann::ordered_json::array();
+  for (const std::vector<Prediction>& best : answer) {
+    line["tags"].push_back(tag_of(best));
+    line["scores"].push_back(best.empty() ? 0.0 : rounded(best[0].score));
+  }
+  return line.dump() + '\n';
+}
+
+std::string TokenClassificationTask::shown(const Example& example, std::size_t unit) const {
+  const std::vector<std::string>& words = example.words;
+  const std::size_t begin = unit > 6 ? unit - 6 : 0;
+  const std::size_t end = std::min(words.size(), unit + 7);
+  std::string text = begin > 0 ? "…" : "";
+  for (std::size_t i = begin; i < end; ++i) {
+    if (!text.empty()) text += ' ';
+    text += i == unit ? "»" + words[i] + "«" : words[i];
+  }
+  return end < words.size() ? text + " …" : text;
+}
+
+bool TokenClassificationTask::marks_entities(std::span<const std::string> labels) const {
+  const auto of_entity = [](const std::string& label) {
+    return label.size() > 2 && label[1] == '-' &&
+           std::string_view("BIESLU").find(label[0]) != std::string_view::npos;
+  };
+  return std::ranges::any_of(labels, of_entity) &&
+         std::ranges::all_of(labels,
+                             [&](const auto& label) { return label == "O" || of_entity(label); });
+}
+
+}  // namespace fnet
