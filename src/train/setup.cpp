@@ -15,29 +15,6 @@ using Log = std::function<void(std::string_view)>;
 
 constexpr std::int32_t kVocabSize = 16000;
 
-void check(const FinetuneOptions& o) {
-  const auto in = [](std::string_view flag, double value, double low, double high) {
-    require(value >= low && value <= high, Kind::usage, "{}: expected {} to {}, found {}", flag,
-            low, high, value);
-  };
-  in("--epochs", static_cast<double>(o.epochs), 1, 1e6);
-  in("--batch-size", static_cast<double>(o.batch_size), 1, 65536);
-  in("--lr", o.learning_rate, 0, 10);
-  in("--warmup", o.warmup, 0, 1);
-  in("--weight-decay", o.weight_decay, 0, 10);
-  in("--max-grad-norm", o.max_grad_norm, 0, 1e6);
-  in("--token-dropout", std::max(0.0, o.token_dropout), 0, 0.95);
-  in("--label-smoothing", o.label_smoothing, 0, 0.9);
-  in("--average", o.average, 0, 0.99999);
-  in("--patience", static_cast<double>(o.patience), 0, 1e6);
-  in("--threads", o.threads, 0, 1024);
-  require(o.class_weights == "none" || o.class_weights == "balanced", Kind::usage,
-          "--class-weights: expected none or balanced, found '{}'", printable(o.class_weights));
-  require(!o.out.empty(), Kind::usage, "--out: expected a directory to write the model to");
-  require(o.from.empty() || o.tokenizer.empty(), Kind::usage,
-          "--tokenizer: expected none with --from: a model keeps its own");
-}
-
 /// Throws usage where the options name a metric that is not among `names`.
 void check_metric(const FinetuneOptions& o, const std::vector<std::string>& names,
                   std::string_view purpose) {
@@ -126,6 +103,12 @@ bool same_labels(const std::vector<std::string>& a, const std::vector<std::strin
   return std::set(a.begin(), a.end()) == std::set(b.begin(), b.end());
 }
 
+/// Tokens of the longest text that a model reads.
+std::int64_t longest_text(const Config& config) {
+  const LengthPolicy policy = config.lengths();
+  return policy.kind == LengthPolicy::Kind::fixed ? policy.length : config.max_position_embeddings;
+}
+
 nlohmann::ordered_json data_json(const std::filesystem::path& path,
                                  const std::vector<Example>& examples) {
   return {{"file", path.string()},
@@ -134,8 +117,6 @@ nlohmann::ordered_json data_json(const std::filesystem::path& path,
 }
 
 nlohmann::ordered_json run_json(const FinetuneOptions& o, const TrainingSetup& setup) {
-  nlohmann::ordered_json set = nlohmann::ordered_json::object();
-  for (const auto& [key, value] : o.set) set[key] = value;
   return {{"fnet", FNET_VERSION},
           {"torch", TORCH_VERSION},
           {"task", o.task},
@@ -146,7 +127,7 @@ nlohmann::ordered_json run_json(const FinetuneOptions& o, const TrainingSetup& s
           {"variant", o.from.empty() ? o.variant : ""},
           {"tokenizer", o.tokenizer.string()},
           {"vocab_size", setup.tokenizer.vocab_size()},
-          {"set", set},
+          {"set", o.set},
           {"epochs", o.epochs},
           {"batch_size", o.batch_size},
           {"learning_rate", o.learning_rate},
@@ -167,8 +148,30 @@ nlohmann::ordered_json run_json(const FinetuneOptions& o, const TrainingSetup& s
 
 }  // namespace
 
+void check_options(const FinetuneOptions& o) {
+  const auto in = [](std::string_view flag, double value, double low, double high) {
+    require(value >= low && value <= high, Kind::usage, "{}: expected {} to {}, found {}", flag,
+            low, high, value);
+  };
+  in("--epochs", static_cast<double>(o.epochs), 1, 1e6);
+  in("--batch-size", static_cast<double>(o.batch_size), 1, 65536);
+  in("--lr", o.learning_rate, 0, 10);
+  in("--warmup", o.warmup, 0, 1);
+  in("--weight-decay", o.weight_decay, 0, 10);
+  in("--max-grad-norm", o.max_grad_norm, 0, 1e6);
+  in("--token-dropout", std::max(0.0, o.token_dropout), 0, 0.95);
+  in("--label-smoothing", o.label_smoothing, 0, 0.9);
+  in("--average", o.average, 0, 0.99999);
+  in("--patience", static_cast<double>(o.patience), 0, 1e6);
+  in("--threads", o.threads, 0, 1024);
+  require(o.class_weights == "none" || o.class_weights == "balanced", Kind::usage,
+          "--class-weights: expected none or balanced, found '{}'", printable(o.class_weights));
+  require(!o.out.empty(), Kind::usage, "--out: expected a directory to write the model to");
+  require(o.from.empty() || o.tokenizer.empty(), Kind::usage,
+          "--tokenizer: expected none with --from: a model keeps its own");
+}
+
 TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
-  check(options);
   const Task& task = find_task(options.task);
   FinetuneOptions o = options;
   if (o.token_dropout < 0) o.token_dropout = task.token_dropout();
@@ -207,15 +210,13 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
   }
   config.task = o.task;
   config.labels = labels;
-  for (const auto& [key, value] : o.set) config.set(key, value);
+  for (const std::string& setting : o.set) config.assign(setting);
   config.validate();
   require(tokenizer->vocab_size() <= config.vocab_size, Kind::input,
           "tokenizer: expected at most {} pieces (vocab_size), found {}", config.vocab_size,
           tokenizer->vocab_size());
 
-  const LengthPolicy policy = config.lengths();
-  std::int64_t limit = config.max_position_embeddings;
-  if (policy.kind == LengthPolicy::Kind::fixed) limit = policy.length;
+  const std::int64_t limit = longest_text(config);
   require(static_cast<std::int64_t>(o.max_length) <= limit, Kind::usage,
           "--max-length: expected at most {}, the model's limit, found {}", limit, o.max_length);
   EncodeOptions encoding;
@@ -236,6 +237,7 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
                       .model = std::move(model),
                       .tokenizer = *tokenizer,
                       .metric = o.metric,
+                      .fits = !new_head,
                       .token_dropout = o.token_dropout,
                       .skipped_lines = skipped,
                       .run = {}};
@@ -245,6 +247,22 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
   if (setup.metric.empty()) setup.metric = task.metrics(labels).front();
   setup.run = run_json(o, setup);
   return setup;
+}
+
+std::optional<OtherModel> load_other(const std::filesystem::path& directory,
+                                     const FinetuneOptions& options, const TrainingSetup& setup) {
+  const Config config = Config::load(directory);
+  if (config.task != setup.config().task || !same_labels(config.labels, setup.config().labels)) {
+    return {};
+  }
+  OtherModel other{make_model(config, options.seed), Tokenizer::load(directory), {}};
+  other.model->load_weights(directory);
+  EncodeOptions encoding;
+  encoding.max_length = static_cast<std::size_t>(longest_text(config));
+  if (options.max_length > 0) encoding.max_length = std::min(encoding.max_length, options.max_length);
+  other.dev = encode(*setup.task, setup.dev_examples, other.tokenizer, encoding, config.labels,
+                     options.dev);
+  return other;
 }
 
 }  // namespace fnet
