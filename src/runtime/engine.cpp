@@ -88,7 +88,7 @@ struct Engine::Impl {
       }
       pack(texts.subspan(begin, end - begin), config, longest, memory->batch);
       const Tensor x = model->hidden(*memory, first_rows_only, *pool);
-      const Evaluation evaluation(*pool, memory->whole, kernels::Dtype::float32);
+      const TensorScope scope(*pool, memory->whole, kernels::Dtype::float32);
       use(begin, memory->batch, x);
       begin = end;
     }

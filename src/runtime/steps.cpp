@@ -35,14 +35,14 @@ void for_blocks(std::size_t count, std::size_t most, kernels::Dtype dtype, const
                 const auto& work) {
   const auto threads = static_cast<std::size_t>(pass.pool.size());
   if (!kernels::split_rows(count, pass.pool, kernels::table())) {
-    const Evaluation evaluation(pass.pool, pass.memory.whole, dtype);
+    const TensorScope scope(pass.pool, pass.memory.whole, dtype);
     return work(0, count);
   }
   const kernels::RowBlocks blocks(count, most, threads);
   if (pass.memory.blocks.size() < threads) pass.memory.blocks.resize(threads);
   const auto task = [&](std::size_t b, int thread) {
     thread_local ThreadPool alone(1);
-    const Evaluation evaluation(alone, pass.memory.blocks[static_cast<std::size_t>(thread)], dtype);
+    const TensorScope scope(alone, pass.memory.blocks[static_cast<std::size_t>(thread)], dtype);
     work(blocks.begin(b), blocks.size(b));
   };
   pass.pool.run(blocks.count(), std::ref(task));
@@ -78,7 +78,7 @@ void NormStep::run(const float* x, float* y, std::size_t count, const Rows& rows
     std::ranges::copy(result.values(), y + first * width);
   };
   if (row_of(*part_).reach != Reach::row) {
-    const Evaluation evaluation(pass.pool, pass.memory.whole, placed_.dtype);
+    const TensorScope scope(pass.pool, pass.memory.whole, placed_.dtype);
     return formula(0, count, rows);
   }
   for_blocks(count, block_rows(4 * width), placed_.dtype, pass,
@@ -108,7 +108,7 @@ void MixerStep::run(const float* x, float* data, const NormStep* after, const Pa
     } else if (kernel_ == MixerKernel::identity) {
       kernels::add_norm(x, data, count, width, norm, data, pass.pool);
     } else {
-      const Evaluation evaluation(pass.pool, pass.memory.whole, placed_.dtype);
+      const TensorScope scope(pass.pool, pass.memory.whole, placed_.dtype);
       const Tensor mixed = apply(*part_, view(x, count, width), placed_.context(pass.rows()));
       kernels::add_norm(mixed.values().data(), data, count, width, norm, data, pass.pool);
     }
@@ -141,7 +141,7 @@ void MixerStep::run_first_rows(const float* x, float* data, const NormStep* afte
       pass.pool.run(count, std::ref(mix_text));
     } else {
       const auto all = static_cast<std::size_t>(pass.rows().total());
-      const Evaluation evaluation(pass.pool, pass.memory.whole, placed_.dtype);
+      const TensorScope scope(pass.pool, pass.memory.whole, placed_.dtype);
       const Tensor rows = first_rows(
           apply(*part_, view(x, all, width), placed_.context(pass.rows())), pass.rows());
       std::ranges::copy(rows.values(), mixed);

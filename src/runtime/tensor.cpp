@@ -31,12 +31,12 @@ struct TensorStorage {
 
 namespace {
 
-thread_local Evaluation* current = nullptr;
+thread_local TensorScope* current = nullptr;
 
 }  // namespace
 
-/// The evaluation of this thread, or what stands for it where there is none.
-struct EvaluationAccess {
+/// the scope of this thread, or what stands for it where there is none.
+struct TensorScopeAccess {
   static ThreadPool& pool() {
     if (current != nullptr) return *current->pool_;
     thread_local ThreadPool alone(1);
@@ -69,7 +69,7 @@ Tensor combine(Binary binary, const Tensor& a, const Tensor& b) {
                             t.cols() == 1 && y.cols() != 1};
   };
   kernels::combine(binary, operand(a), operand(b), static_cast<std::size_t>(y.rows()),
-                   static_cast<std::size_t>(y.cols()), y.fill().data(), EvaluationAccess::pool());
+                   static_cast<std::size_t>(y.cols()), y.fill().data(), TensorScopeAccess::pool());
   return y;
 }
 
@@ -78,14 +78,14 @@ Tensor with_number(Binary binary, const Tensor& a, double b) {
   Tensor y(a.rows(), a.cols());
   kernels::combine(binary, {a.values().data(), static_cast<std::size_t>(a.cols()), false},
                    {&number, 0, true}, static_cast<std::size_t>(y.rows()),
-                   static_cast<std::size_t>(y.cols()), y.fill().data(), EvaluationAccess::pool());
+                   static_cast<std::size_t>(y.cols()), y.fill().data(), TensorScopeAccess::pool());
   return y;
 }
 
 Tensor activate(Activation activation, const Tensor& x) {
   Tensor y(x.rows(), x.cols());
   kernels::activate(activation, x.values().data(), x.values().size(), y.fill().data(),
-                    EvaluationAccess::pool());
+                    TensorScopeAccess::pool());
   return y;
 }
 
@@ -94,15 +94,15 @@ Tensor product(const Tensor& x, const Tensor& weight, const float* bias) {
           x.cols(), weight.cols());
   Tensor y(x.rows(), weight.rows());
   kernels::linear(x.values().data(), static_cast<std::size_t>(x.rows()), weight.packed(), bias,
-                  Activation::none, y.fill().data(), EvaluationAccess::pool(),
-                  EvaluationAccess::workspace());
+                  Activation::none, y.fill().data(), TensorScopeAccess::pool(),
+                  TensorScopeAccess::workspace());
   return y;
 }
 
 }  // namespace
 
 Tensor::Tensor(std::int64_t rows, std::int64_t cols) : rows_(rows), cols_(cols) {
-  storage_ = EvaluationAccess::storage(size());
+  storage_ = TensorScopeAccess::storage(size());
   data_ = storage_->room(size());
 }
 
@@ -114,7 +114,7 @@ Tensor::Tensor(std::int64_t rows, std::int64_t cols, std::span<const float> valu
 }
 
 Tensor::Tensor(std::int64_t rows, std::int64_t cols, std::shared_ptr<const float> values)
-    : rows_(rows), cols_(cols), data_(values.get()), storage_(EvaluationAccess::storage(0)) {
+    : rows_(rows), cols_(cols), data_(values.get()), storage_(TensorScopeAccess::storage(0)) {
   storage_->elsewhere = std::move(values);
 }
 
@@ -142,7 +142,7 @@ const kernels::PackedMatrix& Tensor::packed() const {
   std::call_once(storage_->once, [this] {
     storage_->packed =
         kernels::pack(data_, static_cast<std::size_t>(rows_), static_cast<std::size_t>(cols_),
-                      EvaluationAccess::dtype());
+                      TensorScopeAccess::dtype());
   });
   return storage_->packed;
 }
@@ -175,9 +175,9 @@ std::size_t Arena::bytes() const {
   return bytes;
 }
 
-Evaluation::Evaluation(ThreadPool& pool, Arena& arena, kernels::Dtype dtype)
+TensorScope::TensorScope(ThreadPool& pool, Arena& arena, kernels::Dtype dtype)
     : pool_(&pool), arena_(&arena), dtype_(dtype), outer_(std::exchange(current, this)) {}
-Evaluation::~Evaluation() { current = outer_; }
+TensorScope::~TensorScope() { current = outer_; }
 
 Tensor operator+(const Tensor& a, const Tensor& b) { return combine(Binary::add, a, b); }
 Tensor operator-(const Tensor& a, const Tensor& b) { return combine(Binary::subtract, a, b); }
@@ -201,7 +201,7 @@ Tensor gelu_tanh(const Tensor& x) { return activate(Activation::gelu_tanh, x); }
 Tensor mean_last(const Tensor& x) {
   Tensor y(x.rows(), 1);
   kernels::row_means(x.values().data(), static_cast<std::size_t>(x.rows()),
-                     static_cast<std::size_t>(x.cols()), y.fill().data(), EvaluationAccess::pool());
+                     static_cast<std::size_t>(x.cols()), y.fill().data(), TensorScopeAccess::pool());
   return y;
 }
 
@@ -265,8 +265,8 @@ Tensor fourier_mix(const Tensor& x, const Rows& rows, bool ortho) {
     texts.push_back(
         {held.back().get(), x.values().data() + begin, nullptr, y.fill().data() + begin});
   }
-  kernels::fourier_mix(texts, kernels::NormArgs{}, EvaluationAccess::pool(),
-                       EvaluationAccess::workspace());
+  kernels::fourier_mix(texts, kernels::NormArgs{}, TensorScopeAccess::pool(),
+                       TensorScopeAccess::workspace());
   return y;
 }
 

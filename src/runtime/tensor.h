@@ -77,19 +77,19 @@ class Arena {
 
 /// While it lives, this thread's tensor functions run on these workers, in this memory, and pack
 /// weights in this type; else on this thread alone, in memory of their own, in float32.
-class Evaluation {
+class TensorScope {
  public:
-  Evaluation(ThreadPool& pool, Arena& arena, kernels::Dtype dtype);
-  ~Evaluation();
-  Evaluation(const Evaluation&) = delete;
-  Evaluation& operator=(const Evaluation&) = delete;
+  TensorScope(ThreadPool& pool, Arena& arena, kernels::Dtype dtype);
+  ~TensorScope();
+  TensorScope(const TensorScope&) = delete;
+  TensorScope& operator=(const TensorScope&) = delete;
 
  private:
-  friend struct EvaluationAccess;
+  friend struct TensorScopeAccess;
   ThreadPool* pool_;
   Arena* arena_;
   kernels::Dtype dtype_;
-  Evaluation* outer_;
+  TensorScope* outer_;
 };
 
 // Element by element; [T, 1] and [1, H] are repeated to [T, H].
