@@ -17,15 +17,6 @@
 namespace fnet {
 namespace {
 
-/// Throws for the last failed system call: input where the path is wrong, system otherwise.
-[[noreturn]] void fail_errno(std::string_view name, std::string_view action) {
-  const int code = errno;
-  const bool wrong_path =
-      code == ENOENT || code == ENOTDIR || code == EISDIR || code == ELOOP || code == ENAMETOOLONG;
-  fail(wrong_path ? Kind::input : Kind::system, "{}: cannot {}: {}", printable(name), action,
-       std::generic_category().message(code));
-}
-
 // O_NONBLOCK: opening a named pipe must not wait for a writer; it means nothing for regular files.
 constexpr int kReadFlags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
 
@@ -34,6 +25,14 @@ std::filesystem::path parent_of(const std::filesystem::path& path) {
 }
 
 }  // namespace
+
+void fail_errno(std::string_view name, std::string_view action) {
+  const int code = errno;
+  const bool wrong_path =
+      code == ENOENT || code == ENOTDIR || code == EISDIR || code == ELOOP || code == ENAMETOOLONG;
+  fail(wrong_path ? Kind::input : Kind::system, "{}: cannot {}: {}", printable(name), action,
+       std::generic_category().message(code));
+}
 
 InputFile::InputFile(int descriptor, std::string name)
     : descriptor_(descriptor), name_(std::move(name)) {
@@ -166,20 +165,24 @@ void OutputFile::commit() {
   if (rename(temporary_.c_str(), path_.c_str()) != 0)
     fail_errno(path_.native(), "rename into place");
   close(std::exchange(descriptor_, -1));
-  const int folder = ::open(parent_of(path_).c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY);
-  if (folder < 0) fail_errno(path_.native(), "open its directory");
-  // EINVAL: a filesystem that has nothing to flush for a directory.
-  const bool flushed = fsync(folder) == 0 || errno == EINVAL;
-  const int code = errno;
-  close(folder);
-  errno = code;
-  if (!flushed) fail_errno(path_.native(), "flush its directory");
+  flush_to_disk(parent_of(path_));
 }
 
 void write_file(const std::filesystem::path& path, std::string_view text) {
   OutputFile file(path);
   file.write(text);
   file.commit();
+}
+
+void flush_to_disk(const std::filesystem::path& path) {
+  const int descriptor = ::open(path.c_str(), kReadFlags);
+  if (descriptor < 0) fail_errno(path.native(), "open");
+  // EINVAL: a filesystem that has nothing to flush for a directory.
+  const bool flushed = fsync(descriptor) == 0 || errno == EINVAL;
+  const int code = errno;
+  close(descriptor);
+  errno = code;
+  if (!flushed) fail_errno(path.native(), "flush to disk");
 }
 
 }  // namespace fnet

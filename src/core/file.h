@@ -92,6 +92,11 @@ class OutputFile {
   /// Flushes to the disk, renames, and flushes the directory. Throws: system.
   void commit();
 
+  /// Whether a file's name is that of a temporary file, which a killed process may leave.
+  static bool is_temporary(std::string_view name) {
+    return name.starts_with('.') && name.find(".tmp-") != std::string_view::npos;
+  }
+
  private:
   std::filesystem::path path_, temporary_;
   int descriptor_ = -1;
@@ -99,5 +104,12 @@ class OutputFile {
 
 /// Replaces `path` by a file with these bytes, atomically and durably.
 void write_file(const std::filesystem::path& path, std::string_view text);
+
+/// Makes what a file or a directory (its names, not the files) holds durable. Throws: system.
+void flush_to_disk(const std::filesystem::path& path);
+
+/// Throws for the last failed system call (errno), `name: cannot action: reason`: input where the
+/// path is wrong, system otherwise.
+[[noreturn]] void fail_errno(std::string_view name, std::string_view action);
 
 }  // namespace fnet
