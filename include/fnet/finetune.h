@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,6 +19,7 @@ struct FinetuneOptions {
   std::string task = "text-classification";  ///< or token-classification
   std::filesystem::path train, dev;          ///< data files: see docs/data-formats.md
   std::filesystem::path out;                 ///< model directory to write
+  bool overwrite = false;                    ///< `out` may hold a model or a log
   bool skip_bad_lines = false;               ///< count bad lines instead of failing
 
   std::filesystem::path from;    ///< a model directory to start from; empty: a new model
@@ -25,7 +27,7 @@ struct FinetuneOptions {
   std::filesystem::path
       tokenizer;                ///< of a new model; empty: one is trained on the texts of `train`
   std::int32_t vocab_size = 0;  ///< of that tokenizer; 0: 16000, or as many as the texts allow
-  std::vector<std::pair<std::string, std::string>> set;  ///< config keys and values, applied last
+  std::vector<std::string> set;  ///< key=value of the config, applied last
 
   std::int64_t epochs = 10;
   std::int64_t batch_size = 32;  ///< texts a step
@@ -48,23 +50,29 @@ struct FinetuneOptions {
 
 /// One epoch's result.
 struct EpochReport {
-  std::int64_t epoch = 0;                               ///< from 1
-  double loss = 0;                                      ///< mean over the epoch's steps
+  std::int64_t epoch = 0;  ///< from 1; 0: the model that training starts from, not trained yet
+  double loss = 0;         ///< mean over the epoch's steps
   std::vector<std::pair<std::string, double>> metrics;  ///< on dev, by name
   double seconds = 0;                                   ///< training, without evaluation
   double tokens_per_second = 0;
-  bool best = false;  ///< the best so far: the model in `out` is this one
+  bool best = false;  ///< the best so far
 };
 
 /// What came out.
-struct FinetuneReport {
+struct TrainingReport {
   std::vector<EpochReport> epochs;
-  std::int64_t best_epoch = 0;  ///< 0: stopped before the first evaluation
   std::string metric;
-  double best = 0;
-  std::int64_t skipped_steps = 0;  ///< with a loss or gradient that was not finite
-  std::size_t skipped_lines = 0;   ///< bad lines of the data files
-  bool interrupted = false;        ///< `stop` asked for it
+  double best = 0;                         ///< the best model's metric
+  std::optional<std::int64_t> best_epoch;  ///< its epoch; 0: none was better than the model that
+                                           ///< training starts from; nothing: none was scored
+  std::optional<double> start;      ///< metric of the model that training starts from, where it has
+                                    ///< a head for these labels
+  std::int64_t step = 0, steps = 0;  ///< done, and of the whole run
+  std::int64_t skipped_steps = 0;    ///< with a loss or gradient that was not finite
+  std::size_t skipped_lines = 0;     ///< bad lines of the data files
+  bool interrupted = false;          ///< `stop` asked for it
+  bool written = false;  ///< `out` holds the best model; else what stood there before, which is no
+                         ///< worse as far as can be told
 };
 
 /// Where training stands.
@@ -78,20 +86,25 @@ struct TrainingProgress {
 };
 
 /// How a caller watches and ends a training; each may be empty.
-struct FinetuneCallbacks {
+struct TrainingCallbacks {
   std::function<void(std::string_view line)> log;         ///< what happens, a line at a time
   std::function<void(const TrainingProgress&)> progress;  ///< after every step
   std::function<void(const EpochReport&)> epoch;          ///< after every evaluation
   std::function<bool()> stop;                             ///< true: end after this step
 };
 
-/// Trains a model for a task and leaves it in `out`, beside its configuration (run.json), log
-/// (log.jsonl), TensorBoard events and report.html. The best epoch's model is kept. The same
-/// options, data, build and machine kind give the same bytes of model.safetensors.
+/// Trains a model for a task and leaves the best epoch's in `out`, beside its configuration
+/// (run.json), log (log.jsonl), TensorBoard events and report.html. With `from`, the model that it
+/// names is the one to beat, if it has a head for these labels. The same options, data, build and
+/// machine kind give the same bytes of model.safetensors.
 ///
-/// Throws: usage where an option makes no sense, input where a file is bad or the loss stays
-/// without a finite value for 8 steps in a row, system where `out` cannot be written.
-FinetuneReport finetune(const FinetuneOptions& options, const FinetuneCallbacks& callbacks = {});
+/// `out` is replaced as a whole, each time that a better model is complete. With `overwrite`, a
+/// model that stood there stays until the run has a better one or comes to its end.
+///
+/// Throws: usage where an option makes no sense, input where a file is bad, `out` holds a model or
+/// a log already, another process is at work there, or the loss stays without a finite value for 8
+/// steps in a row, system where `out` cannot be written.
+TrainingReport finetune(const FinetuneOptions& options, const TrainingCallbacks& callbacks = {});
 
 /// Names of the metrics that may select the best epoch of a task, its default first. Throws: usage.
 std::vector<std::string> finetune_metrics(std::string_view task);

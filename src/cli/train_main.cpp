@@ -80,7 +80,7 @@ class ProgressBar {
   bool open_ = false;
 };
 
-void add_options(CLI::App& app, fnet::FinetuneOptions& o, std::vector<std::string>& set) {
+void add_options(CLI::App& app, fnet::FinetuneOptions& o) {
   const auto paths = [&](const char* flag, std::filesystem::path& path, const char* help) {
     return app.add_option(flag, path, help)->group("Data and model");
   };
@@ -89,6 +89,9 @@ void add_options(CLI::App& app, fnet::FinetuneOptions& o, std::vector<std::strin
   paths("--train", o.train, "training data: TSV, CSV, JSONL or CoNLL, plain or gzip")->required();
   paths("--dev", o.dev, "data that selects the best epoch")->required();
   paths("--out", o.out, "model directory to write")->required();
+  app.add_flag("--overwrite", o.overwrite,
+               "replace the model that --out holds, once there is a better one or training ends")
+      ->group("Data and model");
   app.add_flag("--skip-bad-lines", o.skip_bad_lines, "count bad lines instead of stopping");
   paths("--from", o.from, "model directory to start from");
   app.add_option("--variant", o.variant, "size of a new model: tiny, small, base, large")
@@ -98,7 +101,7 @@ void add_options(CLI::App& app, fnet::FinetuneOptions& o, std::vector<std::strin
   app.add_option("--vocab-size", o.vocab_size,
                  "pieces of that tokenizer; 0: 16000, fewer for little text")
       ->capture_default_str();
-  app.add_option("--set", set, "config key of the model: key=value; may be repeated")
+  app.add_option("--set", o.set, "config key of the model: key=value; may be repeated")
       ->allow_extra_args(false);
 
   const char* training = "Training";
@@ -124,18 +127,12 @@ void add_options(CLI::App& app, fnet::FinetuneOptions& o, std::vector<std::strin
   number("--threads", o.threads, "0: one for each core");
 }
 
-int finetune(fnet::FinetuneOptions options, const std::vector<std::string>& set) {
-  for (const std::string& item : set) {
-    const std::size_t equals = item.find('=');
-    fnet::require(equals != std::string::npos, fnet::Kind::usage,
-                  "--set: expected key=value, found '{}'", fnet::printable(item));
-    options.set.emplace_back(item.substr(0, equals), item.substr(equals + 1));
-  }
+int finetune(const fnet::FinetuneOptions& options) {
   std::signal(SIGINT, ask_to_stop);
   std::signal(SIGTERM, ask_to_stop);
 
   ProgressBar bar;
-  fnet::FinetuneCallbacks callbacks;
+  fnet::TrainingCallbacks callbacks;
   callbacks.log = [&](std::string_view line) {
     bar.clear();
     spdlog::info("{}", line);
@@ -146,16 +143,22 @@ int finetune(fnet::FinetuneOptions options, const std::vector<std::string>& set)
     std::string metrics;
     for (const auto& [name, value] : epoch.metrics)
       metrics += fmt::format("  {} {:.2f}", name, 100 * value);
+    if (epoch.epoch == 0) {
+      spdlog::info("before training: dev{}", metrics);
+      return;
+    }
     spdlog::info("epoch {}: loss {:.4f}, dev{}  ({:.1f} s, {} tokens/s){}", epoch.epoch, epoch.loss,
                  metrics, epoch.seconds, count_text(epoch.tokens_per_second),
-                 epoch.best ? "  best, saved" : "");
+                 epoch.best ? "  best" : "");
   };
   callbacks.stop = [] { return stop_asked.load(); };
 
-  const fnet::FinetuneReport report = fnet::finetune(options, callbacks);
+  const fnet::TrainingReport report = fnet::finetune(options, callbacks);
   bar.clear();
   if (report.interrupted) return kInterrupted;
-  spdlog::info("best: epoch {}, dev {} {:.2f}; model and report.html in {}", report.best_epoch,
+  spdlog::info("best: {}, dev {} {:.2f}; model and report.html in {}",
+               *report.best_epoch > 0 ? fmt::format("epoch {}", *report.best_epoch)
+                                      : "the model that training started from",
                report.metric, 100 * report.best, options.out.string());
   return 0;
 }
@@ -172,14 +175,13 @@ int main(int argc, char** argv) {
     CLI::App& command =
         *app.add_subcommand("finetune", "train a model for a task on labelled texts");
     fnet::FinetuneOptions options;
-    std::vector<std::string> set;
-    add_options(command, options, set);
+    add_options(command, options);
     try {
       app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
       return app.exit(error) == 0 ? 0 : fnet::exit_code(fnet::Kind::usage);
     }
-    return finetune(options, set);
+    return finetune(options);
   } catch (const fnet::Error& error) {
     fmt::print(stderr, "fnet-train: {}\n", error.what());
     return fnet::exit_code(error.kind());

@@ -19,7 +19,7 @@ AdamW::AdamW(std::vector<at::Tensor> parameters, const Options& options)
     group.values.push_back(parameter);
     group.moments.push_back(at::zeros_like(parameter));
     group.squares.push_back(at::zeros_like(parameter));
-    group.steps.push_back(at::zeros({}, at::kFloat));
+    group.steps.push_back(at::zeros({}, parameter.options().dtype(at::kFloat)));
     if (options.average > 0) average_.push_back(parameter.detach().clone());
   }
   groups_ = {std::move(decayed), std::move(kept)};
@@ -40,7 +40,7 @@ bool AdamW::step(double learning_rate) {
   // The fused step divides gradients by this as it reads them.
   std::optional<at::Tensor> scale;
   if (options_.max_grad_norm > 0 && grad_norm_ > options_.max_grad_norm) {
-    scale = at::scalar_tensor(grad_norm_ / options_.max_grad_norm, at::kFloat);
+    scale = at::scalar_tensor(grad_norm_ / options_.max_grad_norm, all[0].options().dtype(at::kFloat));
   }
   for (Group& group : groups_) {
     std::vector<at::Tensor> values, grads, moments, squares, steps;

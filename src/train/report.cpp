@@ -66,7 +66,7 @@ std::string chart(std::string_view caption, std::string_view colour,
       height - bottom, low, height - 8, first, last, line, colour, dots);
 }
 
-std::string curves(const FinetuneReport& report) {
+std::string curves(const TrainingReport& report) {
   std::vector<std::pair<double, double>> loss, metric;
   for (const EpochReport& epoch : report.epochs) {
     const auto x = static_cast<double>(epoch.epoch);
@@ -79,7 +79,7 @@ std::string curves(const FinetuneReport& report) {
          chart("dev " + report.metric + " by epoch", "--a", metric);
 }
 
-std::string epochs_table(const FinetuneReport& report) {
+std::string epochs_table(const TrainingReport& report) {
   if (report.epochs.empty()) return "";
   std::string html = "<h2>Epochs</h2>\n<table><tr><th>epoch<th>loss";
   for (const auto& [name, value] : report.epochs.front().metrics)
@@ -208,7 +208,7 @@ std::string escape_html(std::string_view text) {
   return out;
 }
 
-std::string html_report(const nlohmann::ordered_json& run, const FinetuneReport& report,
+std::string html_report(const nlohmann::ordered_json& run, const TrainingReport& report,
                         const Evaluation& best) {
   const std::string task = run.value("task", "training");
   std::string html = fmt::format(
@@ -216,9 +216,11 @@ std::string html_report(const nlohmann::ordered_json& run, const FinetuneReport&
       "<meta name='viewport' content='width=device-width,initial-scale=1'>"
       "<title>fnet: {0}</title><style>{1}</style>\n<h1>fnet: {0}</h1>\n",
       escape_html(task), kStyle);
-  if (report.best_epoch > 0) {
-    html += fmt::format("<p>Best epoch {} of {} by dev {}: <b>{}</b>", report.best_epoch,
-                        report.epochs.size(), escape_html(report.metric), percent(report.best));
+  if (report.best_epoch) {
+    html += *report.best_epoch > 0
+                ? fmt::format("<p>Best epoch {} of {}", *report.best_epoch, report.epochs.size())
+                : fmt::format("<p>The starting model, best of {} epochs", report.epochs.size());
+    html += fmt::format(" by dev {}: <b>{}</b>", escape_html(report.metric), percent(report.best));
     for (const auto& [name, value] : best.metrics) {
       if (name != report.metric) html += fmt::format(" · {} {}", escape_html(name), percent(value));
     }
@@ -228,9 +230,9 @@ std::string html_report(const nlohmann::ordered_json& run, const FinetuneReport&
     html += fmt::format("<p>{} steps were skipped: their loss or gradient was not finite.</p>\n",
                         report.skipped_steps);
   }
-  html += curves(report) + epochs_table(report) +
-          classes_table("Entities",
-                        best.entities ? best.entities->classes : std::vector<ClassScore>()) +
+  const std::string entities =
+      best.entities ? classes_table("Entities", best.entities->classes) : "";
+  html += curves(report) + epochs_table(report) + entities +
           classes_table("Classes", best.report.classes) + confusion_matrix(best.report) +
           worst_errors(best.worst);
   html += "<h2>Settings</h2>\n<table>\n";

@@ -11,7 +11,7 @@ namespace fnet {
 
 /// A training run as one page that needs nothing else: curves, confusion matrix, classes, worst
 /// errors and settings. Every text in it is escaped.
-std::string html_report(const nlohmann::ordered_json& run, const FinetuneReport& report,
+std::string html_report(const nlohmann::ordered_json& run, const TrainingReport& report,
                         const Evaluation& best);
 
 /// `text` with the characters that HTML gives a meaning replaced.

@@ -4,6 +4,8 @@
 #include <bit>
 #include <chrono>
 #include <cmath>
+#include <cstddef>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -47,6 +49,21 @@ std::uint32_t masked_crc(std::string_view bytes) {
   return (crc >> 15 | crc << 17) + 0xA282EAD8U;
 }
 
+std::string framed(std::string_view event) {
+  std::string frame;
+  little_endian(frame, static_cast<std::uint64_t>(event.size()));
+  little_endian(frame, masked_crc(frame));
+  frame += event;
+  little_endian(frame, masked_crc(event));
+  return frame;
+}
+
+void append(const std::filesystem::path& path, std::string_view bytes) {
+  std::ofstream file(path, std::ios::binary | std::ios::app);
+  file << bytes << std::flush;
+  require(file.good(), Kind::system, "{}: cannot be written", path.string());
+}
+
 }  // namespace
 
 std::uint32_t crc32c(std::string_view bytes) {
@@ -64,17 +81,14 @@ std::uint32_t crc32c(std::string_view bytes) {
   return ~crc;
 }
 
-EventWriter::EventWriter(const std::filesystem::path& directory)
-    : path_(directory /
-            fmt::format("events.out.tfevents.{}.fnet", static_cast<std::int64_t>(now()))),
-      file_(path_, std::ios::binary) {
+std::string first_event(double time) {
   std::string event;
-  field_double(event, 1, now());
+  field_double(event, 1, time);
   field_bytes(event, 3, "brain.Event:2");
-  record(event);
+  return framed(event);
 }
 
-void EventWriter::scalar(std::string_view tag, std::int64_t step, double value, double time) {
+std::string scalar_event(std::string_view tag, std::int64_t step, double value, double time) {
   std::string item;  // Summary.Value
   field_bytes(item, 1, tag);
   field_float(item, 2, static_cast<float>(value));
@@ -85,36 +99,30 @@ void EventWriter::scalar(std::string_view tag, std::int64_t step, double value, 
   field(event, 2, 0);
   varint(event, static_cast<std::uint64_t>(step));
   field_bytes(event, 5, summary);
-  record(event);
-}
-
-void EventWriter::record(std::string_view event) {
-  std::string frame;
-  little_endian(frame, static_cast<std::uint64_t>(event.size()));
-  little_endian(frame, masked_crc(frame));
-  frame += event;
-  little_endian(frame, masked_crc(event));
-  file_.write(frame.data(), static_cast<std::streamsize>(frame.size()));
-  file_.flush();
-  require(file_.good(), Kind::system, "{}: cannot be written", path_.string());
+  return framed(event);
 }
 
 RunLog::RunLog(const std::filesystem::path& directory)
-    : path_(directory / "log.jsonl"), lines_(path_, std::ios::binary), events_(directory) {}
+    : directory_(directory),
+      events_(fmt::format("events.out.tfevents.{}.fnet", static_cast<std::int64_t>(now()))) {
+  append(directory_ / kLines, "");
+  append(directory_ / events_, first_event(now()));
+}
 
 void RunLog::write(std::string_view kind, std::int64_t step,
-                   const std::vector<std::pair<std::string, double>>& values) {
+                   const std::vector<std::pair<std::string, double>>& values) const {
   const double time = now();
   nlohmann::ordered_json line;
+  std::string events;
   line["event"] = kind;
   line["time"] = std::round(time * 1000) / 1000;
   line["step"] = step;
   for (const auto& [name, value] : values) {
     line[name] = value;
-    events_.scalar(fmt::format("{}/{}", kind, name), step, value, time);
+    events += scalar_event(fmt::format("{}/{}", kind, name), step, value, time);
   }
-  lines_ << line.dump() << '\n' << std::flush;
-  require(lines_.good(), Kind::system, "{}: cannot be written", path_.string());
+  append(directory_ / kLines, line.dump() + '\n');
+  append(directory_ / events_, events);
 }
 
 }  // namespace fnet

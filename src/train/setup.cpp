@@ -15,29 +15,6 @@ using Log = std::function<void(std::string_view)>;
 
 constexpr std::int32_t kVocabSize = 16000;
 
-void check(const FinetuneOptions& o) {
-  const auto in = [](std::string_view flag, double value, double low, double high) {
-    require(value >= low && value <= high, Kind::usage, "{}: expected {} to {}, found {}", flag,
-            low, high, value);
-  };
-  in("--epochs", static_cast<double>(o.epochs), 1, 1e6);
-  in("--batch-size", static_cast<double>(o.batch_size), 1, 65536);
-  in("--lr", o.learning_rate, 0, 10);
-  in("--warmup", o.warmup, 0, 1);
-  in("--weight-decay", o.weight_decay, 0, 10);
-  in("--max-grad-norm", o.max_grad_norm, 0, 1e6);
-  in("--token-dropout", std::max(0.0, o.token_dropout), 0, 0.95);
-  in("--label-smoothing", o.label_smoothing, 0, 0.9);
-  in("--average", o.average, 0, 0.99999);
-  in("--patience", static_cast<double>(o.patience), 0, 1e6);
-  in("--threads", o.threads, 0, 1024);
-  require(o.class_weights == "none" || o.class_weights == "balanced", Kind::usage,
-          "--class-weights: expected none or balanced, found '{}'", printable(o.class_weights));
-  require(!o.out.empty(), Kind::usage, "--out: expected a directory to write the model to");
-  require(o.from.empty() || o.tokenizer.empty(), Kind::usage,
-          "--tokenizer: expected none with --from: a model keeps its own");
-}
-
 /// Throws usage where the options name a metric that is not among `names`.
 void check_metric(const FinetuneOptions& o, const std::vector<std::string>& names,
                   std::string_view purpose) {
@@ -127,8 +104,6 @@ nlohmann::ordered_json data_json(const std::filesystem::path& path,
 }
 
 nlohmann::ordered_json run_json(const FinetuneOptions& o, const TrainingSetup& setup) {
-  nlohmann::ordered_json set = nlohmann::ordered_json::object();
-  for (const auto& [key, value] : o.set) set[key] = value;
   return {{"fnet", FNET_VERSION},
           {"torch", TORCH_VERSION},
           {"task", o.task},
@@ -139,7 +114,7 @@ nlohmann::ordered_json run_json(const FinetuneOptions& o, const TrainingSetup& s
           {"variant", o.from.empty() ? o.variant : ""},
           {"tokenizer", o.tokenizer.string()},
           {"vocab_size", setup.tokenizer.vocab_size()},
-          {"set", set},
+          {"set", o.set},
           {"epochs", o.epochs},
           {"batch_size", o.batch_size},
           {"learning_rate", o.learning_rate},
@@ -160,8 +135,30 @@ nlohmann::ordered_json run_json(const FinetuneOptions& o, const TrainingSetup& s
 
 }  // namespace
 
+void check_options(const FinetuneOptions& o) {
+  const auto in = [](std::string_view flag, double value, double low, double high) {
+    require(value >= low && value <= high, Kind::usage, "{}: expected {} to {}, found {}", flag,
+            low, high, value);
+  };
+  in("--epochs", static_cast<double>(o.epochs), 1, 1e6);
+  in("--batch-size", static_cast<double>(o.batch_size), 1, 65536);
+  in("--lr", o.learning_rate, 0, 10);
+  in("--warmup", o.warmup, 0, 1);
+  in("--weight-decay", o.weight_decay, 0, 10);
+  in("--max-grad-norm", o.max_grad_norm, 0, 1e6);
+  in("--token-dropout", std::max(0.0, o.token_dropout), 0, 0.95);
+  in("--label-smoothing", o.label_smoothing, 0, 0.9);
+  in("--average", o.average, 0, 0.99999);
+  in("--patience", static_cast<double>(o.patience), 0, 1e6);
+  in("--threads", o.threads, 0, 1024);
+  require(o.class_weights == "none" || o.class_weights == "balanced", Kind::usage,
+          "--class-weights: expected none or balanced, found '{}'", printable(o.class_weights));
+  require(!o.out.empty(), Kind::usage, "--out: expected a directory to write the model to");
+  require(o.from.empty() || o.tokenizer.empty(), Kind::usage,
+          "--tokenizer: expected none with --from: a model keeps its own");
+}
+
 TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
-  check(options);
   const Task& task = find_task(options.task);
   FinetuneOptions o = options;
   if (o.token_dropout < 0) o.token_dropout = task.token_dropout();
@@ -200,7 +197,7 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
   }
   config.task = o.task;
   config.labels = labels;
-  for (const auto& [key, value] : o.set) config.set(key, value);
+  for (const std::string& setting : o.set) config.assign(setting);
   config.validate();
   require(tokenizer->vocab_size() <= config.vocab_size, Kind::input,
           "tokenizer: expected at most {} pieces (vocab_size), found {}", config.vocab_size,
@@ -227,6 +224,7 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
                       .model = std::move(model),
                       .tokenizer = *tokenizer,
                       .metric = o.metric,
+                      .fits = !new_head,
                       .token_dropout = o.token_dropout,
                       .skipped_lines = skipped,
                       .run = {}};
@@ -236,6 +234,22 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
   if (setup.metric.empty()) setup.metric = task.metrics(labels).front();
   setup.run = run_json(o, setup);
   return setup;
+}
+
+std::optional<OtherModel> load_other(const std::filesystem::path& directory,
+                                     const FinetuneOptions& options, const TrainingSetup& setup) {
+  const Config config = Config::load(directory);
+  if (config.task != setup.config().task || !same_labels(config.labels, setup.config().labels)) {
+    return {};
+  }
+  OtherModel other{make_model(config, options.seed), Tokenizer::load(directory), {}};
+  other.model->load_weights(directory);
+  EncodeOptions encoding;
+  encoding.max_length = static_cast<std::size_t>(config.longest_text());
+  if (options.max_length > 0) encoding.max_length = std::min(encoding.max_length, options.max_length);
+  other.dev = encode(*setup.task, setup.dev_examples, other.tokenizer, encoding, config.labels,
+                     options.dev);
+  return other;
 }
 
 }  // namespace fnet

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstddef>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +24,7 @@ struct TrainingSetup {
   std::shared_ptr<nn::FNetWithHeadImpl> model;
   Tokenizer tokenizer;
   std::string metric;             ///< that selects the best epoch
+  bool fits = false;              ///< the model comes with a head for these labels
   double token_dropout = 0;       ///< as resolved
   std::size_t skipped_lines = 0;  ///< bad lines
   nlohmann::ordered_json run;     ///< run.json: the resolved options, config, versions and data
@@ -29,9 +32,24 @@ struct TrainingSetup {
   const Config& config() const { return model->config(); }
 };
 
+/// Throws usage where an option makes no sense by itself.
+void check_options(const FinetuneOptions& options);
+
 /// Reads the data, trains or loads the tokenizer, makes or loads the model. `log` gets a line for
 /// each thing worth knowing. Throws: as `finetune`.
 TrainingSetup set_up(const FinetuneOptions& options,
                      const std::function<void(std::string_view)>& log);
+
+/// Another model for the setup's task and labels, ready to be scored on its dev data.
+struct OtherModel {
+  std::shared_ptr<nn::FNetWithHeadImpl> model;
+  Tokenizer tokenizer;
+  std::vector<Sample> dev;
+};
+
+/// The model of a directory, or nothing where it is for another task or other labels.
+/// Throws: input where its files are bad.
+std::optional<OtherModel> load_other(const std::filesystem::path& directory,
+                                     const FinetuneOptions& options, const TrainingSetup& setup);
 
 }  // namespace fnet

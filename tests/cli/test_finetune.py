@@ -2,7 +2,10 @@
 
 import json
 import os
+import re
 import shutil
+import signal
+import subprocess
 import unittest
 
 from support import CAN_TRAIN, FNET, CliTest, done, fnet
@@ -45,6 +48,82 @@ class Finetune(CliTest):
         report = json.loads(done("evaluate", out, "--data", train, "--json"))
         self.assertGreater(report["accuracy"], 0.9)
         self.assertTrue(done("predict", out, stdin="a lovely film\n").startswith("good\t"))
+
+    def accuracy(self, model, data):
+        return json.loads(done("evaluate", model, "--data", data, "--json"))["accuracy"]
+
+    def interrupted(self, *arguments):
+        """What a run says that is interrupted after a step."""
+        with subprocess.Popen([FNET, *map(str, arguments)], stderr=subprocess.PIPE, text=True) as run:
+            said = []
+            for line in run.stderr:
+                said.append(line)
+                if "step 1/" in line:
+                    run.send_signal(signal.SIGINT)
+        self.assertEqual(run.returncode, 130, "".join(said))
+        return "".join(said)
+
+    def advised(self, said, arguments):
+        """The command that the log advises, made from the one that was interrupted."""
+        advice = re.search(r"run the same command (again|with `([^`]*)`(.*))", said)
+        self.assertTrue(advice, said)
+        if advice[1] == "again":
+            return arguments
+        rest = advice[3]
+        arguments = [str(argument) for argument in arguments]
+        for flag in ("--from", "--tokenizer"):
+            if flag in rest:
+                at = arguments.index(flag)
+                del arguments[at : at + 2]
+        return [*arguments, *advice[2].split()]
+
+    @unittest.skipUnless(CAN_TRAIN, "this build has no fnet-train")
+    def test_an_interruption_and_what_the_log_advises_lose_no_model(self):
+        train, out = self.data("kept.tsv"), self.folder / "kept"
+        command = ["finetune", "--train", train, "--dev", train, "--out", out, "--tokenizer", self.spiece,
+                   "--set", "hidden_size=32", "--set", "intermediate_size=32", "--set", "num_hidden_layers=1",
+                   "--batch-size", 8, "--lr", "5e-3", "--token-dropout", 0, "--average", "0.5",
+                   "--threads", 1, "--epochs"]  # fmt: skip
+        done(*command, 20)
+        best = self.accuracy(out, train)
+        self.assertEqual(best, 1)
+        before = (out / "model.safetensors").read_bytes()
+
+        error = fnet(*command, 20)  # repeated by mistake
+        self.assertEqual(error.returncode, 2)
+        self.assertIn("--overwrite", error.stderr)
+        said = self.interrupted(*command, 100000, "--overwrite")
+        self.assertEqual((out / "model.safetensors").read_bytes(), before)
+        done(*self.advised(said, [*command, 2, "--overwrite"]))
+        self.assertEqual(self.accuracy(out, train), best)
+
+        # The same where nothing stood there, and of a run that begins with a model.
+        for name, flags in (("new", []), ("begun", ["--from", out])):
+            other = [str(other) for other in command]
+            other[other.index("--out") + 1] = self.folder / name
+            if flags:
+                at = other.index("--tokenizer")
+                del other[at : at + 2]
+            said = self.interrupted(*other, 100000, *flags)
+            accuracy = self.accuracy(self.folder / name, train)
+            self.assertTrue(not flags or accuracy == best)
+            done(*self.advised(said, [*other, 2, *flags]))
+            self.assertGreaterEqual(self.accuracy(self.folder / name, train), accuracy)
+        self.assertEqual([path.name for path in self.folder.iterdir() if path.name.startswith(".")], [])
+
+    @unittest.skipUnless(CAN_TRAIN, "this build has no fnet-train")
+    def test_a_second_run_into_a_directory_at_work_is_refused(self):
+        train, out = self.data("twice.tsv"), self.folder / "twice"
+        command = [FNET, "finetune", "--train", train, "--dev", train, "--out", out, "--from", self.classifier,
+                   "--threads", 1, "--epochs", 100000]  # fmt: skip
+        with subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True) as first:
+            next(line for line in first.stderr if "step 1/" in line)
+            second = fnet(*command[1:], "--overwrite")
+            first.send_signal(signal.SIGINT)
+            first.communicate()
+        self.assertEqual(second.returncode, 2)
+        self.assertIn(f"process {first.pid}", second.stderr)
+        self.assertEqual(first.returncode, 130)
 
     def trained(self, name, task, train, dev, *flags):
         """The metrics of the best epoch by the log, and the model."""

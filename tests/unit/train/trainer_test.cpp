@@ -1,6 +1,7 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
-#include <bit>
 #include <nlohmann/json.hpp>
 
 #include "core/file.h"
@@ -9,12 +10,11 @@
 #include "fnet/finetune.h"
 #include "temporary.h"
 #include "text/data.h"
-#include "train/batches.h"
-#include "train/report.h"
-#include "train/run_log.h"
 
 namespace fnet {
 namespace {
+
+using testing::HasSubstr;
 
 std::string pick(Philox& random, const std::vector<std::string>& words) {
   return words[random.below(words.size())];
@@ -53,8 +53,8 @@ std::string toy_tags(std::size_t count, std::uint64_t seed) {
   return file;
 }
 
-FinetuneCallbacks log_to(std::function<void(std::string_view)> log) {
-  FinetuneCallbacks callbacks;
+TrainingCallbacks log_to(std::function<void(std::string_view)> log) {
+  TrainingCallbacks callbacks;
   callbacks.log = std::move(log);
   return callbacks;
 }
@@ -67,7 +67,7 @@ struct Toy {
     options.train = directory.make("train.tsv", toy_texts(128, 1));
     options.dev = directory.make("dev.tsv", toy_texts(40, 2));
     options.out = directory.path() / "model";
-    options.set = {{"hidden_size", "32"}, {"intermediate_size", "32"}, {"num_hidden_layers", "1"}};
+    options.set = {"hidden_size=32", "intermediate_size=32", "num_hidden_layers=1"};
     options.epochs = 6;
     options.batch_size = 16;
     options.learning_rate = 0.01;
@@ -82,7 +82,7 @@ struct Toy {
 TEST(Finetune, learns_a_toy_task_and_the_runtime_answers_the_same) {
   Toy toy;
   std::vector<std::string> lines;
-  const FinetuneReport report =
+  const TrainingReport report =
       finetune(toy.options, log_to([&](std::string_view line) { lines.emplace_back(line); }));
   EXPECT_EQ(report.best, 1.0);
   EXPECT_EQ(report.metric, "accuracy");
@@ -113,7 +113,7 @@ TEST(Finetune, tags_words_and_counts_entities) {
   toy.options.epochs = 16;
   toy.options.train = toy.directory.make("train.conll", toy_tags(96, 1));
   toy.options.dev = toy.directory.make("dev.conll", toy_tags(24, 2));
-  const FinetuneReport report = finetune(toy.options);
+  const TrainingReport report = finetune(toy.options);
   EXPECT_EQ(report.metric, "entity_f1");
   EXPECT_EQ(report.best, 1.0);
   const std::vector<std::vector<std::string>> sentences = {{"today", "Bob", "went", "to", "Rome"}};
@@ -145,8 +145,7 @@ TEST(Finetune, any_number_of_threads_gives_the_same_bytes) {
     toy.options.threads = threads;
     toy.options.epochs = 2;
     toy.options.batch_size = 64;  // rows enough for torch to share them out
-    toy.options.set = {
-        {"hidden_size", "96"}, {"intermediate_size", "160"}, {"num_hidden_layers", "2"}};
+    toy.options.set = {"hidden_size=96", "intermediate_size=160", "num_hidden_layers=2"};
     finetune(toy.options);
     models.push_back(toy.bytes("model.safetensors"));
   }
@@ -176,27 +175,131 @@ TEST(Finetune, stops_early_when_nothing_gets_better) {
   Toy toy;
   toy.options.learning_rate = 0;
   toy.options.patience = 2;
-  const FinetuneReport report = finetune(toy.options);
+  const TrainingReport report = finetune(toy.options);
   EXPECT_EQ(report.epochs.size(), 3U);
   EXPECT_EQ(report.best_epoch, 1);
 }
 
-TEST(Finetune, leaves_a_usable_model_when_it_is_stopped_and_goes_on_from_it) {
+/// Callbacks that stop after so many steps and keep the log.
+TrainingCallbacks stop_after(int steps, std::vector<std::string>& lines) {
+  TrainingCallbacks callbacks;
+  callbacks.stop = [steps]() mutable { return --steps == 0; };
+  callbacks.log = [&lines](std::string_view line) { lines.emplace_back(line); };
+  return callbacks;
+}
+
+TEST(Finetune, stopped_in_the_first_epoch_it_leaves_a_usable_model_and_goes_on_from_it) {
   Toy toy;
-  int steps = 0;
   std::vector<std::string> lines;
-  FinetuneCallbacks callbacks;
-  callbacks.stop = [&] { return ++steps == 3; };
-  callbacks.log = [&](std::string_view line) { lines.emplace_back(line); };
-  const FinetuneReport report = finetune(toy.options, callbacks);
+  const TrainingReport report = finetune(toy.options, stop_after(3, lines));
   EXPECT_TRUE(report.interrupted);
-  EXPECT_EQ(report.best_epoch, 0);
-  EXPECT_NE(lines.back().find("--from " + toy.options.out.string()), std::string::npos);
+  EXPECT_TRUE(report.written);
+  EXPECT_EQ(report.best_epoch, 1);
+  EXPECT_THAT(lines.back(), HasSubstr("`--from " + toy.options.out.string() + " --overwrite`"));
   const std::vector<TextInput> texts = {"a good day"};
   EXPECT_EQ(Engine::load(toy.options.out).classify(texts).size(), 1U);
 
   toy.options.from = toy.options.out;  // what the message says
+  toy.options.overwrite = true;
+  const TrainingReport next = finetune(toy.options);
+  EXPECT_EQ(next.start, report.best);
+  EXPECT_EQ(next.best, 1.0);
+}
+
+TEST(Finetune, refuses_a_directory_that_holds_a_model_or_a_log) {
+  Toy toy;
+  finetune(toy.options);
+  const std::string model = toy.bytes("model.safetensors");
+  const auto refused = [&] {
+    const Error error = error_of([&] { finetune(toy.options); });
+    EXPECT_EQ(error.kind(), Error::Kind::input);
+    EXPECT_THAT(error.what(), HasSubstr("--overwrite"));
+  };
+  refused();
+  EXPECT_EQ(toy.bytes("model.safetensors"), model);
+  for (const char* name : {"model.safetensors", "config.json", "spiece.model"}) {
+    std::filesystem::remove(toy.options.out / name);
+  }
+  refused();  // the log is left
+}
+
+TEST(Finetune, a_better_model_stays_until_the_run_ends) {
+  Toy toy;
   EXPECT_EQ(finetune(toy.options).best, 1.0);
+  const std::string before = toy.bytes("model.safetensors"), log = toy.bytes("log.jsonl");
+
+  toy.options.overwrite = true;
+  toy.options.learning_rate = 0;  // never as good
+  for (const int steps : {1, 20}) {
+    std::vector<std::string> lines;
+    const TrainingReport report = finetune(toy.options, stop_after(steps, lines));
+    EXPECT_FALSE(report.written);
+    EXPECT_EQ(toy.bytes("model.safetensors"), before);
+    EXPECT_EQ(toy.bytes("log.jsonl"), log);
+    EXPECT_THAT(lines[lines.size() - 2], HasSubstr("is as it was, its model better"));
+  }
+  const TrainingReport report = finetune(toy.options);
+  EXPECT_TRUE(report.written);
+  EXPECT_LT(report.best, 1.0);
+  EXPECT_NE(toy.bytes("model.safetensors"), before);
+  EXPECT_NE(toy.bytes("log.jsonl"), log);
+}
+
+TEST(Finetune, a_model_that_cannot_be_compared_stays_until_there_is_another) {
+  Toy toy;
+  toy.options.epochs = 1;
+  finetune(toy.options);
+  const std::string before = toy.bytes("model.safetensors");
+  toy.options.overwrite = true;
+  toy.options.train = toy.directory.make("abc.tsv", "text\tlabel\na b\tx\nc d\ty\ne f\tz\n");
+  toy.options.dev = toy.options.train;
+  toy.options.batch_size = 1;
+  std::vector<std::string> lines;
+  EXPECT_FALSE(finetune(toy.options, stop_after(2, lines)).written);
+  EXPECT_EQ(toy.bytes("model.safetensors"), before);
+  EXPECT_TRUE(finetune(toy.options, stop_after(3, lines)).written == false);
+  EXPECT_TRUE(finetune(toy.options).written);
+  EXPECT_EQ(Engine::load(toy.options.out).config().labels.size(), 3U);
+}
+
+TEST(Finetune, the_starting_model_is_the_one_to_beat) {
+  Toy toy;
+  EXPECT_EQ(finetune(toy.options).best, 1.0);
+  const std::string start = toy.bytes("model.safetensors");
+  toy.options.from = toy.options.out;
+  toy.options.out = toy.directory.path() / "next";
+  toy.options.learning_rate = 1;  // spoils it
+  toy.options.average = 0;
+  toy.options.epochs = 2;
+  const TrainingReport report = finetune(toy.options);
+  EXPECT_EQ(report.start, 1.0);
+  EXPECT_EQ(report.best_epoch, 0);
+  EXPECT_TRUE(report.written);
+  EXPECT_EQ(toy.bytes("model.safetensors"), start);
+  EXPECT_THAT(toy.bytes("report.html"), HasSubstr("The starting model"));
+}
+
+TEST(Finetune, one_run_at_a_time_in_a_directory) {
+  Toy toy;
+  TrainingCallbacks callbacks;
+  std::string message;
+  callbacks.epoch = [&](const EpochReport&) {
+    message = message_of([&] { finetune(toy.options); });
+  };
+  toy.options.epochs = 1;
+  finetune(toy.options, callbacks);
+  EXPECT_THAT(message, HasSubstr("process " + std::to_string(getpid())));
+}
+
+TEST(Finetune, data_beside_the_model_stays) {
+  Toy toy;
+  std::filesystem::create_directory(toy.options.out);
+  std::filesystem::rename(toy.options.train, toy.options.out / "train.tsv");
+  toy.options.train = toy.options.out / "train.tsv";
+  const std::string data = toy.bytes("train.tsv");
+  finetune(toy.options);
+  EXPECT_EQ(toy.bytes("train.tsv"), data);
+  EXPECT_FALSE(toy.bytes("model.safetensors").empty());
 }
 
 TEST(Finetune, makes_a_new_head_for_other_labels) {
@@ -236,98 +339,6 @@ TEST(Finetune, names_what_is_wrong_with_options_and_data) {
                   t.directory.make("one.tsv", "text\tlabel\na b c d\tpos\ne f g h\tpos\n");
             }).find("at least two labels"),
             std::string::npos);
-}
-
-TEST(Batches, balanced_weights_are_scikit_learns) {
-  std::vector<Sample> samples(4);
-  for (std::size_t i = 0; i < 4; ++i) samples[i].targets = {i == 0 ? 1 : 0};
-  const std::vector<double> weights = balanced_weights(samples, 3);
-  EXPECT_NEAR(weights[0], 4.0 / 9, 1e-12);
-  EXPECT_NEAR(weights[1], 4.0 / 3, 1e-12);
-  EXPECT_EQ(weights[2], 0);
-}
-
-TEST(Batches, hold_every_sample_once_and_like_lengths_together) {
-  std::vector<Sample> samples(500);
-  for (std::size_t i = 0; i < samples.size(); ++i)
-    samples[i].texts.emplace_back().input_ids.resize(1 + i * 7 % 90);
-  const auto batches = make_batches(samples, 32, 1, 1);
-  EXPECT_EQ(batches, make_batches(samples, 32, 1, 1));
-  EXPECT_NE(batches, make_batches(samples, 32, 1, 2));
-  EXPECT_NE(batches, make_batches(samples, 32, 2, 1));
-  std::vector<int> seen(samples.size(), 0);
-  std::size_t spread = 0;
-  for (const auto& batch : batches) {
-    std::size_t low = 1000, high = 0;
-    for (const std::size_t i : batch) {
-      ++seen[i];
-      low = std::min(low, tokens_of(samples[i]));
-      high = std::max(high, tokens_of(samples[i]));
-    }
-    spread = std::max(spread, high - low);
-  }
-  EXPECT_TRUE(std::ranges::all_of(seen, [](int n) { return n == 1; }));
-  EXPECT_LT(spread, 20U);
-}
-
-TEST(EventWriter, frames_records_as_tensorboard_reads_them) {
-  EXPECT_EQ(crc32c("123456789"), 0xE3069283U);  // RFC 3720
-  const TemporaryDirectory directory;
-  EventWriter writer(directory.path());
-  writer.scalar("step/loss", 300, 0.5, 1.0);
-  const std::string bytes = read_file(writer.path(), 4096);
-  const auto number = [&](std::size_t at, std::size_t size) {
-    std::uint64_t value = 0;
-    for (std::size_t i = 0; i < size; ++i) {
-      value |= std::uint64_t{static_cast<unsigned char>(bytes[at + i])} << (8 * i);
-    }
-    return value;
-  };
-  std::vector<std::string> events;
-  for (std::size_t at = 0; at < bytes.size();) {
-    const std::uint64_t length = number(at, 8);
-    const auto unmask = [](std::uint64_t masked) {
-      const auto rotated = static_cast<std::uint32_t>(masked) - 0xA282EAD8U;
-      return rotated >> 17 | rotated << 15;
-    };
-    EXPECT_EQ(unmask(number(at + 8, 4)), crc32c(bytes.substr(at, 8)));
-    events.push_back(bytes.substr(at + 12, length));
-    EXPECT_EQ(unmask(number(at + 12 + length, 4)), crc32c(events.back()));
-    at += 16 + length;
-  }
-  ASSERT_EQ(events.size(), 2U);
-  EXPECT_EQ(events[0].substr(9),
-            "\x1a\x0d"
-            "brain.Event:2");
-  // time 1.0; step 300; summary { value { tag, simple_value 0.5 } }
-  const std::string expected =
-      std::string("\x09\x00\x00\x00\x00\x00\x00\xf0\x3f\x10\xac\x02\x2a\x12\x0a\x10\x0a\x09", 18) +
-      "step/loss" + std::string("\x15\x00\x00\x00\x3f", 5);
-  EXPECT_EQ(events[1], expected);
-}
-
-TEST(Report, escapes_what_data_and_settings_say) {
-  Evaluation best;
-  best.worst.push_back({3, "<script>alert(1)</script>", "<b>", "a&b", 0.9F});
-  best.report.count = 1;
-  best.report.classes = {{"<b>", 0, 0, 0, 1}};
-  best.report.confusion = {{1}};
-  FinetuneReport report;
-  report.metric = "accuracy";
-  report.best_epoch = 1;
-  report.epochs.push_back({.epoch = 1,
-                           .loss = 1,
-                           .metrics = {{"accuracy", 0.5}},
-                           .seconds = 1,
-                           .tokens_per_second = 1,
-                           .best = true});
-  const std::string page = html_report({{"task", "<i>"}, {"from", "x\"y"}}, report, best);
-  EXPECT_EQ(page.find("<script"), std::string::npos);
-  EXPECT_EQ(page.find("<b>\n"), std::string::npos);
-  EXPECT_EQ(page.find("<i>"), std::string::npos);
-  EXPECT_NE(page.find("&lt;script&gt;alert(1)"), std::string::npos);
-  EXPECT_NE(page.find("a&amp;b"), std::string::npos);
-  EXPECT_NE(page.find("x&quot;y"), std::string::npos);
 }
 
 }  // namespace

@@ -1,11 +1,47 @@
-#include "train/batches.h"
+#include "train/source.h"
+
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "core/random.h"
 
 namespace fnet {
+
+MemorySource::MemorySource(std::vector<Sample> samples, std::vector<std::size_t> lines,
+                           std::string file, std::int64_t batch_size, std::uint64_t seed)
+    : samples_(std::move(samples)),
+      lines_(std::move(lines)),
+      file_(std::move(file)),
+      batch_size_(batch_size),
+      seed_(seed) {}
+
+std::int64_t MemorySource::epoch_steps() const {
+  return (static_cast<std::int64_t>(samples_.size()) + batch_size_ - 1) / batch_size_;
+}
+
+const std::vector<std::size_t>& MemorySource::indices(std::int64_t step) {
+  const std::int64_t epoch = step / epoch_steps() + 1;
+  if (epoch != epoch_) {
+    batches_ = make_batches(samples_, batch_size_, seed_, epoch);
+    epoch_ = epoch;
+  }
+  return batches_[static_cast<std::size_t>(step % epoch_steps())];
+}
+
+std::vector<Sample> MemorySource::batch(std::int64_t step) {
+  std::vector<Sample> batch;
+  for (const std::size_t i : indices(step)) batch.push_back(samples_[i]);
+  return batch;
+}
+
+std::string MemorySource::place(std::int64_t step) {
+  std::vector<std::size_t> lines;
+  for (const std::size_t i : indices(step)) lines.push_back(lines_[i]);
+  return fmt::format("{} lines {}", file_, fmt::join(lines, ","));
+}
 
 std::size_t tokens_of(const Sample& sample) {
   std::size_t tokens = 0;
@@ -38,19 +74,6 @@ std::vector<std::vector<std::size_t>> make_batches(std::span<const Sample> sampl
   }
   shuffle(batches);
   return batches;
-}
-
-std::vector<double> balanced_weights(std::span<const Sample> samples, std::size_t classes) {
-  std::vector<double> weights(classes, 0.0);
-  double total = 0;
-  for (const Sample& sample : samples) {
-    for (const std::int32_t label : sample.targets)
-      ++weights[static_cast<std::size_t>(label)], ++total;
-  }
-  for (double& weight : weights) {
-    weight = weight > 0 ? total / (static_cast<double>(classes) * weight) : 0.0;
-  }
-  return weights;
 }
 
 }  // namespace fnet

@@ -1,0 +1,133 @@
+#include "fnet/finetune.h"
+
+#include <cmath>
+#include <filesystem>
+#include <utility>
+
+#include "core/error.h"
+#include "train/loop.h"
+#include "train/run_directory.h"
+#include "train/setup.h"
+#include "train/task_objective.h"
+
+namespace fnet {
+namespace {
+
+using Log = std::function<void(std::string_view)>;
+
+/// The metric of the model that a directory holds, or nothing where it cannot be compared.
+std::optional<double> score_of(const std::filesystem::path& directory,
+                               const FinetuneOptions& options, const TrainingSetup& setup,
+                               const LoopOptions& loop, const Log& log) {
+  try {
+    const auto other = load_other(directory, options, setup);
+    if (!other) return {};
+    other->model->to(loop.device, loop.type);
+    const Evaluation evaluation = TaskObjective(*setup.task, other->model, other->tokenizer,
+                                                setup.dev_examples, other->dev, {})
+                                      .evaluate();
+    if (!std::isfinite(evaluation.loss)) return {};
+    return evaluation.metric(setup.metric);
+  } catch (const Error& error) {
+    log(fmt::format("cannot be scored: {}", error.what()));
+    return {};
+  }
+}
+
+LoopOptions loop_options(const FinetuneOptions& o, const TrainingSetup& setup) {
+  return {.epochs = o.epochs,
+          .learning_rate = o.learning_rate,
+          .warmup = o.warmup,
+          .optimizer = {.weight_decay = o.weight_decay,
+                        .max_grad_norm = o.max_grad_norm,
+                        .average = o.average},
+          .metric = setup.metric,
+          .score_first = setup.fits,
+          .patience = o.patience,
+          .seed = o.seed};
+}
+
+/// The command that goes on from the model in `out`.
+std::string advice(const FinetuneOptions& o) {
+  if (o.from == o.out) return "to go on from its weights, run the same command again";
+  return fmt::format("to go on from its weights, run the same command with `--from {}{}`{}{}",
+                     o.out.string(), o.overwrite ? "" : " --overwrite",
+                     o.from.empty() ? "" : " in place of --from " + o.from.string(),
+                     o.tokenizer.empty() ? "" : " and without --tokenizer");
+}
+
+void tell_interrupted(const FinetuneOptions& o, const TrainingReport& report,
+                      bool stays, const std::optional<double>& older, const Log& log) {
+  std::string holds;
+  if (!report.written) {
+    holds = stays ? "is as it was" : "holds no model yet";
+    if (older) holds += fmt::format(", its model better ({} {:.4f})", report.metric, *older);
+  } else {
+    holds = fmt::format("holds the best model, {} ({} {:.4f})",
+                        *report.best_epoch == 0 ? "the one that training started from"
+                                                : fmt::format("of epoch {}", *report.best_epoch),
+                        report.metric, report.best);
+  }
+  log(fmt::format("interrupted after step {} of {}: {} {}", report.step, report.steps,
+                  o.out.string(), holds));
+  if (report.written || older) log(advice(o));
+}
+
+}  // namespace
+
+TrainingReport finetune(const FinetuneOptions& options, const TrainingCallbacks& callbacks) {
+  check_options(options);
+  if (options.threads > 0) at::set_num_threads(options.threads);
+  const Log log = [&](std::string_view line) {
+    if (callbacks.log) callbacks.log(line);
+  };
+  RunDirectory directory(options.out, options.overwrite);
+  TrainingSetup setup = set_up(options, log);
+  const LoopOptions loop = loop_options(options, setup);
+
+  std::optional<double> older;
+  if (directory.holds_older_model()) {
+    older = score_of(directory.path(), options, setup, loop, log);
+    if (older) directory.set_older_metric(*older);
+    log(fmt::format("{}: its model stays until this run has {}", options.out.string(),
+                    older ? fmt::format("one that is better (dev {} {:.4f}), or ends", setup.metric,
+                                        *older)
+                          : "one: the two cannot be compared"));
+  }
+  directory.start(setup.run, [&](const std::filesystem::path& place) {
+    setup.model->save(place);
+    setup.tokenizer.save(place);
+  });
+
+  std::vector<double> class_weights;
+  if (options.class_weights == "balanced") {
+    class_weights = balanced_weights(setup.train, setup.config().labels.size());
+  }
+  TaskObjective objective(*setup.task, setup.model, setup.tokenizer, setup.dev_examples, setup.dev,
+                          {.label_smoothing = options.label_smoothing,
+                           .token_dropout = setup.token_dropout,
+                           .class_weights = std::move(class_weights),
+                           .seed = options.seed});
+  std::vector<std::size_t> lines;
+  for (const Example& example : setup.train_examples) lines.push_back(example.line);
+  MemorySource source(std::move(setup.train), std::move(lines), options.train.string(),
+                      options.batch_size, options.seed);
+  TrainingReport report = Loop(loop, source, objective, directory, callbacks).run();
+
+  report.skipped_lines = setup.skipped_lines;
+  report.written = directory.finish(report.interrupted);
+  if (report.interrupted) {
+    tell_interrupted(options, report, directory.holds_older_model(), older, log);
+  } else if (older && report.best < *older) {
+    log(fmt::format("{}: its new model is worse than the one that it replaces: dev {} {:.4f}, "
+                    "before {:.4f}",
+                    options.out.string(), report.metric, report.best, *older));
+  }
+  return report;
+}
+
+std::vector<std::string> finetune_metrics(std::string_view task) {
+  return find_task(task).metrics({});
+}
+
+}  // namespace fnet

@@ -1,0 +1,178 @@
+#include "train/loop.h"
+
+#include <fmt/ranges.h>
+
+#include <chrono>
+#include <cmath>
+
+#include "core/error.h"
+#include "core/random.h"
+
+namespace fnet {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Steps in a row without a finite loss or gradient after which training gives up.
+constexpr std::size_t kMaxBadSteps = 8;
+/// Steps between two lines of the log.
+constexpr std::int64_t kLogEvery = 10;
+/// Stream of the seeds of the steps' dropout.
+constexpr std::uint64_t kDropoutStream = std::uint64_t{2} << 40;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Makes what the modules drop a function of (seed, step): the one place where torch's generator is
+/// set.
+void seed_dropout(std::uint64_t seed, std::int64_t step) {
+  Philox random(seed, kDropoutStream | static_cast<std::uint64_t>(step));
+  const std::uint64_t high = random.next();
+  torch::manual_seed(high << 32 | random.next());
+}
+
+torch::nn::Module& moved(torch::nn::Module& model, const LoopOptions& options) {
+  model.to(options.device, options.type);
+  return model;
+}
+
+}  // namespace
+
+Loop::Loop(LoopOptions options, Source& source, Objective& objective, Saver& saver,
+           const TrainingCallbacks& callbacks)
+    : options_(std::move(options)),
+      source_(source),
+      objective_(objective),
+      saver_(saver),
+      callbacks_(callbacks),
+      optimizer_(moved(objective.model(), options_).parameters(), options_.optimizer),
+      steps_(options_.epochs * source.epoch_steps()) {
+  report_.metric = options_.metric;
+  report_.steps = steps_;
+}
+
+TrainingReport Loop::run() {
+  if (options_.score_first) evaluate({});
+  std::int64_t without_better = 0;
+  for (std::int64_t epoch = 1; epoch <= options_.epochs; ++epoch) {
+    EpochReport line = train_epoch(epoch);
+    if (report_.interrupted) {
+      if (!report_.best_epoch && !saver_.holds_model()) evaluate(std::move(line));
+      break;
+    }
+    evaluate(std::move(line));
+    without_better = report_.epochs.back().best ? 0 : without_better + 1;
+    if (options_.patience > 0 && without_better >= options_.patience) {
+      log(fmt::format("early stop: no better {} for {} epochs", options_.metric,
+                      options_.patience));
+      break;
+    }
+  }
+  require(report_.best_epoch || report_.interrupted, Kind::input,
+          "training: expected a finite loss on the dev data, found none after any epoch; lower "
+          "--lr");
+  return std::move(report_);
+}
+
+EpochReport Loop::train_epoch(std::int64_t epoch) {
+  objective_.model().train();
+  const auto start = Clock::now();
+  EpochReport line;
+  line.epoch = epoch;
+  std::int64_t good_steps = 0, tokens = 0;
+  double loss_sum = 0;
+  for (std::int64_t i = 0; i < source_.epoch_steps() && !report_.interrupted; ++i) {
+    const double rate = options_.learning_rate * linear_schedule(step_, steps_, options_.warmup);
+    seed_dropout(options_.seed, step_);
+    const Objective::Result result = objective_.loss(source_.batch(step_), step_);
+    result.loss.backward();
+    const double loss = result.loss.item<double>();
+    if (std::isfinite(loss) && optimizer_.step(rate)) {
+      bad_in_a_row_.clear();
+      loss_sum += loss;
+      ++good_steps;
+    } else {
+      skip_step();
+    }
+    ++step_;
+    tokens += result.tokens;
+    line.loss = good_steps > 0 ? loss_sum / static_cast<double>(good_steps) : 0;
+    line.seconds = seconds_since(start);
+    line.tokens_per_second = static_cast<double>(tokens) / line.seconds;
+    if (step_ % kLogEvery == 0) {
+      saver_.log("step", step_,
+                 {{"epoch", static_cast<double>(epoch)},
+                  {"loss", loss},
+                  {"learning_rate", rate},
+                  {"grad_norm", optimizer_.grad_norm()},
+                  {"tokens_per_second", line.tokens_per_second}});
+    }
+    if (callbacks_.progress) {
+      const double each = (seconds_ + line.seconds) / static_cast<double>(step_);
+      callbacks_.progress({.epoch = epoch,
+                           .epochs = options_.epochs,
+                           .step = step_,
+                           .steps = steps_,
+                           .loss = line.loss,
+                           .learning_rate = rate,
+                           .tokens_per_second = line.tokens_per_second,
+                           .seconds_left = each * static_cast<double>(steps_ - step_)});
+    }
+    report_.interrupted = callbacks_.stop && callbacks_.stop();
+  }
+  seconds_ += line.seconds;
+  report_.step = step_;
+  return line;
+}
+
+/// Counts a step without finite loss or gradient; gives up after several in a row, with their
+/// places.
+void Loop::skip_step() {
+  optimizer_.zero_grad();
+  ++report_.skipped_steps;
+  bad_in_a_row_.push_back(source_.place(step_));
+  log(fmt::format("step {}: loss or gradient is not finite, step skipped ({})", step_ + 1,
+                  bad_in_a_row_.back()));
+  require(bad_in_a_row_.size() < kMaxBadSteps, Kind::input,
+          "training: expected a finite loss and gradient, found none in {} steps in a row ({}); "
+          "lower --lr",
+          kMaxBadSteps, fmt::join(bad_in_a_row_, " | "));
+}
+
+/// Scores the model and, where it is the best so far, saves it. `line.epoch` 0: the model that the
+/// loop starts from.
+void Loop::evaluate(EpochReport line) {
+  optimizer_.swap_average();
+  Evaluation evaluation = objective_.evaluate();
+  const double value = evaluation.metric(options_.metric);
+  line.metrics = evaluation.metrics;
+  // A model with numbers that are none has a loss that is none, and some metric all the same.
+  line.best = std::isfinite(evaluation.loss) && (!report_.best_epoch || value > report_.best);
+  auto values = line.metrics;
+  values.insert(values.begin(), {"dev_loss", evaluation.loss});
+  if (line.epoch > 0) {
+    values.insert(values.begin(), {"loss", line.loss});
+    values.emplace_back("seconds", line.seconds);
+    report_.epochs.push_back(line);
+  } else {
+    report_.start = value;
+  }
+  saver_.log(line.epoch > 0 ? "epoch" : "start", step_, values);
+  if (line.best) {
+    report_.best = value;
+    report_.best_epoch = line.epoch;
+    best_ = std::move(evaluation);
+    saver_.save(report_, best_);
+  } else {
+    saver_.update(report_, best_);
+  }
+  optimizer_.swap_average();
+  if (callbacks_.epoch) callbacks_.epoch(line);
+}
+
+void Loop::log(std::string_view line) const {
+  if (callbacks_.log) callbacks_.log(line);
+}
+
+}  // namespace fnet

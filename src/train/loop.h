@@ -1,0 +1,83 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "fnet/finetune.h"
+#include "train/objective.h"
+#include "train/optimizer.h"
+#include "train/source.h"
+
+namespace fnet {
+
+/// Where a loop's models, log and reports go.
+class Saver {
+ public:
+  virtual ~Saver() = default;
+
+  /// A line of the log: values by name.
+  virtual void log(std::string_view kind, std::int64_t step,
+                   const std::vector<std::pair<std::string, double>>& values) = 0;
+
+  /// The model as it is now is the best so far. `report` tells of it.
+  virtual void save(const TrainingReport& report, const Evaluation& best) = 0;
+
+  /// An epoch ended, and the best model is still that of `best`.
+  virtual void update(const TrainingReport& report, const Evaluation& best) = 0;
+
+  /// Whether there is a model that an interrupted run leaves as it is. Where there is none, the
+  /// loop scores and saves what it has.
+  virtual bool holds_model() const = 0;
+};
+
+struct LoopOptions {
+  std::int64_t epochs = 1;
+  double learning_rate = 1e-3;    ///< at its peak
+  double warmup = 0.1;            ///< share of the steps until the peak; then linear to 0
+  AdamW::Options optimizer;
+  std::string metric;             ///< of the evaluations; the highest is the best
+  bool score_first = false;       ///< the model that the loop starts from is the one to beat
+  std::int64_t patience = 0;      ///< epochs without a better one before it stops; 0: never
+  std::uint64_t seed = 1;
+  at::Device device = at::kCPU;   ///< where the model learns
+  at::ScalarType type = at::kFloat;  ///< of its parameters while it learns
+};
+
+/// The one training loop: learning rate, guards against steps that are not finite, log, progress,
+/// early stop, and the choice of the best model. What is learnt comes from a source and an
+/// objective.
+class Loop {
+ public:
+  /// Moves the objective's model to the device and type. All must outlive the loop.
+  Loop(LoopOptions options, Source& source, Objective& objective, Saver& saver,
+       const TrainingCallbacks& callbacks);
+
+  /// Trains. Throws: input where the loss stays without a finite value for 8 steps in a row, or no
+  /// evaluation is finite; what source, objective and saver throw.
+  TrainingReport run();
+
+ private:
+  EpochReport train_epoch(std::int64_t epoch);
+  void skip_step();
+  void evaluate(EpochReport line);
+  void log(std::string_view line) const;
+
+  LoopOptions options_;
+  Source& source_;
+  Objective& objective_;
+  Saver& saver_;
+  const TrainingCallbacks& callbacks_;
+  AdamW optimizer_;
+  std::int64_t step_ = 0, steps_;
+  double seconds_ = 0;  // of training so far
+  std::vector<std::string> bad_in_a_row_;
+  TrainingReport report_;
+  Evaluation best_;
+};
+
+}  // namespace fnet

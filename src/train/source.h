@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tasks/task.h"
+
+namespace fnet {
+
+/// Samples by their position in a training run. What a step gets is a function of the step alone,
+/// so a run can begin at any.
+class Source {
+ public:
+  virtual ~Source() = default;
+
+  /// Steps between two evaluations; of a data set, those of one pass over it.
+  virtual std::int64_t epoch_steps() const = 0;
+
+  /// The samples of a step of the run, from 0. Steps are asked for in order.
+  virtual std::vector<Sample> batch(std::int64_t step) = 0;
+
+  /// Where a step's samples come from, for messages: "train.tsv lines 3,7".
+  virtual std::string place(std::int64_t step) = 0;
+};
+
+/// A data set in memory, in an order of its own in each epoch.
+class MemorySource : public Source {
+ public:
+  /// `lines`: of each sample in `file`. `seed`: of the order.
+  MemorySource(std::vector<Sample> samples, std::vector<std::size_t> lines, std::string file,
+               std::int64_t batch_size, std::uint64_t seed);
+
+  std::int64_t epoch_steps() const override;
+  std::vector<Sample> batch(std::int64_t step) override;
+  std::string place(std::int64_t step) override;
+
+ private:
+  const std::vector<std::size_t>& indices(std::int64_t step);
+
+  std::vector<Sample> samples_;
+  std::vector<std::size_t> lines_;
+  std::string file_;
+  std::int64_t batch_size_;
+  std::uint64_t seed_;
+  std::int64_t epoch_ = 0;  // whose batches these are
+  std::vector<std::vector<std::size_t>> batches_;
+};
+
+/// Tokens of a sample's texts.
+std::size_t tokens_of(const Sample& sample);
+
+/// Batches of an epoch, as indices into the samples: a pure function of (seed, epoch, lengths),
+/// with texts of like length together so that equal ones share a transform.
+std::vector<std::vector<std::size_t>> make_batches(std::span<const Sample> samples,
+                                                   std::int64_t batch_size, std::uint64_t seed,
+                                                   std::int64_t epoch);
+
+}  // namespace fnet

@@ -1,0 +1,159 @@
+#include "train/task_objective.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "core/error.h"
+#include "core/random.h"
+#include "train/source.h"
+
+namespace fnet {
+namespace {
+
+/// Tokens of a batch in evaluation.
+constexpr std::size_t kEvaluationTokens = 4096;
+/// Stream of the tokens' dropout; those below are the epochs' orders.
+constexpr std::uint64_t kTokenDropoutStream = std::uint64_t{1} << 40;
+
+}  // namespace
+
+TaskObjective::TaskObjective(const Task& task, std::shared_ptr<nn::FNetWithHeadImpl> model,
+                             Tokenizer tokenizer, std::span<const Example> examples,
+                             std::span<const Sample> dev, Options options)
+    : task_(task),
+      model_(std::move(model)),
+      tokenizer_(std::move(tokenizer)),
+      examples_(examples),
+      dev_(dev),
+      options_(std::move(options)) {}
+
+TaskObjective::Scores TaskObjective::scores(std::span<const Sample* const> samples, Batch& batch,
+                                            const std::function<void(Batch&)>& change) {
+  std::vector<Encoding> texts;
+  std::vector<std::int64_t> units, targets;
+  std::int64_t scored = 0, longest = 0;
+  for (const Sample* sample : samples) {
+    for (std::size_t u = 0; u < sample->units.size(); ++u) {
+      if (sample->units[u] < 0) continue;
+      units.push_back(scored + sample->units[u]);
+      targets.push_back(sample->targets[u]);
+    }
+    for (std::size_t t = 0; t < sample->texts.size(); ++t) {
+      texts.push_back(sample->texts[t]);
+      longest = std::max(longest, static_cast<std::int64_t>(texts.back().input_ids.size()));
+      scored += static_cast<std::int64_t>(sample->rows(t));
+    }
+  }
+  pack(texts, model_->config(), longest, batch);
+  if (change) change(batch);
+  const at::Device device = model_->parameters().front().device();
+  const auto tensor = [&](const auto& numbers) {
+    return at::tensor(numbers, at::kLong).to(device);
+  };
+  at::Tensor logits = model_->forward_rows(model_->fnet->word_embeddings(tensor(batch.ids)),
+                                           tensor(batch.types), batch.rows);
+  std::vector<std::int64_t> rows;
+  std::int64_t text = 0;
+  for (const Sample* sample : samples) {
+    for (const auto& picks : sample->picks) {
+      for (const std::int32_t row : picks) rows.push_back(batch.rows.begin(text) + row);
+      ++text;
+    }
+  }
+  if (text > 0) logits = logits.index_select(0, tensor(rows));
+  return {logits, tensor(units), tensor(targets)};
+}
+
+at::Tensor TaskObjective::loss_of(const Scores& scores, at::Reduction::Reduction reduction,
+                                  const std::vector<double>& class_weights,
+                                  double label_smoothing) const {
+  const at::Tensor logits = scores.logits.index_select(0, scores.units);
+  switch (task_.loss()) {
+    case Loss::cross_entropy: {
+      std::optional<at::Tensor> weights;
+      if (!class_weights.empty()) weights = at::tensor(class_weights, logits.options());
+      return at::cross_entropy_loss(logits, scores.targets, weights, reduction, -100,
+                                    label_smoothing);
+    }
+  }
+  fail(Kind::internal, "{}: a loss without a formula", task_.name());
+}
+
+/// Replaces a share of the tokens by [MASK] (or <unk>), never special ones.
+void TaskObjective::drop_tokens(Batch& batch, std::int64_t step) const {
+  const SpecialIds& special = tokenizer_.special();
+  const std::int32_t by = special.mask >= 0 ? special.mask : special.unk;
+  if (options_.token_dropout <= 0 || by < 0) return;
+  Philox random(options_.seed, kTokenDropoutStream | static_cast<std::uint64_t>(step));
+  for (std::int32_t& id : batch.ids) {
+    if (random.uniform() < static_cast<float>(options_.token_dropout) &&
+        !tokenizer_.is_special(id)) {
+      id = by;
+    }
+  }
+}
+
+Objective::Result TaskObjective::loss(std::span<const Sample> batch, std::int64_t step) {
+  std::vector<const Sample*> samples;
+  for (const Sample& sample : batch) samples.push_back(&sample);
+  Batch packed;
+  const Scores result = scores(samples, packed, [&](Batch& b) { drop_tokens(b, step); });
+  return {loss_of(result, at::Reduction::Mean, options_.class_weights, options_.label_smoothing),
+          packed.rows.total()};
+}
+
+Evaluation TaskObjective::evaluate() {
+  const c10::InferenceMode guard;
+  model_->eval();
+  // Texts of like length run together.
+  std::vector<std::size_t> order(dev_.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, {}, [&](std::size_t i) { return tokens_of(dev_[i]); });
+  std::vector<std::vector<Matrix>> answers(dev_.size());
+  double loss = 0;
+  std::int64_t count = 0;
+  Batch packed;
+  for (std::size_t begin = 0; begin < order.size();) {
+    std::vector<const Sample*> samples;
+    std::size_t end = begin;
+    for (std::size_t tokens = 0; end < order.size() && tokens < kEvaluationTokens; ++end) {
+      samples.push_back(&dev_[order[end]]);
+      tokens += tokens_of(*samples.back());
+    }
+    const Scores batch = scores(samples, packed, {});
+    loss += loss_of(batch, at::Reduction::Sum, {}, 0).item<double>();
+    count += batch.targets.numel();
+    const at::Tensor logits = batch.logits.to(at::kCPU, at::kFloat).contiguous();
+    const float* next = logits.const_data_ptr<float>();
+    for (; begin < end; ++begin) {
+      const Sample& sample = dev_[order[begin]];
+      for (std::size_t text = 0; text < sample.texts.size(); ++text) {
+        Matrix& matrix = answers[order[begin]].emplace_back(
+            sample.rows(text), static_cast<std::size_t>(logits.size(1)));
+        std::copy_n(next, matrix.data.size(), matrix.data.begin());
+        next += matrix.data.size();
+      }
+    }
+  }
+  const auto scorer = task_.scorer(model_->config().labels);
+  for (std::size_t i = 0; i < dev_.size(); ++i) scorer->add(examples_[i], dev_[i], answers[i]);
+  Evaluation evaluation = scorer->finish();
+  evaluation.loss = count > 0 ? loss / static_cast<double>(count) : 0;
+  return evaluation;
+}
+
+std::vector<double> balanced_weights(std::span<const Sample> samples, std::size_t classes) {
+  std::vector<double> weights(classes, 0.0);
+  double total = 0;
+  for (const Sample& sample : samples) {
+    for (const std::int32_t label : sample.targets)
+      ++weights[static_cast<std::size_t>(label)], ++total;
+  }
+  for (double& weight : weights) {
+    weight = weight > 0 ? total / (static_cast<double>(classes) * weight) : 0.0;
+  }
+  return weights;
+}
+
+}  // namespace fnet

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "fnet/tokenizer.h"
+#include "fnet/train.h"
+#include "model/batch.h"
+#include "tasks/task.h"
+#include "train/objective.h"
+
+namespace fnet {
+
+/// A task's loss on labelled samples, and its metrics on others.
+class TaskObjective : public Objective {
+ public:
+  struct Options {
+    double label_smoothing = 0;         ///< share of the target spread over all classes
+    double token_dropout = 0;           ///< share of the tokens that [MASK] replaces in training
+    std::vector<double> class_weights;  ///< [C]; empty: all alike
+    std::uint64_t seed = 1;
+  };
+
+  /// `examples` are what `dev` was encoded from; both must outlive this object, as the task.
+  TaskObjective(const Task& task, std::shared_ptr<nn::FNetWithHeadImpl> model, Tokenizer tokenizer,
+                std::span<const Example> examples, std::span<const Sample> dev, Options options);
+
+  torch::nn::Module& model() override { return *model_; }
+  Result loss(std::span<const Sample> batch, std::int64_t step) override;
+  Evaluation evaluate() override;
+
+ private:
+  /// The scores of samples [S, C], text after text, and their units: rows [U] and targets [U].
+  struct Scores {
+    at::Tensor logits, units, targets;
+  };
+
+  Scores scores(std::span<const Sample* const> samples, Batch& batch,
+                const std::function<void(Batch&)>& change);
+  at::Tensor loss_of(const Scores& scores, at::Reduction::Reduction reduction,
+                     const std::vector<double>& class_weights, double label_smoothing) const;
+  void drop_tokens(Batch& batch, std::int64_t step) const;
+
+  const Task& task_;
+  std::shared_ptr<nn::FNetWithHeadImpl> model_;
+  Tokenizer tokenizer_;
+  std::span<const Example> examples_;
+  std::span<const Sample> dev_;
+  Options options_;
+};
+
+/// Weights [classes] under which each class has the same part in the loss: n / (classes · n_c), 0
+/// for a class that does not occur. Source: scikit-learn's "balanced".
+std::vector<double> balanced_weights(std::span<const Sample> samples, std::size_t classes);
+
+}  // namespace fnet

@@ -1,0 +1,365 @@
+#include "train/loop.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <set>
+
+#include "temporary.h"
+#include "train/task_objective.h"
+
+namespace fnet {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+/// Four steps an epoch, of nothing.
+struct NoData : Source {
+  std::int64_t epoch_steps() const override { return 4; }
+  std::vector<Sample> batch(std::int64_t step) override {
+    steps.push_back(step);
+    return {};
+  }
+  std::string place(std::int64_t step) override { return "place " + std::to_string(step); }
+
+  std::vector<std::int64_t> steps;
+};
+
+/// A number that is to become 3; the metric is how near it is.
+struct Number : Objective {
+  Number() { value = module.register_parameter("value", at::full({1}, 0.0)); }
+
+  torch::nn::Module& model() override { return module; }
+
+  Result loss(std::span<const Sample> /*batch*/, std::int64_t step) override {
+    draws.push_back(torch::rand({1}).item<double>());
+    const at::Tensor loss = (value - 3).square().sum();
+    return {bad_steps.contains(step) ? loss * kNaN : loss, 1};
+  }
+
+  Evaluation evaluate() override {
+    const double off = std::abs(value.item<double>() - 3);
+    Evaluation evaluation;
+    evaluation.loss = broken ? kNaN : off;
+    evaluation.metrics = {{"nearness", -off}};
+    return evaluation;
+  }
+
+  torch::nn::Module module;
+  at::Tensor value;
+  std::set<std::int64_t> bad_steps;
+  bool broken = false;
+  std::vector<double> draws;
+};
+
+/// Keeps what it is told.
+struct Memory : Saver {
+  void log(std::string_view kind, std::int64_t step,
+           const std::vector<std::pair<std::string, double>>& values) override {
+    lines.push_back(std::string(kind) + "@" + std::to_string(step));
+    for (const auto& [name, value] : values) EXPECT_FALSE(name.empty()) << value;
+  }
+  void save(const TrainingReport& report, const Evaluation& best) override {
+    saved.push_back(*report.best_epoch);
+    EXPECT_EQ(best.metric("nearness"), report.best);
+  }
+  void update(const TrainingReport& /*report*/, const Evaluation& /*best*/) override { ++updates; }
+  bool holds_model() const override { return older || !saved.empty(); }
+
+  std::vector<std::string> lines;
+  std::vector<std::int64_t> saved;
+  int updates = 0;
+  bool older = false;
+};
+
+struct Toy {
+  NoData source;
+  Number objective;
+  Memory saver;
+  TrainingCallbacks callbacks;
+  LoopOptions options;
+
+  Toy() {
+    options.epochs = 3;
+    options.learning_rate = 0.3;
+    options.optimizer.weight_decay = 0;
+    options.metric = "nearness";
+  }
+
+  TrainingReport run() { return Loop(options, source, objective, saver, callbacks).run(); }
+};
+
+TEST(Loop, trains_step_by_step_and_saves_each_better_model) {
+  Toy toy;
+  std::vector<std::int64_t> progress;
+  toy.callbacks.progress = [&](const TrainingProgress& p) {
+    progress.push_back(p.step);
+    EXPECT_EQ(p.steps, 12);
+  };
+  const TrainingReport report = toy.run();
+  EXPECT_THAT(toy.source.steps, ElementsAre(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11));
+  EXPECT_EQ(progress.size(), 12U);
+  EXPECT_THAT(toy.saver.saved, ElementsAre(1, 2, 3));
+  EXPECT_THAT(toy.saver.lines, ElementsAre("epoch@4", "epoch@8", "step@10", "epoch@12"));
+  EXPECT_EQ(report.best_epoch, 3);
+  EXPECT_EQ(report.epochs.size(), 3U);
+  EXPECT_GT(report.epochs[0].loss, report.epochs[2].loss);
+  EXPECT_FALSE(report.start.has_value());
+  EXPECT_FALSE(report.interrupted);
+}
+
+TEST(Loop, skips_steps_that_are_not_finite) {
+  Toy toy;
+  toy.objective.bad_steps = {1, 2, 5};
+  std::vector<std::string> lines;
+  toy.callbacks.log = [&](std::string_view line) { lines.emplace_back(line); };
+  const TrainingReport report = toy.run();
+  EXPECT_EQ(report.skipped_steps, 3);
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_THAT(lines[0], HasSubstr("step 2: "));
+  EXPECT_THAT(lines[0], HasSubstr("place 1"));
+  EXPECT_TRUE(std::isfinite(toy.objective.value.item<double>()));
+  EXPECT_TRUE(std::isfinite(report.epochs[0].loss));
+}
+
+TEST(Loop, gives_up_after_eight_bad_steps_in_a_row) {
+  Toy toy;
+  toy.objective.bad_steps = {0, 2, 3, 4, 5, 6, 7, 8, 9};
+  const Error error = error_of([&] { toy.run(); });
+  EXPECT_EQ(error.kind(), Error::Kind::input);
+  EXPECT_THAT(error.what(), HasSubstr("8 steps in a row (place 2 | place 3"));
+  EXPECT_EQ(toy.source.steps.back(), 9);
+}
+
+TEST(Loop, the_model_it_starts_from_is_the_one_to_beat) {
+  Toy toy;
+  toy.options.score_first = true;
+  toy.objective.value.data().fill_(2.99);
+  toy.options.learning_rate = 5;
+  const TrainingReport report = toy.run();
+  EXPECT_EQ(report.best_epoch, 0);
+  EXPECT_NEAR(*report.start, -0.01, 1e-6);
+  EXPECT_EQ(report.best, *report.start);
+  EXPECT_THAT(toy.saver.saved, ElementsAre(0));
+  EXPECT_EQ(toy.saver.updates, 3);
+  EXPECT_EQ(toy.saver.lines[0], "start@0");
+  EXPECT_EQ(report.epochs.size(), 3U);
+}
+
+TEST(Loop, stops_early_when_nothing_gets_better) {
+  Toy toy;
+  toy.options.epochs = 9;
+  toy.options.learning_rate = 0;
+  toy.options.patience = 2;
+  EXPECT_EQ(toy.run().epochs.size(), 3U);
+  EXPECT_THAT(toy.saver.saved, ElementsAre(1));
+}
+
+TEST(Loop, asked_to_stop_it_scores_what_it_has_unless_there_is_a_model) {
+  for (const bool older : {false, true}) {
+    Toy toy;
+    toy.saver.older = older;
+    int steps = 0;
+    toy.callbacks.stop = [&] { return ++steps == 2; };
+    const TrainingReport report = toy.run();
+    EXPECT_TRUE(report.interrupted);
+    EXPECT_EQ(report.step, 2);
+    EXPECT_EQ(toy.saver.saved.size(), older ? 0U : 1U);
+    EXPECT_EQ(report.best_epoch.has_value(), !older);
+  }
+  Toy toy;
+  int steps = 0;
+  toy.callbacks.stop = [&] { return ++steps == 6; };
+  EXPECT_TRUE(toy.run().interrupted);
+  EXPECT_THAT(toy.saver.saved, ElementsAre(1)) << "the first epoch's stays";
+}
+
+TEST(Loop, a_model_whose_loss_is_no_number_is_never_the_best) {
+  Toy toy;
+  toy.objective.broken = true;
+  EXPECT_THAT(error_of([&] { toy.run(); }).what(), HasSubstr("finite loss on the dev data"));
+  EXPECT_TRUE(toy.saver.saved.empty());
+}
+
+TEST(Loop, what_is_random_follows_from_the_seed_and_the_step) {
+  const auto draws = [](std::uint64_t seed, std::uint64_t before) {
+    torch::manual_seed(before);
+    Toy toy;
+    toy.options.seed = seed;
+    toy.run();
+    return toy.objective.draws;
+  };
+  const auto first = draws(1, 5);
+  EXPECT_EQ(first, draws(1, 6));
+  EXPECT_NE(first, draws(2, 5));
+  EXPECT_EQ(std::set(first.begin(), first.end()).size(), first.size());
+}
+
+TEST(Loop, the_number_type_is_a_setting) {
+  Toy toy;
+  toy.options.type = at::kDouble;
+  toy.options.optimizer.average = 0.9;
+  EXPECT_EQ(toy.run().best_epoch, 3);
+  EXPECT_EQ(toy.objective.module.parameters()[0].scalar_type(), at::kDouble);
+}
+
+Sample sample_of(std::vector<std::int32_t> ids, std::int32_t target) {
+  Sample sample;
+  Encoding& text = sample.texts.emplace_back();
+  text.token_type_ids.resize(ids.size());
+  text.input_ids = std::move(ids);
+  sample.units = {0};
+  sample.targets = {target};
+  return sample;
+}
+
+TEST(MemorySource, gives_each_sample_once_an_epoch_wherever_it_begins) {
+  std::vector<Sample> samples;
+  std::vector<std::size_t> lines;
+  for (std::int32_t i = 0; i < 7; ++i) {
+    samples.push_back(sample_of({i}, 0));
+    lines.push_back(static_cast<std::size_t>(i) + 10);
+  }
+  MemorySource source(samples, lines, "a.tsv", 3, 1);
+  EXPECT_EQ(source.epoch_steps(), 3);
+  std::vector<std::vector<std::int32_t>> steps;
+  for (std::int64_t step = 0; step < 6; ++step) {
+    for (const Sample& sample : source.batch(step)) {
+      steps.resize(static_cast<std::size_t>(step) + 1);
+      steps.back().push_back(sample.texts[0].input_ids[0]);
+    }
+  }
+  for (const std::size_t epoch : {0, 3}) {
+    std::set<std::int32_t> seen;
+    for (std::size_t i = epoch; i < epoch + 3; ++i) seen.insert(steps[i].begin(), steps[i].end());
+    EXPECT_EQ(seen.size(), 7U);
+  }
+  MemorySource later(samples, lines, "a.tsv", 3, 1);
+  EXPECT_EQ(later.batch(4)[0].texts[0].input_ids[0], steps[4][0]);
+  EXPECT_EQ(later.place(4).substr(0, 12), "a.tsv lines ");
+  EXPECT_THAT(later.place(4), HasSubstr(std::to_string(steps[4][0] + 10)));
+}
+
+TEST(Batches, hold_every_sample_once_and_like_lengths_together) {
+  std::vector<Sample> samples(500);
+  for (std::size_t i = 0; i < samples.size(); ++i)
+    samples[i].texts.emplace_back().input_ids.resize(1 + i * 7 % 90);
+  const auto batches = make_batches(samples, 32, 1, 1);
+  EXPECT_EQ(batches, make_batches(samples, 32, 1, 1));
+  EXPECT_NE(batches, make_batches(samples, 32, 1, 2));
+  EXPECT_NE(batches, make_batches(samples, 32, 2, 1));
+  std::vector<int> seen(samples.size(), 0);
+  std::size_t spread = 0;
+  for (const auto& batch : batches) {
+    std::size_t low = 1000, high = 0;
+    for (const std::size_t i : batch) {
+      ++seen[i];
+      low = std::min(low, tokens_of(samples[i]));
+      high = std::max(high, tokens_of(samples[i]));
+    }
+    spread = std::max(spread, high - low);
+  }
+  EXPECT_TRUE(std::ranges::all_of(seen, [](int n) { return n == 1; }));
+  EXPECT_LT(spread, 20U);
+}
+
+TEST(TaskObjective, balanced_weights_are_scikit_learns) {
+  std::vector<Sample> samples(4);
+  for (std::size_t i = 0; i < 4; ++i) samples[i].targets = {i == 0 ? 1 : 0};
+  const std::vector<double> weights = balanced_weights(samples, 3);
+  EXPECT_NEAR(weights[0], 4.0 / 9, 1e-12);
+  EXPECT_NEAR(weights[1], 4.0 / 3, 1e-12);
+  EXPECT_EQ(weights[2], 0);
+}
+
+/// A classifier of three classes, and samples of its own.
+struct Classifier {
+  Tokenizer tokenizer;
+  std::shared_ptr<nn::FNetWithHeadImpl> model;
+  std::vector<Sample> samples;
+  std::vector<Example> examples;
+
+  Classifier() : tokenizer(learn()) {
+    Config config = Config::preset("tiny");
+    config.hidden_size = 16;
+    config.intermediate_size = 16;
+    config.num_hidden_layers = 1;
+    config.vocab_size = tokenizer.vocab_size();
+    config.hidden_dropout_prob = 0;
+    config.task = "text-classification";
+    config.labels = {"a", "b", "c"};
+    model = std::make_shared<nn::FNetForSequenceClassificationImpl>(config, 1);
+    const Task& task = find_task(config.task);
+    for (const auto& [text, label] : {std::pair("one two three four", "a"), {"two three", "b"},
+                                      {"four four one three two one", "c"}}) {
+      Example& example = examples.emplace_back();
+      example.texts = {text};
+      example.truth = {label};
+      samples.push_back(task.encode(example, tokenizer, {}, config.labels));
+    }
+  }
+
+  static Tokenizer learn() {
+    TokenizerTraining training;
+    int texts = 0;
+    training.next_text = [texts](std::string& text) mutable {
+      text = "one two three four";
+      return texts++ < 20;
+    };
+    training.vocab_size = 60;
+    training.fewer_pieces = true;
+    return train_tokenizer(training);
+  }
+
+  TaskObjective objective(const TaskObjective::Options& options) const {
+    return {find_task("text-classification"), model, tokenizer, examples, samples, options};
+  }
+};
+
+TEST(TaskObjective, its_loss_is_the_mean_over_the_samples_one_by_one) {
+  const Classifier toy;
+  TaskObjective objective = toy.objective({.class_weights = {}});
+  double sum = 0;
+  for (const Sample& sample : toy.samples) {
+    sum += objective.loss(std::span(&sample, 1), 0).loss.item<double>();
+  }
+  const Objective::Result all = objective.loss(toy.samples, 0);
+  EXPECT_NEAR(all.loss.item<double>(), sum / 3, 1e-5);
+  std::size_t tokens = 0;
+  for (const Sample& sample : toy.samples) tokens += tokens_of(sample);
+  EXPECT_EQ(all.tokens, static_cast<std::int64_t>(tokens));
+  EXPECT_NEAR(objective.evaluate().loss, sum / 3, 1e-5);
+}
+
+TEST(TaskObjective, drops_tokens_by_the_seed_and_the_step) {
+  const Classifier toy;
+  const auto loss = [&](std::uint64_t seed, std::int64_t step) {
+    return toy.objective({.token_dropout = 0.5, .class_weights = {}, .seed = seed})
+        .loss(toy.samples, step)
+        .loss.item<double>();
+  };
+  EXPECT_EQ(loss(1, 7), loss(1, 7));
+  EXPECT_NE(loss(1, 7), loss(1, 8));
+  EXPECT_NE(loss(1, 7), loss(2, 7));
+}
+
+TEST(TaskObjective, follows_its_model_to_another_type) {
+  const Classifier toy;
+  TaskObjective objective =
+      toy.objective({.label_smoothing = 0.1, .class_weights = {0.5, 1, 2}});
+  const double in_float = objective.loss(toy.samples, 0).loss.item<double>();
+  const double dev = objective.evaluate().loss;
+  toy.model->to(at::kDouble);
+  const at::Tensor loss = objective.loss(toy.samples, 0).loss;
+  EXPECT_EQ(loss.scalar_type(), at::kDouble);
+  EXPECT_NEAR(loss.item<double>(), in_float, 1e-5);
+  EXPECT_NEAR(objective.evaluate().loss, dev, 1e-5);
+}
+
+}  // namespace
+}  // namespace fnet
