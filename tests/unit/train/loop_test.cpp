@@ -295,8 +295,9 @@ struct Classifier {
     config.labels = {"a", "b", "c"};
     model = std::make_shared<nn::FNetForSequenceClassificationImpl>(config, 1);
     const Task& task = find_task(config.task);
-    for (const auto& [text, label] : {std::pair("one two three four", "a"), {"two three", "b"},
-                                      {"four four one three two one", "c"}}) {
+    const std::vector<std::pair<std::string, std::string>> labelled = {
+        {"one two three four", "a"}, {"two three", "b"}, {"four four one three two one", "c"}};
+    for (const auto& [text, label] : labelled) {
       Example& example = examples.emplace_back();
       example.texts = {text};
       example.truth = {label};
