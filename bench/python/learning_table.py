@@ -71,7 +71,7 @@ def train_and_score(name, options):
     """Seconds of training, and best dev and test scores in per cent."""
     data, out = SETS[name], options.out / name
     train, dev, test = files_of(options.data / name, out)
-    run(options.fnet, "finetune", "--task", data.task, "--train", train, "--dev", dev, "--out", out / "model",
+    run(options.fnet, "finetune", "--task", data.task, "--train", train, "--dev", dev, "--out", out / "model", "--overwrite",
         "--threads", str(options.threads), "--seed", str(options.seed),
         "--epochs", str(options.epochs or data.epochs), *data.flags.split())  # fmt: skip
     with open(out / "model/log.jsonl", encoding="utf-8") as file:
