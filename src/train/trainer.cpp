@@ -239,7 +239,7 @@ class Trainer {
     require(bad_in_a_row_.size() < kMaxBadSteps, Kind::input,
             "training: expected a finite loss and gradient, found none in {} steps in a row (lines "
             "{} of "
-            "{}); lower --lr",
+            "{}); lower the learning rate",
             kMaxBadSteps, fmt::join(bad_in_a_row_, " | "), options_.train.string());
   }
 
