@@ -20,8 +20,7 @@ target_link_libraries(fnet PUBLIC Threads::Threads ZLIB::ZLIB)
 # The modules' own headers and what they include, for our executables, tests and training.
 add_library(fnet_internal INTERFACE)
 target_include_directories(fnet_internal INTERFACE ${PROJECT_SOURCE_DIR}/src ${FNET_GENERATED})
-target_link_libraries(fnet_internal INTERFACE fnet fmt::fmt-header-only nlohmann_json::nlohmann_json
-                                              spdlog::spdlog_header_only CLI11::CLI11)
+target_link_libraries(fnet_internal INTERFACE fnet fmt::fmt-header-only nlohmann_json::nlohmann_json)
 
 if(FNET_TRAIN)
   get_target_property(type fnet_train_objects TYPE)
@@ -35,23 +34,30 @@ if(FNET_TRAIN)
 endif()
 
 # Executables: `fnet` is lean; `fnet-train` (train_main.cpp) is what it starts to train.
+# Both are a table of commands over the same flags, log and errors.
 file(GLOB cli_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/cli/*.cpp)
+set(program_sources ${cli_sources})
+list(FILTER program_sources INCLUDE REGEX "/(arguments|common_flags|flags|log|output|program)\\.cpp$")
+list(REMOVE_ITEM cli_sources ${program_sources})
 list(FILTER cli_sources EXCLUDE REGEX "train_main\\.cpp$")
 if(cli_sources)
+  add_library(fnet_program_objects OBJECT ${program_sources})
+  fnet_warnings(fnet_program_objects)
+  target_link_libraries(fnet_program_objects PUBLIC fnet_internal PRIVATE spdlog::spdlog_header_only CLI11::CLI11)
+  target_compile_definitions(fnet_program_objects PRIVATE FNET_VERSION="${PROJECT_VERSION}")
   add_executable(fnet_cli ${cli_sources})
   set_target_properties(fnet_cli PROPERTIES OUTPUT_NAME fnet)
   fnet_warnings(fnet_cli)
-  target_link_libraries(fnet_cli PRIVATE fnet_internal)
+  target_link_libraries(fnet_cli PRIVATE fnet_program_objects)
   target_compile_definitions(fnet_cli PRIVATE FNET_VERSION="${PROJECT_VERSION}")
   target_link_options(fnet_cli PRIVATE -Wl,--as-needed)  # spdlog's target brings a shared fmt that nothing uses
-  target_precompile_headers(fnet_cli PRIVATE <CLI/CLI.hpp> <nlohmann/json.hpp> <spdlog/spdlog.h>)
 endif()
 if(FNET_TRAIN AND EXISTS ${PROJECT_SOURCE_DIR}/src/cli/train_main.cpp)
   add_executable(fnet_train_cli ${PROJECT_SOURCE_DIR}/src/cli/train_main.cpp)
   set_target_properties(fnet_train_cli PROPERTIES OUTPUT_NAME fnet-train)
   fnet_warnings(fnet_train_cli)
   # Without torch's headers, among which is another fmt.
-  target_link_libraries(fnet_train_cli PRIVATE fnet_internal $<LINK_ONLY:fnet_train>)
+  target_link_libraries(fnet_train_cli PRIVATE fnet_program_objects $<LINK_ONLY:fnet_train>)
   # Beside each other, as `fnet finetune` looks for it; libtorch stays where it was found.
   set_target_properties(fnet_train_cli PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
 endif()

@@ -4,7 +4,7 @@
     python3 tools/make_docs.py [--check] FNET
 
 A part stands between `<!-- generated: NAME -->` and `<!-- end -->`. With --check nothing is written, and
-the exit code is 1 where a file would change.
+the exit code is 1 where a file would change. A build without training keeps what is written of it.
 """
 
 import argparse
@@ -15,8 +15,7 @@ import sys
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-INDENT = " " * 30  # of the meanings in CLI11's help
-PART = re.compile(r"(<!-- generated: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
+PART = re.compile(r"(<!-- generated: (.+?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
 def table(head: list, rows) -> str:
@@ -44,21 +43,22 @@ class Program:
         rows = ([f"`{n}`", *(p[k] for k in keys)] for n, p in self.info["presets"].items())
         return table(["variant", *(f"`{k}`" for k in keys[:3]), "parameters"], rows)
 
-    def flags(self, command: str) -> str:
-        """Arguments and flags of a command, read off its help: the name, and the meaning from INDENT on."""
-        rows, lines = [], self.say(*command.split(), "--help").splitlines()
-        for line, after in zip(lines, [*lines[1:], ""]):
-            name = re.match(r"  ([A-Z]+|-[\w,-]+)( |$)", line)
-            if name and after.startswith(INDENT):  # a long one: the meaning begins on the next line
-                rows.append([name[1], ""])
-            elif name:
-                rows.append([name[1], line[len(INDENT) :]])
-            elif rows and line.startswith(INDENT):
-                rows[-1][1] = (rows[-1][1] + " " + line.strip()).strip()
-        rows = [row for row in rows if row[0] != "-h,--help"]
-        return table(["argument", "meaning"], ([f"`{name}`", text] for name, text in rows))
+    def flags(self, command: str) -> str | None:
+        """Arguments and flags of a command; None for one of fnet-train's where that was not built."""
+        try:
+            flags = json.loads(self.say(*command.split(), "--help-json"))
+        except subprocess.CalledProcessError:
+            if self.info["trainer"] is not None:
+                raise
+            return None
+        rows = []
+        for flag in flags:
+            default = f"`{flag['default']}`" if flag["default"] else "required" if flag["required"] else ""
+            meaning = flag["help"] + (f" (or `{flag['environment']}`)" if flag["environment"] else "")
+            rows.append([f"`{flag['name']}`", default, flag["allowed"], meaning])
+        return table(["argument", "default", "allowed", "meaning"], rows)
 
-    def part(self, name: str) -> str:
+    def part(self, name: str) -> str | None:
         kind, _, argument = name.partition(" ")
         makers = {"kinds": self.kinds, "flags": self.flags}
         return makers[kind](argument) if argument else {"config": self.config, "presets": self.presets}[kind]()
@@ -73,7 +73,7 @@ def main():
     stale = False
     for path in sorted(DOCS.glob("*.md")):
         old = path.read_text(encoding="utf-8")
-        new = PART.sub(lambda m: m[1] + program.part(m[2]) + m[3], old)
+        new = PART.sub(lambda m: m[1] + (program.part(m[2]) or m[3]) + m[4], old)
         if new == old:
             continue
         stale = True

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "fnet/error.h"
+#include "fnet/types.h"
 
 namespace fnet {
 
@@ -20,7 +21,9 @@ struct FinetuneOptions {
   std::filesystem::path train, dev;          ///< data files: see docs/data-formats.md
   std::filesystem::path out;                 ///< model directory to write
   bool overwrite = false;                    ///< `out` may hold a model or a log
-  bool skip_bad_lines = false;               ///< count bad lines instead of failing
+  std::string input_format;                  ///< of both; empty: by the files' extensions
+  Columns columns;                           ///< of both
+  bool skip_bad_lines = false;  ///< count bad lines instead of failing
 
   std::filesystem::path from;    ///< a model directory to start from; empty: a new model
   std::string variant = "tiny";  ///< of a new model

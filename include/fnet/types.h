@@ -40,4 +40,10 @@ struct Prediction {
   float score = 0;
 };
 
+/// Names of a data file's columns, or of the fields of its records.
+struct Columns {
+  std::string text = "text", text_pair = "text_pair", label = "label";
+  std::string tokens = "tokens", tags = "tags";
+};
+
 }  // namespace fnet

@@ -6,6 +6,7 @@
 
 #include "blocks/model.h"
 #include "cli/command.h"
+#include "cli/common_flags.h"
 #include "cli/output.h"
 #include "core/error.h"
 #include "core/parallel.h"
@@ -95,7 +96,8 @@ ordered_json measure(const Flags& flags) {
   std::ranges::sort(times);
   const double tokens = static_cast<double>(flags.batch * flags.length);
   const double median = percentile(times, 0.5);
-  const double gflops = Encoder::operations(engine.config(), Parts(engine.config())) * tokens / median * 1e-9;
+  const double gflops =
+      Encoder::operations(engine.config(), Parts(engine.config())) * tokens / median * 1e-9;
   ordered_json parts;
   double rest = 1;
   for (std::size_t i = 0; i < after.size(); ++i) {
@@ -162,37 +164,19 @@ void run(const Flags& flags) {
 
 }  // namespace
 
-Action declare_bench(CLI::App& app) {
+Action declare_bench(FlagSet& set) {
   const auto flags = std::make_shared<Flags>();
-  std::vector<std::string> variants;
-  for (const std::string_view name : Config::variants()) variants.emplace_back(name);
-  app.add_option("DIR", flags->directory,
-                 "model directory; without one, random weights of --variant");
-  app.add_option("--variant", flags->variant, "architecture without DIR")
-      ->check(one_of(variants))
-      ->capture_default_str();
-  app.add_option("--set", flags->settings, "key=value of the config, without DIR");
-  app.add_option("--batch", flags->batch, "texts a pass")
-      ->check(CLI::Range(1, 65536))
-      ->capture_default_str();
-  app.add_option("--length", flags->length, "tokens a text")
-      ->check(CLI::Range(1, 1000000))
-      ->capture_default_str();
-  app.add_option("--dtype", flags->options.dtype,
-                 "type of the products; auto: as the weights are stored")
-      ->check(one_of({"auto", "float32", "bfloat16", "int8"}))
-      ->capture_default_str();
-  app.add_option("--threads", flags->options.threads, "threads; 0: one for each core")
-      ->envname("FNET_THREADS")
-      ->check(CLI::Range(0, 1024));
-  app.add_option("--pass", flags->pass,
-                 "hidden: all rows of the last layer; pooled: one vector a text")
-      ->check(one_of({"hidden", "pooled"}))
-      ->capture_default_str();
-  app.add_option("--seconds", flags->seconds, "how long to measure")
-      ->check(CLI::Range(0.0, 3600.0))
-      ->capture_default_str();
-  app.add_flag("--json", flags->json, "for programs");
+  set.add("DIR", &flags->directory, "model directory; without one, random weights of --variant");
+  add_variant(set, flags->variant, "architecture without DIR");
+  add_settings(set, flags->settings);
+  set.add("--batch", &flags->batch, "texts a pass", {.range = Range{1, 65536}});
+  set.add("--length", &flags->length, "tokens a text", {.range = Range{1, 1000000}});
+  add_dtype(set, flags->options.dtype);
+  add_threads(set, flags->options.threads);
+  set.add("--pass", &flags->pass, "hidden: all rows of the last layer; pooled: one vector a text",
+          {.words = {"hidden", "pooled"}});
+  set.add("--seconds", &flags->seconds, "how long to measure", {.range = Range{0, 3600}});
+  set.add("--json", &flags->json, "for programs");
   return [flags] { run(*flags); };
 }
 

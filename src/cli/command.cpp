@@ -1,7 +1,5 @@
 #include "cli/command.h"
 
-#include <fmt/ranges.h>
-#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -9,36 +7,31 @@
 #include <cstring>
 #include <sstream>
 
+#include "cli/common_flags.h"
+#include "cli/log.h"
 #include "core/error.h"
+#include "kernels/kernels.h"
 
 namespace fnet::cli {
 
-CLI::Validator one_of(std::vector<std::string> words) {
-  const std::string list = fmt::format("{}", fmt::join(words, "|"));
-  const auto check = [words = std::move(words)](const std::string& word) {
-    for (const std::string& known : words) {
-      if (word == known) return std::string();
-    }
-    const std::string close = nearest(word, words);
-    return fmt::format("expected one of {}, found '{}'{}", fmt::join(words, ", "), printable(word),
-                       close.empty() ? "" : fmt::format("; did you mean '{}'?", close));
-  };
-  return CLI::Validator(check, list);
+void add_dtype(FlagSet& flags, std::string& dtype) {
+  std::vector<std::string> words = names_of(kernels::kDtypeNames);
+  words.insert(words.begin(), "auto");
+  flags.add("--dtype", &dtype, "type of the products; auto: as the weights are stored",
+            {.words = std::move(words)});
 }
 
-void ModelFlags::declare(CLI::App& app) {
-  app.add_option("DIR", directory, "model directory")->required();
-  app.add_option("--threads", options.threads, "threads; 0: one for each core")
-      ->envname("FNET_THREADS")
-      ->check(CLI::Range(0, 1024));
-  app.add_option("--dtype", options.dtype, "type of the products; auto: as the weights are stored")
-      ->check(one_of({"auto", "float32", "bfloat16", "int8"}))
-      ->capture_default_str();
-  app.add_flag(
-      "--packed-file", options.packed_file,
+void ModelFlags::declare(FlagSet& flags) {
+  flags.add("DIR", &directory, "model directory", {.required = true});
+  flags.group("Model");
+  add_threads(flags, options.threads);
+  add_dtype(flags, options.dtype);
+  flags.add(
+      "--packed-file", &options.packed_file,
       "keep the weights as packed for this machine in a file of DIR: later starts are faster");
-  app.add_option("--max-length", options.max_length,
-                 "tokens a text, the rest is cut off; 0: as many as the model can read");
+  flags.add("--max-length", &options.max_length,
+            "tokens a text, the rest is cut off; 0: as many as the model can read");
+  flags.group("Options");
 }
 
 void make_new_directory(const std::filesystem::path& directory) {
@@ -52,7 +45,7 @@ void make_new_directory(const std::filesystem::path& directory) {
 
 Engine ModelFlags::load() const {
   Engine engine = Engine::load(directory, options);
-  for (const std::string& warning : engine.warnings()) spdlog::warn("{}", warning);
+  for (const std::string& warning : engine.warnings()) log_warning("{}", warning);
   return engine;
 }
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "cli/common_flags.h"
 #include "cli/output.h"
 #include "cli/stream.h"
 #include "core/error.h"
@@ -92,20 +93,16 @@ void run(const Flags& flags) {
 
 }  // namespace
 
-Action declare_embed(CLI::App& app) {
+Action declare_embed(FlagSet& set) {
   const auto flags = std::make_shared<Flags>();
-  flags->model.declare(app);
-  app.add_option("FILE", flags->input.path, "texts to embed; -: standard input, one a line")
-      ->capture_default_str();
-  std::vector<std::string> poolings;
-  for (const KindRow& row : pooling_kinds()) poolings.emplace_back(row.name);
-  app.add_option("--pooling", flags->pooling, "which vector stands for a text; the model's own")
-      ->check(one_of(poolings));
-  app.add_flag("--normalize", flags->normalize, "divide each vector by its length");
-  app.add_option("--format", flags->format, "one JSON object a line, or one NumPy array")
-      ->check(one_of({"jsonl", "npy"}))
-      ->capture_default_str();
-  flags->input.declare(app);
+  flags->model.declare(set);
+  set.add("FILE", &flags->input.path, "texts to embed; -: standard input, one a line");
+  set.add("--pooling", &flags->pooling, "which vector stands for a text; else the model's own",
+          {.words = names_of(pooling_kinds())});
+  set.add("--normalize", &flags->normalize, "divide each vector by its length");
+  set.add("--format", &flags->format, "one JSON object a line, or one NumPy array",
+          {.words = {"jsonl", "npy"}});
+  flags->input.declare(set);
   return [flags] { run(*flags); };
 }
 

@@ -1,8 +1,7 @@
-#include <spdlog/spdlog.h>
-
 #include <memory>
 
 #include "cli/command.h"
+#include "cli/log.h"
 #include "cli/output.h"
 #include "cli/stream.h"
 #include "core/error.h"
@@ -33,8 +32,8 @@ void run(const Flags& flags) {
   });
   const Evaluation evaluation = scorer->finish();
   if (evaluation.cut_off > 0) {
-    spdlog::warn("{}: {} {} beyond the length that the model reads, counted as wrong",
-                 flags.input.path.string(), evaluation.cut_off, evaluation.unit);
+    log_warning("{}: {} {} beyond the length that the model reads, counted as wrong",
+                flags.input.path.string(), evaluation.cut_off, evaluation.unit);
   }
   print(flags.json ? evaluation_json(evaluation) : evaluation_text(evaluation));
   flush();
@@ -42,14 +41,13 @@ void run(const Flags& flags) {
 
 }  // namespace
 
-Action declare_evaluate(CLI::App& app) {
+Action declare_evaluate(FlagSet& set) {
   const auto flags = std::make_shared<Flags>();
-  flags->model.declare(app);
-  app.add_option("--data", flags->input.path, "labelled texts, or words with tags")->required();
-  app.add_flag("--json", flags->json, "one JSON object instead of tables");
-  app.add_option("--label-column", flags->input.columns.label, "name of the labels' column")
-      ->capture_default_str();
-  flags->input.declare(app);
+  flags->model.declare(set);
+  set.add("--data", &flags->input.path, "labelled texts, or words with tags; -: standard input",
+          {.required = true});
+  set.add("--json", &flags->json, "one JSON object instead of tables");
+  flags->input.declare(set);
   return [flags] { run(*flags); };
 }
 

@@ -200,10 +200,10 @@ void run(const Flags& flags) {
 
 }  // namespace
 
-Action declare_info(CLI::App& app) {
+Action declare_info(FlagSet& set) {
   const auto flags = std::make_shared<Flags>();
-  app.add_option("DIR", flags->directory, "model directory; without it: this build and its tables");
-  app.add_flag("--json", flags->json, "one JSON object");
+  set.add("DIR", &flags->directory, "model directory; without it: this build and its tables");
+  set.add("--json", &flags->json, "one JSON object");
   return [flags] { run(*flags); };
 }
 

@@ -1,11 +1,11 @@
 #include "model/init.h"
 
-#include <spdlog/spdlog.h>
-
 #include <memory>
 
 #include "blocks/model.h"
 #include "cli/command.h"
+#include "cli/common_flags.h"
+#include "cli/log.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "model/kinds.h"
@@ -60,29 +60,21 @@ void run(const Flags& flags) {
   });
   if (tokenizer) tokenizer->save(flags.out);
   write_file(flags.out / "config.json", config.to_json());
-  spdlog::info("{}: {} parameters", flags.out.string(), count);
+  log_info("{}: {} parameters", flags.out.string(), count);
 }
 
 }  // namespace
 
-Action declare_init(CLI::App& app) {
+Action declare_init(FlagSet& set) {
   const auto flags = std::make_shared<Flags>();
-  std::vector<std::string> variants;
-  for (const std::string_view name : Config::variants()) variants.emplace_back(name);
-  app.add_option("--variant", flags->variant, "architecture to begin with")
-      ->check(one_of(variants))
-      ->capture_default_str();
-  app.add_option("--out", flags->out, "directory to make")->required();
-  app.add_option("--tokenizer", flags->tokenizer, "SentencePiece model, or directory with one");
-  std::vector<std::string> tasks;
-  for (const KindRow& row : task_kinds()) tasks.emplace_back(row.name);
-  app.add_option("--task", flags->task, "the head, whose weights are random too")
-      ->check(one_of(tasks))
-      ->capture_default_str();
-  app.add_option("--labels", flags->labels, "the head's labels, parted by commas")->delimiter(',');
-  app.add_option("--set", flags->settings, "a key of config.json: key=value; may be given again")
-      ->allow_extra_args(false);
-  app.add_option("--seed", flags->seed, "of the random weights")->capture_default_str();
+  add_variant(set, flags->variant, "architecture to begin with");
+  set.add("--out", &flags->out, "directory to make", {.required = true});
+  set.add("--tokenizer", &flags->tokenizer, "SentencePiece model, or directory with one");
+  set.add("--task", &flags->task, "the head, whose weights are random too",
+          {.words = names_of(task_kinds())});
+  set.add("--labels", &flags->labels, "the head's labels, parted by commas", {.separator = ','});
+  add_settings(set, flags->settings);
+  set.add("--seed", &flags->seed, "of the random weights");
   return [flags] { run(*flags); };
 }
 

@@ -38,19 +38,16 @@ void run(const Flags& flags) {
 
 }  // namespace
 
-Action declare_predict(CLI::App& app) {
+Action declare_predict(FlagSet& set) {
   const auto flags = std::make_shared<Flags>();
-  flags->model.declare(app);
-  app.add_option("FILE", flags->input.path, "texts to label; -: standard input, one a line")
-      ->capture_default_str();
-  app.add_option("--format", flags->format,
-                 "tsv: label, score, label, score …, or CoNLL columns from a tagger")
-      ->check(one_of({"tsv", "jsonl"}))
-      ->capture_default_str();
-  app.add_option("--top-k", flags->top_k, "how many labels a text, best first")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  flags->input.declare(app);
+  flags->model.declare(set);
+  set.add("FILE", &flags->input.path, "texts to label; -: standard input, one a line");
+  set.add("--format", &flags->format,
+          "tsv: label, score, label, score …, or CoNLL columns from a tagger",
+          {.words = {"tsv", "jsonl"}});
+  set.add("--top-k", &flags->top_k, "how many labels a text, best first",
+          {.range = Range{1, 1000}});
+  flags->input.declare(set);
   return [flags] { run(*flags); };
 }
 

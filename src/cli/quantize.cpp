@@ -1,17 +1,17 @@
 #include "model/quantize.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <cmath>
 #include <memory>
 
 #include "blocks/model.h"
 #include "cli/command.h"
+#include "cli/common_flags.h"
+#include "cli/log.h"
 #include "cli/output.h"
 #include "core/error.h"
 #include "core/file.h"
-#include "text/data.h"
+#include "tasks/example.h"
 
 namespace fnet::cli {
 namespace {
@@ -19,6 +19,8 @@ namespace {
 struct Flags {
   std::filesystem::path directory, out, data;
   std::string dtype = "int8";
+  ReadOptions read;
+  Columns columns;
   bool report = false;
 };
 
@@ -48,11 +50,16 @@ std::vector<Encoding> sample(const Flags& flags, const Engine& engine) {
     }
     return texts;
   }
-  DataReader reader(flags.data);
-  Example example;
-  while (texts.size() < count && reader.next(example)) {
-    texts.push_back(example.tokens.empty() ? engine.encode({example.text, example.text_pair})
-                                           : engine.encode_words(example.tokens));
+  ExampleReader reader(DataReader(flags.data, flags.read),
+                       read_texts_or_words(flags.columns, "texts to compare on"));
+  for (Example example; texts.size() < count && reader.next(example);) {
+    if (!example.words.empty()) {
+      texts.push_back(engine.encode_words(example.words));
+    } else if (example.texts.size() > 1) {
+      texts.push_back(engine.encode({example.texts[0], example.texts[1]}));
+    } else {
+      texts.push_back(engine.encode(example.texts[0]));
+    }
   }
   return texts;
 }
@@ -114,22 +121,22 @@ void run(const Flags& flags) {
   }
   const auto before = static_cast<double>(weight_file_bytes(flags.directory));
   const auto after = static_cast<double>(weight_file_bytes(flags.out));
-  spdlog::info("{}: {:.1f} MB of weights, {:.1f} % of {:.1f} MB", flags.out.string(), 1e-6 * after,
-               100 * after / before, 1e-6 * before);
+  log_info("{}: {:.1f} MB of weights, {:.1f} % of {:.1f} MB", flags.out.string(), 1e-6 * after,
+           100 * after / before, 1e-6 * before);
   if (flags.report) report(flags);
 }
 
 }  // namespace
 
-Action declare_quantize(CLI::App& app) {
+Action declare_quantize(FlagSet& set) {
   const auto flags = std::make_shared<Flags>();
-  app.add_option("DIR", flags->directory, "model directory")->required();
-  app.add_option("--dtype", flags->dtype, "type of the weights and of the products that read them")
-      ->check(one_of({"int8", "bfloat16"}))
-      ->capture_default_str();
-  app.add_option("--out", flags->out, "new directory")->required();
-  app.add_flag("--report", flags->report, "print how far each layer's hidden state moves");
-  app.add_option("--data", flags->data, "texts for --report; without, random tokens");
+  set.add("DIR", &flags->directory, "model directory", {.required = true});
+  set.add("--dtype", &flags->dtype, "type of the weights and of the products that read them",
+          {.words = {"int8", "bfloat16"}});
+  set.add("--out", &flags->out, "new directory", {.required = true});
+  set.add("--report", &flags->report, "print how far each layer's hidden state moves");
+  set.add("--data", &flags->data, "texts for --report; without, random tokens");
+  add_data(set, flags->read, flags->columns);
   return [flags] { run(*flags); };
 }
 

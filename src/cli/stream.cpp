@@ -1,7 +1,5 @@
 #include "cli/stream.h"
 
-#include <spdlog/spdlog.h>
-
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -9,6 +7,8 @@
 #include <mutex>
 #include <thread>
 
+#include "cli/common_flags.h"
+#include "cli/log.h"
 #include "core/error.h"
 
 namespace fnet::cli {
@@ -90,18 +90,9 @@ class ReadAhead : public std::enable_shared_from_this<ReadAhead> {
 
 }  // namespace
 
-void InputFlags::declare(CLI::App& app) {
-  const auto formats = data_formats();
-  app.add_option("--input-format", options.format,
-                 "format of the data; without it the file's extension tells")
-      ->check(one_of({formats.begin(), formats.end()}));
-  app.add_option("--text-column", columns.text, "name of the texts' column")->capture_default_str();
-  app.add_option("--text-pair-column", columns.text_pair, "name of the pairs' column")
-      ->capture_default_str();
-  app.add_flag("--skip-bad-lines", options.skip_bad_lines, "count bad lines instead of stopping");
-  app.add_option("--batch-size", batch_size, "texts that run at once")
-      ->check(CLI::Range(1, 65536))
-      ->capture_default_str();
+void InputFlags::declare(FlagSet& flags) {
+  flags.add("--batch-size", &batch_size, "texts that run at once", {.range = Range{1, 65536}});
+  add_data(flags, options, columns);
 }
 
 std::size_t InputFlags::for_each_batch(
@@ -133,7 +124,7 @@ std::size_t InputFlags::for_each_batch(
     }
   }
   bad += ahead->skipped();
-  if (bad > 0) spdlog::warn("{}: {} bad lines skipped", path.string(), bad);
+  if (bad > 0) log_warning("{}: {} bad lines skipped", path.string(), bad);
   return bad;
 }
 

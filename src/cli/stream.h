@@ -18,7 +18,7 @@ struct InputFlags {
   std::size_t batch_size = 64;  ///< examples that run at once, at most
 
   /// All flags but the file itself, which is a command's own.
-  void declare(CLI::App& app);
+  void declare(FlagSet& flags);
 
   /// Hands out all examples of a file in order, batch by batch. They are read ahead on a thread of
   /// their own; a batch is what is there when it is asked for, so a person who types is answered

@@ -1,15 +1,16 @@
 #include "fnet/tokenizer.h"
 
-#include <spdlog/spdlog.h>
 #include <charconv>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "cli/common_flags.h"
+#include "cli/log.h"
 #include "cli/output.h"
 #include "core/error.h"
 #include "core/file.h"
-#include "text/data.h"
+#include "tasks/example.h"
 
 namespace fnet::cli {
 namespace {
@@ -19,6 +20,7 @@ using nlohmann::ordered_json;
 struct TrainFlags {
   TokenizerTraining training;
   ReadOptions read;
+  Columns columns;
   std::vector<std::filesystem::path> inputs;
   std::filesystem::path out;
 };
@@ -34,30 +36,30 @@ struct CodeFlags {
 std::function<bool(std::string&)> texts_of_files(const TrainFlags& flags) {
   struct State {
     std::vector<std::filesystem::path> left;
-    std::optional<DataReader> reader;
-    std::optional<std::string> pair;
+    std::optional<ExampleReader> reader;
+    std::vector<std::string> texts;  // of the example that was read last, the next one at the end
   };
   const auto state = std::make_shared<State>();
   state->left.assign(flags.inputs.rbegin(), flags.inputs.rend());
-  return [state, read = flags.read](std::string& text) {
-    if (state->pair) {
-      text = std::move(*state->pair);
-      state->pair.reset();
-      return true;
-    }
-    for (Example example;;) {
+  const Reading reading = read_texts_or_words(flags.columns, "a tokenizer");
+  return [state, reading, options = flags.read](std::string& text) {
+    while (state->texts.empty()) {
+      Example example;
       if (state->reader && state->reader->next(example)) {
-        text = example.tokens.empty() ? example.text
-                                      : fmt::format("{}", fmt::join(example.tokens, " "));
-        state->pair = example.text_pair;
-        return true;
+        state->texts.assign(example.texts.rbegin(), example.texts.rend());
+        if (!example.words.empty()) {
+          state->texts.push_back(fmt::format("{}", fmt::join(example.words, " ")));
+        }
+      } else if (state->left.empty()) {
+        return false;
+      } else {
+        state->reader.emplace(DataReader(state->left.back(), options), reading);
+        state->left.pop_back();
       }
-      if (state->left.empty()) return false;
-      ReadOptions options = read;
-      const std::filesystem::path path = state->left.back();
-      state->left.pop_back();
-      state->reader.emplace(path, options);
     }
+    text = std::move(state->texts.back());
+    state->texts.pop_back();
+    return true;
   };
 }
 
@@ -65,7 +67,7 @@ void train(TrainFlags flags) {
   flags.training.next_text = texts_of_files(flags);
   const Tokenizer tokenizer = train_tokenizer(flags.training);
   tokenizer.save(flags.out);
-  spdlog::info("{}: {} pieces", flags.out.string(), tokenizer.vocab_size());
+  log_info("{}: {} pieces", flags.out.string(), tokenizer.vocab_size());
 }
 
 std::string encoded(const Tokenizer& tokenizer, const Encoding& encoding,
@@ -128,58 +130,48 @@ void decode(const CodeFlags& flags) {
   });
 }
 
-void declare_train(CLI::App& app, TrainFlags& flags) {
-  app.add_option("--input", flags.inputs, "texts: one a line, or TSV, CSV, JSONL, CoNLL; gzip too")
-      ->required();
-  app.add_option("--vocab-size", flags.training.vocab_size, "pieces, special tokens included")
-      ->check(CLI::Range(8, 1 << 20))
-      ->capture_default_str();
-  app.add_option("--model", flags.training.model, "how pieces are found")
-      ->check(one_of({"unigram", "bpe"}))
-      ->capture_default_str();
-  app.add_option("--out", flags.out, "model file, or directory for a model file with its config")
-      ->required();
-  app.add_option("--character-coverage", flags.training.character_coverage,
-                 "share of the characters that get a piece")
-      ->capture_default_str();
-  app.add_flag("--byte-fallback", flags.training.byte_fallback, "unknown characters become bytes");
-  app.add_flag("--lower-case", flags.training.lower_case, "fold case inside the model");
-  app.add_option("--max-texts", flags.training.max_texts,
-                 "learn from a random sample of so many; 0: all");
-  app.add_option("--seed", flags.training.seed, "of the sample")->capture_default_str();
-  app.add_option("--text-column", flags.read.text_column, "name of the texts' column")
-      ->capture_default_str();
-}
-
-void declare_code(CLI::App& app, CodeFlags& flags, const char* what) {
-  app.add_option("MODEL", flags.model, "SentencePiece model, or model directory")->required();
-  app.add_option("FILE", flags.path, what)->capture_default_str();
+void add_code_flags(FlagSet& set, CodeFlags& flags, std::string what) {
+  set.add("MODEL", &flags.model, "SentencePiece model, or model directory", {.required = true});
+  set.add("FILE", &flags.path, std::move(what));
 }
 
 }  // namespace
 
-Action declare_tokenizer(CLI::App& app) {
-  const auto training = std::make_shared<TrainFlags>();
-  const auto coding = std::make_shared<CodeFlags>();
-  app.require_subcommand(1);
-  CLI::App* train_app = app.add_subcommand("train", "learn a SentencePiece model from texts");
-  declare_train(*train_app, *training);
-  CLI::App* encode_app = app.add_subcommand("encode", "print the tokens of each line");
-  declare_code(*encode_app, *coding, "texts, one a line; -: standard input");
-  encode_app
-      ->add_option("--format", coding->format, "ids, pieces, or both with byte offsets as JSON")
-      ->check(one_of({"ids", "pieces", "jsonl"}))
-      ->capture_default_str();
-  encode_app->add_option("--max-length", coding->options.max_length, "tokens a text; 0: no limit");
-  encode_app->add_flag("--no-special", coding->no_special, "without [CLS] and [SEP]");
-  CLI::App* decode_app = app.add_subcommand("decode", "print the text of each line of ids");
-  declare_code(*decode_app, *coding, "ids parted by spaces, one text a line; -: standard input");
-  decode_app->add_flag("--keep-special", coding->keep_special, "with special tokens by name");
-  return [=] {
-    if (train_app->parsed()) return train(*training);
-    if (encode_app->parsed()) return encode(*coding);
-    decode(*coding);
-  };
+Action declare_tokenizer_train(FlagSet& set) {
+  const auto flags = std::make_shared<TrainFlags>();
+  TokenizerTraining& training = flags->training;
+  set.add("--input", &flags->inputs, "texts: one a line, or TSV, CSV, JSONL, CoNLL; gzip too",
+          {.required = true, .several = true});
+  set.add("--out", &flags->out, "model file, or directory for a model file with its config",
+          {.required = true});
+  set.add("--vocab-size", &training.vocab_size, "pieces, special tokens included",
+          {.range = Range{8, 1 << 20}});
+  set.add("--model", &training.model, "how pieces are found", {.words = {"unigram", "bpe"}});
+  set.add("--character-coverage", &training.character_coverage,
+          "share of the characters that get a piece");
+  set.add("--byte-fallback", &training.byte_fallback, "unknown characters become bytes");
+  set.add("--lower-case", &training.lower_case, "fold case inside the model");
+  set.add("--max-texts", &training.max_texts, "learn from a random sample of so many; 0: all");
+  set.add("--seed", &training.seed, "of the sample");
+  add_data(set, flags->read, flags->columns);
+  return [flags] { train(*flags); };
+}
+
+Action declare_tokenizer_encode(FlagSet& set) {
+  const auto flags = std::make_shared<CodeFlags>();
+  add_code_flags(set, *flags, "texts, one a line; -: standard input");
+  set.add("--format", &flags->format, "ids, pieces, or both with byte offsets as JSON",
+          {.words = {"ids", "pieces", "jsonl"}});
+  set.add("--max-length", &flags->options.max_length, "tokens a text; 0: no limit");
+  set.add("--no-special", &flags->no_special, "without [CLS] and [SEP]");
+  return [flags] { encode(*flags); };
+}
+
+Action declare_tokenizer_decode(FlagSet& set) {
+  const auto flags = std::make_shared<CodeFlags>();
+  add_code_flags(set, *flags, "ids parted by spaces, one text a line; -: standard input");
+  set.add("--keep-special", &flags->keep_special, "with special tokens by name");
+  return [flags] { decode(*flags); };
 }
 
 }  // namespace fnet::cli

@@ -2,23 +2,24 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <spdlog/sinks/stdout_color_sinks.h>
-#include <spdlog/spdlog.h>
-#include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <memory>
 #include <string>
 
+#include "cli/common_flags.h"
+#include "cli/log.h"
+#include "cli/program.h"
 #include "core/error.h"
-#include "fnet/config.h"
 #include "fnet/finetune.h"
+#include "train/finetune_options.h"
 
+namespace fnet::cli {
 namespace {
-
-constexpr int kInterrupted = 130;
 
 std::atomic<bool> stop_asked = false;
 
@@ -41,7 +42,13 @@ std::string count_text(double n) {
 /// A bar on a terminal, a line now and then elsewhere.
 class ProgressBar {
  public:
-  void show(const fnet::TrainingProgress& p) {
+  ProgressBar() = default;
+  ProgressBar(const ProgressBar&) = delete;
+  ProgressBar& operator=(const ProgressBar&) = delete;
+  ~ProgressBar() { clear(); }
+
+  void show(const TrainingProgress& p) {
+    if (!log_tells(LogLevel::info)) return;
     const auto now = std::chrono::steady_clock::now();
     const auto pause = terminal_ ? std::chrono::milliseconds(100) : std::chrono::seconds(10);
     if (now - shown_ < pause && p.step != p.steps) return;
@@ -70,7 +77,7 @@ class ProgressBar {
 
   /// Takes the bar away, for a line of the log.
   void clear() {
-    if (open_) fmt::print(stderr, "\r\033[K");
+    if (open_) std::fputs("\r\033[K", stderr);
     open_ = false;
   }
 
@@ -80,114 +87,100 @@ class ProgressBar {
   bool open_ = false;
 };
 
-void add_options(CLI::App& app, fnet::FinetuneOptions& o) {
-  const auto paths = [&](const char* flag, std::filesystem::path& path, const char* help) {
-    return app.add_option(flag, path, help)->group("Data and model");
-  };
-  app.add_option("--task", o.task, "text-classification or token-classification")
-      ->capture_default_str();
-  paths("--train", o.train, "training data: TSV, CSV, JSONL or CoNLL, plain or gzip")->required();
-  paths("--dev", o.dev, "data that selects the best epoch")->required();
-  paths("--out", o.out, "model directory to write")->required();
-  app.add_flag("--overwrite", o.overwrite,
-               "replace the model that --out holds, once there is a better one or training ends")
-      ->group("Data and model");
-  app.add_flag("--skip-bad-lines", o.skip_bad_lines, "count bad lines instead of stopping");
-  paths("--from", o.from, "model directory to start from");
-  app.add_option("--variant", o.variant, "size of a new model: tiny, small, base, large")
-      ->capture_default_str();
-  paths("--tokenizer", o.tokenizer,
-        "SentencePiece model of a new model; without it one is trained");
-  app.add_option("--vocab-size", o.vocab_size,
-                 "pieces of that tokenizer; 0: 16000, fewer for little text")
-      ->capture_default_str();
-  app.add_option("--set", o.set, "config key of the model: key=value; may be repeated")
-      ->allow_extra_args(false);
+struct Flags {
+  FinetuneOptions options;
+  ReadOptions read;
+  std::vector<std::string> settings;
+};
 
-  const char* training = "Training";
-  const auto number = [&](const char* flag, auto& value, const char* help) {
-    app.add_option(flag, value, help)->capture_default_str()->group(training);
-  };
-  number("--epochs", o.epochs, "passes over the training data");
-  number("--batch-size", o.batch_size, "texts a step");
-  number("--lr", o.learning_rate, "learning rate at its peak");
-  number("--warmup", o.warmup, "share of the steps until the peak");
-  number("--weight-decay", o.weight_decay, "AdamW's decay; biases and norms are left out");
-  number("--max-grad-norm", o.max_grad_norm, "clip the gradient's norm; 0: never");
-  number("--token-dropout", o.token_dropout,
-         "share of input tokens replaced by [MASK]; -1: the task's");
-  number("--label-smoothing", o.label_smoothing, "share of the target spread over all classes");
-  number("--average", o.average, "decay of the weights' moving average; 0: the last weights");
-  number("--class-weights", o.class_weights, "none or balanced");
-  number("--max-length", o.max_length, "tokens a text; 0: the model's limit");
-  number("--metric", o.metric,
-         "that selects the best epoch; default: accuracy, or entity_f1 for entities");
-  number("--patience", o.patience, "epochs without a better one before it stops; 0: never");
-  number("--seed", o.seed, "the same command and seed give the same model");
-  number("--threads", o.threads, "0: one for each core");
+void add_training_flags(FlagSet& set, FinetuneOptions& options) {
+  set.group("Training");
+  finetune_options(
+      [&](std::string_view name, auto member, const Allowed& allowed, std::string_view help) {
+        if (name == "threads") return add_threads(set, options.threads);
+        std::string flag = name == "learning_rate" ? "lr" : std::string(name);
+        std::ranges::replace(flag, '_', '-');
+        FlagRules rules = {.words = names_of(allowed.names), .option = std::string(name)};
+        if (allowed.low < allowed.high) rules.range = Range{allowed.low, allowed.high};
+        set.add("--" + flag, &(options.*member), std::string(help), std::move(rules));
+      });
 }
 
-int finetune(const fnet::FinetuneOptions& options) {
+void finetune(const Flags& flags) {
+  FinetuneOptions options = flags.options;
+  options.set = flags.settings;
+  options.input_format = flags.read.format;
+  options.skip_bad_lines = flags.read.skip_bad_lines;
   std::signal(SIGINT, ask_to_stop);
   std::signal(SIGTERM, ask_to_stop);
 
   ProgressBar bar;
-  fnet::TrainingCallbacks callbacks;
+  TrainingCallbacks callbacks;
   callbacks.log = [&](std::string_view line) {
     bar.clear();
-    spdlog::info("{}", line);
+    log_info("{}", line);
   };
-  callbacks.progress = [&](const fnet::TrainingProgress& progress) { bar.show(progress); };
-  callbacks.epoch = [&](const fnet::EpochReport& epoch) {
+  callbacks.progress = [&](const TrainingProgress& progress) { bar.show(progress); };
+  callbacks.epoch = [&](const EpochReport& epoch) {
     bar.clear();
     std::string metrics;
     for (const auto& [name, value] : epoch.metrics)
       metrics += fmt::format("  {} {:.2f}", name, 100 * value);
-    if (epoch.epoch == 0) {
-      spdlog::info("before training: dev{}", metrics);
-      return;
-    }
-    spdlog::info("epoch {}: loss {:.4f}, dev{}  ({:.1f} s, {} tokens/s){}", epoch.epoch, epoch.loss,
-                 metrics, epoch.seconds, count_text(epoch.tokens_per_second),
-                 epoch.best ? "  best" : "");
+    if (epoch.epoch == 0) return log_info("before training: dev{}", metrics);
+    log_info("epoch {}: loss {:.4f}, dev{}  ({:.1f} s, {} tokens/s){}", epoch.epoch, epoch.loss,
+             metrics, epoch.seconds, count_text(epoch.tokens_per_second),
+             epoch.best ? "  best" : "");
   };
   callbacks.stop = [] { return stop_asked.load(); };
 
-  const fnet::TrainingReport report = fnet::finetune(options, callbacks);
+  const TrainingReport report = fnet::finetune(options, callbacks);
   bar.clear();
-  if (report.interrupted) return kInterrupted;
-  spdlog::info("best: {}, dev {} {:.2f}; model and report.html in {}",
-               *report.best_epoch > 0 ? fmt::format("epoch {}", *report.best_epoch)
-                                      : "the model that training started from",
-               report.metric, 100 * report.best, options.out.string());
-  return 0;
+  if (report.interrupted) throw Interrupted();
+  log_info("best: {}, dev {} {:.2f}; model and report.html in {}",
+           *report.best_epoch > 0 ? fmt::format("epoch {}", *report.best_epoch)
+                                  : "the model that training started from",
+           report.metric, 100 * report.best, options.out.string());
 }
+
+Action declare_finetune(FlagSet& set) {
+  const auto flags = std::make_shared<Flags>();
+  FinetuneOptions& o = flags->options;
+  std::vector<std::string> tasks = names_of(task_kinds());
+  std::erase(tasks, "encoder");
+  set.add("--task", &o.task, "what the model learns", {.words = tasks});
+  set.add("--train", &o.train, "training data: TSV, CSV, JSONL or CoNLL, plain or gzip",
+          {.required = true});
+  set.add("--dev", &o.dev, "data that selects the best epoch", {.required = true});
+  set.add("--out", &o.out, "model directory to write", {.required = true});
+  set.add("--overwrite", &o.overwrite,
+          "replace the model that --out holds, once there is a better one or training ends");
+  set.group("Model");
+  set.add("--from", &o.from, "model directory to start from");
+  add_variant(set, o.variant, "size of a new model");
+  set.add("--tokenizer", &o.tokenizer,
+          "SentencePiece model of a new model; without it one is trained");
+  set.add("--vocab-size", &o.vocab_size,
+          "pieces of that tokenizer; 0: 16000, fewer for little text",
+          {.range = Range{0, 1 << 20}});
+  add_settings(set, flags->settings);
+  add_data(set, flags->read, o.columns);
+  add_training_flags(set, o);
+  return [flags] { finetune(*flags); };
+}
+
+constexpr std::array kCommands = {
+    Command{"finetune", "train a model for a task on labelled texts", declare_finetune},
+};
+
+constexpr Program kProgram = {"fnet-train", "Train FNet models",
+                              "'fnet COMMAND' starts this program for its commands. FNET_THREADS, "
+                              "FNET_ISA and FNET_LOG stand "
+                              "in\nfor the flags --threads, --isa and --log-level. Exit codes: 0 "
+                              "done, 1 failed, 2 wrong usage "
+                              "or\nbad input, 130 interrupted.",
+                              kCommands, "%H:%M:%S %v"};
 
 }  // namespace
+}  // namespace fnet::cli
 
-int main(int argc, char** argv) {
-  auto logger = spdlog::stderr_color_mt("fnet-train");
-  spdlog::set_default_logger(logger);
-  spdlog::set_pattern("%H:%M:%S %v");
-  try {
-    CLI::App app("Train FNet models", "fnet-train");
-    app.require_subcommand(1);
-    CLI::App& command =
-        *app.add_subcommand("finetune", "train a model for a task on labelled texts");
-    fnet::FinetuneOptions options;
-    add_options(command, options);
-    try {
-      app.parse(argc, argv);
-    } catch (const CLI::ParseError& error) {
-      return app.exit(error) == 0 ? 0 : fnet::exit_code(fnet::Kind::usage);
-    }
-    return finetune(options);
-  } catch (const fnet::Error& error) {
-    fmt::print(stderr, "fnet-train: {}\n", error.what());
-    return fnet::exit_code(error.kind());
-  } catch (const std::exception& error) {  // c10::Error among them, whose message has a stack
-    const std::string message = error.what();
-    fmt::print(stderr, "fnet-train: {}\n", message.substr(0, message.find('\n')));
-    return fnet::exit_code(fnet::Kind::internal);
-  }
-}
+int main(int argc, char** argv) { return fnet::cli::run_program(fnet::cli::kProgram, argc, argv); }

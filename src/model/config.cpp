@@ -29,7 +29,7 @@ Number parse_number(std::string_view key, std::string_view text, std::string_vie
   Number value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   require(error == std::errc() && end == text.data() + text.size(), Kind::usage,
-          "--set {}: expected {}, found '{}'", key, expected, printable(text));
+          "config: {}: expected {}, found '{}'", key, expected, printable(text));
   return value;
 }
 void parse(std::string_view key, std::string_view text, std::int64_t& out) {
@@ -40,7 +40,7 @@ void parse(std::string_view key, std::string_view text, double& out) {
 }
 void parse(std::string_view key, std::string_view text, bool& out) {
   require(text == "true" || text == "false", Kind::usage,
-          "--set {}: expected true or false, found '{}'", key, printable(text));
+          "config: {}: expected true or false, found '{}'", key, printable(text));
   out = text == "true";
 }
 void parse(std::string_view, std::string_view text, std::string& out) { out = text; }
@@ -54,7 +54,7 @@ void parse(std::string_view, std::string_view text, std::vector<std::string>& ou
 }
 
 void parse(std::string_view key, std::string_view, PartOptions&) {
-  fail(Kind::usage, "--set {}: expected {}.<option>=<value>; `fnet info` lists the options", key,
+  fail(Kind::usage, "config: {}: expected {}.<option>=<value>; `fnet info` lists the options", key,
        key);
 }
 
@@ -136,7 +136,7 @@ Config Config::preset(std::string_view variant) {
     config.intermediate_size = row.inner;
     return config;
   }
-  fail(fnet::Kind::usage, "--variant: expected {}, found '{}'", fmt::join(variants(), ", "),
+  fail(fnet::Kind::usage, "variant: expected {}, found '{}'", fmt::join(variants(), ", "),
        printable(variant));
 }
 
@@ -162,14 +162,14 @@ void Config::set(std::string_view key, std::string_view value) {
   });
   if (found) return;
   const std::string near = nearest(key, config_keys());
-  fail(fnet::Kind::usage, "--set: unknown key '{}'{}", printable(key),
+  fail(fnet::Kind::usage, "config: unknown key '{}'{}", printable(key),
        near.empty() ? "; `fnet info` lists the keys" : "; did you mean '" + near + "'?");
 }
 
 void Config::assign(std::string_view setting) {
   const std::size_t equals = setting.find('=');
   require(equals != std::string_view::npos, fnet::Kind::usage,
-          "--set: expected key=value, found '{}'", printable(setting));
+          "config: expected key=value, found '{}'", printable(setting));
   set(setting.substr(0, equals), setting.substr(equals + 1));
 }
 

@@ -50,7 +50,7 @@ std::span<const std::byte> convert(const Buffer& buffer, std::span<const float> 
 void save_quantized(const std::filesystem::path& directory, const std::vector<WeightSpec>& specs,
                     const StoredWeights& values, std::string_view dtype) {
   require(dtype == "int8" || dtype == "bfloat16", Kind::usage,
-          "--dtype: expected int8 or bfloat16, found '{}'", printable(dtype));
+          "dtype: expected int8 or bfloat16, found '{}'", printable(dtype));
   const auto buffer = std::make_shared<std::vector<std::byte>>();
   std::vector<TensorSource> tensors;
   for (const WeightSpec& spec : specs) {

@@ -61,6 +61,19 @@ Reading read_texts(const Columns& columns, std::string purpose) {
           }};
 }
 
+Reading read_texts_or_words(const Columns& columns, std::string purpose) {
+  Reading texts = read_texts(columns, std::move(purpose));
+  texts.needs[0].names.push_back(columns.tokens);
+  texts.read = [columns, read = std::move(texts.read)](const Record& record) {
+    if (record.find(columns.text) != nullptr) return read(record);
+    Example example;
+    example.line = record.line;
+    example.words = record.list(columns.tokens);
+    return example;
+  };
+  return texts;
+}
+
 ExampleReader::ExampleReader(DataReader reader, Reading reading)
     : reader_(std::move(reader)), reading_(std::move(reading)) {
   const auto fields = reader_.fields();

@@ -7,15 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "fnet/types.h"
 #include "text/data.h"
 
 namespace fnet {
-
-/// Names of the fields that tasks read.
-struct Columns {
-  std::string text = "text", text_pair = "text_pair", label = "label";
-  std::string tokens = "tokens", tags = "tags";
-};
 
 /// What a task takes from a record.
 struct Example {
@@ -41,6 +36,9 @@ struct Reading {
 
 /// A text, or a pair of texts.
 Reading read_texts(const Columns& columns, std::string purpose);
+
+/// A text, a pair of texts, or words: what the record has.
+Reading read_texts_or_words(const Columns& columns, std::string purpose);
 
 /// A stream of examples from a file. Where the file's header or format tells that a needed field is
 /// missing, that is said before the first record.

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "train/finetune_options.h"
 
 namespace fnet {
 namespace {
@@ -19,15 +20,16 @@ constexpr std::int32_t kVocabSize = 16000;
 void check_metric(const FinetuneOptions& o, const std::vector<std::string>& names,
                   std::string_view purpose) {
   require(o.metric.empty() || std::ranges::find(names, o.metric) != names.end(), Kind::usage,
-          "--metric: expected one of {} for {}, found '{}'", fmt::join(names, ", "), purpose,
+          "metric: expected one of {} for {}, found '{}'", fmt::join(names, ", "), purpose,
           printable(o.metric));
 }
 
 std::vector<Example> read(const std::filesystem::path& path, const Task& task,
                           const FinetuneOptions& options, std::size_t& skipped) {
   ReadOptions read;
+  read.format = options.input_format;
   read.skip_bad_lines = options.skip_bad_lines;
-  ExampleReader reader(DataReader(path, read), task.reading({}, true));
+  ExampleReader reader(DataReader(path, read), task.reading(options.columns, true));
   std::vector<Example> examples;
   for (Example example; reader.next(example);) examples.push_back(std::move(example));
   skipped += reader.skipped();
@@ -136,26 +138,21 @@ nlohmann::ordered_json run_json(const FinetuneOptions& o, const TrainingSetup& s
 }  // namespace
 
 void check_options(const FinetuneOptions& o) {
-  const auto in = [](std::string_view flag, double value, double low, double high) {
-    require(value >= low && value <= high, Kind::usage, "{}: expected {} to {}, found {}", flag,
-            low, high, value);
-  };
-  in("--epochs", static_cast<double>(o.epochs), 1, 1e6);
-  in("--batch-size", static_cast<double>(o.batch_size), 1, 65536);
-  in("--lr", o.learning_rate, 0, 10);
-  in("--warmup", o.warmup, 0, 1);
-  in("--weight-decay", o.weight_decay, 0, 10);
-  in("--max-grad-norm", o.max_grad_norm, 0, 1e6);
-  in("--token-dropout", std::max(0.0, o.token_dropout), 0, 0.95);
-  in("--label-smoothing", o.label_smoothing, 0, 0.9);
-  in("--average", o.average, 0, 0.99999);
-  in("--patience", static_cast<double>(o.patience), 0, 1e6);
-  in("--threads", o.threads, 0, 1024);
-  require(o.class_weights == "none" || o.class_weights == "balanced", Kind::usage,
-          "--class-weights: expected none or balanced, found '{}'", printable(o.class_weights));
-  require(!o.out.empty(), Kind::usage, "--out: expected a directory to write the model to");
+  finetune_options([&](std::string_view name, auto member, const Allowed& allowed,
+                       std::string_view) {
+    const auto& value = o.*member;
+    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::string>) {
+      require(allowed.names.empty() || std::ranges::count(allowed.names, value) > 0, Kind::usage,
+              "{}: expected {}, found '{}'", name, allowed.text(), printable(value));
+    } else {
+      const auto number = static_cast<double>(value);
+      require(allowed.low == allowed.high || (number >= allowed.low && number <= allowed.high),
+              Kind::usage, "{}: expected {}, found {}", name, allowed.text(), value);
+    }
+  });
+  require(!o.out.empty(), Kind::usage, "out: expected a directory to write the model to");
   require(o.from.empty() || o.tokenizer.empty(), Kind::usage,
-          "--tokenizer: expected none with --from: a model keeps its own");
+          "tokenizer: expected none for a model to start from, which keeps its own");
 }
 
 TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
@@ -205,7 +202,7 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
 
   const std::int64_t limit = config.longest_text();
   require(static_cast<std::int64_t>(o.max_length) <= limit, Kind::usage,
-          "--max-length: expected at most {}, the model's limit, found {}", limit, o.max_length);
+          "max_length: expected at most {}, the model's limit, found {}", limit, o.max_length);
   EncodeOptions encoding;
   encoding.max_length = o.max_length > 0 ? o.max_length : static_cast<std::size_t>(limit);
 

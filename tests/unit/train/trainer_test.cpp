@@ -168,7 +168,7 @@ TEST(Finetune, gives_up_after_eight_steps_that_are_not_finite_and_names_their_li
   const std::string message = error.what();
   EXPECT_NE(message.find("8 steps in a row"), std::string::npos) << message;
   EXPECT_NE(message.find("train.tsv"), std::string::npos) << message;
-  EXPECT_NE(message.find("--lr"), std::string::npos) << message;
+  EXPECT_NE(message.find("lower the learning rate"), std::string::npos) << message;
 }
 
 TEST(Finetune, stops_early_when_nothing_gets_better) {
@@ -326,9 +326,13 @@ TEST(Finetune, names_what_is_wrong_with_options_and_data) {
   };
   EXPECT_NE(message([](Toy& t) { t.options.task = "translation"; }).find("text-classification"),
             std::string::npos);
-  EXPECT_NE(message([](Toy& t) { t.options.epochs = 0; }).find("--epochs"), std::string::npos);
+  EXPECT_NE(
+      message([](Toy& t) { t.options.epochs = 0; }).find("epochs: expected 1 to 1000000, found 0"),
+      std::string::npos);
+  EXPECT_NE(message([](Toy& t) { t.options.class_weights = "even"; }).find("none, balanced"),
+            std::string::npos);
   EXPECT_NE(message([](Toy& t) { t.options.metric = "f1"; }).find("macro_f1"), std::string::npos);
-  EXPECT_NE(message([](Toy& t) { t.options.metric = "entity_f1"; }).find("--metric"),
+  EXPECT_NE(message([](Toy& t) { t.options.metric = "entity_f1"; }).find("metric: "),
             std::string::npos);
   EXPECT_NE(message([](Toy& t) {
               t.options.dev = t.directory.make("dev2.tsv", "text\tlabel\na\tpos\nb\tother\n");

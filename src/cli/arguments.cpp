@@ -1,0 +1,161 @@
+// The only file that includes CLI11, which takes a compiler longer than all else here.
+#include "cli/arguments.h"
+
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+
+#include "core/error.h"
+
+namespace fnet::cli {
+namespace {
+
+using Options = std::map<const Flag*, CLI::Option*>;
+
+std::vector<std::string> words_of(std::string_view name) {
+  const std::size_t space = name.find(' ');
+  if (space == std::string_view::npos) return {std::string(name)};
+  return {std::string(name.substr(0, space)), std::string(name.substr(space + 1))};
+}
+
+/// What stands behind a flag's name in the help.
+std::string label(const Flag& flag) {
+  if (!flag.rules.words.empty()) return fmt::format("{}", fmt::join(flag.rules.words, "|"));
+  if (flag.rules.range) {
+    return fmt::format("{}..{}", flag.rules.range->low, flag.rules.range->high);
+  }
+  const std::string allowed = flag.allowed();
+  if (allowed == "a path") return "PATH";
+  return allowed == "text" ? "TEXT" : "N";
+}
+
+Options add_options(CLI::App& app, const FlagSet& flags) {
+  Options options;
+  for (const Flag& flag : flags.flags()) {
+    const std::string& variable = flag.rules.environment;
+    const std::string help = flag.help + (variable.empty() ? "" : " (or " + variable + ")");
+    CLI::Option* option = nullptr;
+    if (std::holds_alternative<bool*>(flag.value)) {
+      option = app.add_flag(flag.name, help);
+    } else {
+      option = app.add_option(flag.name, CLI::callback_t(), help);
+      option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+      option->expected(1, flag.rules.several ? CLI::detail::expected_max_vector_size : 1);
+      option->type_name(label(flag))->default_str(flag.default_text);
+    }
+    option->required(flag.rules.required);
+    const bool positional = flag.name.front() != '-';
+    option->group(positional ? "Positionals" : flag.group);
+    options[&flag] = option;
+  }
+  return options;
+}
+
+/// An argument that CLI11 could not place: likely a mistyped flag.
+[[noreturn]] void fail_unknown(const std::string& argument, const std::string& command,
+                               const FlagSet& flags) {
+  std::vector<std::string> names;
+  for (const Flag& flag : flags.flags()) names.push_back(flag.name);
+  const std::string near = nearest(argument, names);
+  fail(Kind::usage, "{}: expected a flag or argument of '{}', found none of that name{}",
+       printable(argument), command,
+       near.empty() ? fmt::format("; '{} --help' lists them", command)
+                    : fmt::format("; did you mean '{}'?", near));
+}
+
+[[noreturn]] void fail_without_command(const Program& program, const std::string& name,
+                                       const std::vector<std::string>& arguments) {
+  std::vector<std::string> names, group;
+  for (const Command& command : program.commands) {
+    const std::vector<std::string> words = words_of(command.name);
+    if (words.size() == 1)
+      names.push_back(words[0]);
+    else if (!arguments.empty() && words[0] == arguments[0])
+      group.push_back(words[1]);
+  }
+  const std::size_t at = group.empty() ? 0 : 1;
+  if (!group.empty()) names = group;
+  const std::string found = arguments.size() > at ? arguments[at] : "";
+  const std::string near = nearest(found, names);
+  fail(Kind::usage, "command: expected one of {}, found {}{}", fmt::join(names, ", "),
+       found.empty() ? "none" : "'" + printable(found) + "'",
+       near.empty() ? fmt::format("; '{} --help' tells what they do", name)
+                    : fmt::format("; did you mean '{}'?", near));
+}
+
+/// Reads what was given into the flags' values.
+void fill(const FlagSet& flags, const Options& options) {
+  for (const Flag& flag : flags.flags()) {
+    const CLI::Option& option = *options.at(&flag);
+    if (option.count() > 0) {
+      flag.read(option.results(), flag.name);
+    } else if (!flag.rules.environment.empty()) {
+      const char* text = std::getenv(flag.rules.environment.c_str());  // NOLINT: one thread
+      if (text != nullptr && *text != 0)
+        flag.read(std::vector<std::string>{text}, flag.rules.environment);
+    }
+  }
+}
+
+}  // namespace
+
+const Command* find_command(std::span<const Command> commands,
+                            const std::vector<std::string>& arguments) {
+  for (const Command& command : commands) {
+    const std::vector<std::string> words = words_of(command.name);
+    const bool group = command.declare == nullptr && command.start == nullptr;
+    if (group || words.size() > arguments.size()) continue;
+    if (std::equal(words.begin(), words.end(), arguments.begin())) return &command;
+  }
+  return nullptr;
+}
+
+std::optional<std::string> read_arguments(const Program& program, const std::string& name,
+                                          const Command* command, const FlagSet& flags,
+                                          const std::vector<std::string>& arguments) {
+  const std::string full_name = command == nullptr ? name : name + ' ' + std::string(command->name);
+  if (command != nullptr && arguments.back() == "--help-json") return flags.to_json();
+  CLI::App app{std::string(program.help), name};
+  app.set_version_flag("--version", name + " " + FNET_VERSION);
+  app.require_subcommand(1);
+  app.footer(std::string(program.footer));
+  Options options;
+  for (const Command& row : program.commands) {
+    const std::vector<std::string> words = words_of(row.name);
+    CLI::App* parent = words.size() == 1 ? &app : app.get_subcommand(words[0]);
+    CLI::App* sub = parent->add_subcommand(words.back(), std::string(row.help));
+    if (words.size() > 1) parent->require_subcommand(1);
+    if (&row == command) options = add_options(*sub, flags);
+  }
+  try {
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::CallForHelp&) {
+    return app.help();
+  } catch (const CLI::CallForAllHelp&) {
+    return app.help("", CLI::AppFormatMode::All);
+  } catch (const CLI::CallForVersion& version) {
+    return std::string(version.what()) + '\n';
+  } catch (const CLI::ParseError& error) {
+    if (command == nullptr) fail_without_command(program, name, arguments);
+    const std::vector<std::string> unknown = app.remaining(true);
+    if (!unknown.empty()) fail_unknown(unknown.front(), full_name, flags);
+    for (const Flag& flag : flags.flags()) {
+      require(!flag.rules.required || options[&flag]->count() > 0, Kind::usage,
+              "{}: expected {}, found none; '{} --help' tells more", flag.name, flag.help,
+              full_name);
+    }
+    const std::string message = error.what();
+    for (const Flag& flag : flags.flags()) {
+      require(!message.starts_with(flag.name + ": "), Kind::usage, "{}: expected {}, found none",
+              flag.name, flag.allowed());
+    }
+    fail(Kind::usage, "{}", message);
+  }
+  fill(flags, options);
+  return {};
+}
+
+}  // namespace fnet::cli

@@ -1,0 +1,44 @@
+#include "cli/common_flags.h"
+
+#include "fnet/config.h"
+
+namespace fnet::cli {
+
+std::vector<std::string> names_of(std::span<const KindRow> rows) {
+  std::vector<std::string> names;
+  for (const KindRow& row : rows) names.emplace_back(row.name);
+  return names;
+}
+
+std::vector<std::string> names_of(std::span<const std::string_view> names) {
+  return {names.begin(), names.end()};
+}
+
+void add_threads(FlagSet& flags, int& threads) {
+  flags.add("--threads", &threads, "threads; 0: one for each core",
+            {.range = Range{0, 1024}, .environment = "FNET_THREADS"});
+}
+
+void add_variant(FlagSet& flags, std::string& variant, std::string help) {
+  flags.add("--variant", &variant, std::move(help), {.words = names_of(Config::variants())});
+}
+
+void add_settings(FlagSet& flags, std::vector<std::string>& settings) {
+  flags.add("--set", &settings, "a key of config.json: key=value; may be given again",
+            {.option = "config"});
+}
+
+void add_data(FlagSet& flags, ReadOptions& options, Columns& columns) {
+  flags.group("Data");
+  flags.add("--input-format", &options.format,
+            "format of the data; without it the file's extension tells",
+            {.words = names_of(data_formats()), .option = "format"});
+  flags.add("--text-column", &columns.text, "name of the texts' column");
+  flags.add("--text-pair-column", &columns.text_pair, "name of the pairs' column");
+  flags.add("--label-column", &columns.label, "name of the labels' column");
+  flags.add("--tokens-column", &columns.tokens, "name of the words' key in JSON lines");
+  flags.add("--tags-column", &columns.tags, "name of the tags' key in JSON lines");
+  flags.add("--skip-bad-lines", &options.skip_bad_lines, "count bad lines instead of stopping");
+}
+
+}  // namespace fnet::cli

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/flags.h"
+#include "fnet/types.h"
+#include "model/kinds.h"
+#include "text/data.h"
+
+// Flags that several commands of fnet and fnet-train have, each declared here and nowhere else.
+namespace fnet::cli {
+
+/// The names of a table's rows.
+std::vector<std::string> names_of(std::span<const KindRow> rows);
+std::vector<std::string> names_of(std::span<const std::string_view> names);
+
+/// --threads
+void add_threads(FlagSet& flags, int& threads);
+
+/// --variant
+void add_variant(FlagSet& flags, std::string& variant, std::string help);
+
+/// --set
+void add_settings(FlagSet& flags, std::vector<std::string>& settings);
+
+/// Where the records of a data file are, and what becomes of bad ones: one set of flags for all who
+/// read data, so that one command line's flags fit the next command.
+void add_data(FlagSet& flags, ReadOptions& options, Columns& columns);
+
+}  // namespace fnet::cli

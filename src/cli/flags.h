@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "fnet/error.h"
+
+namespace fnet::cli {
+
+/// What a flag writes to. What stands there when the flag is added is its default.
+using FlagValue = std::variant<bool*, std::int32_t*, std::int64_t*, std::uint64_t*, double*,
+                               std::string*, std::filesystem::path*, std::vector<std::string>*,
+                               std::vector<std::filesystem::path>*>;
+
+struct Range {
+  double low, high;
+};
+
+/// What a flag takes, beyond the type of its value.
+struct FlagRules {
+  bool required = false;
+  std::vector<std::string> words = {};        ///< the only values allowed, where there are any
+  std::optional<Range> range = std::nullopt;  ///< of a number
+  char separator = 0;                         ///< parts the values of a list: `a,b`
+  bool several = false;          ///< a list takes all that follows, up to the next flag
+  std::string environment = {};  ///< a variable that stands in for the flag
+  std::string option = {};       ///< the library's name for it; else as the flag: max_length
+};
+
+/// A flag `--name VALUE`, a switch `--name` (its value is a bool), or an argument by position
+/// `NAME`.
+struct Flag {
+  std::string name;
+  FlagValue value;
+  std::string help, group;
+  FlagRules rules;
+  std::string default_text;  ///< empty where there is none
+
+  /// What it accepts, in words: `1 to 65536`, `tsv, jsonl`, `a path`; empty for a switch.
+  std::string allowed() const;
+
+  /// The library's name of the option that this flag sets.
+  std::string option() const;
+
+  /// Reads its value from the texts given for it; `place` stands in front of an error.
+  /// Throws: usage.
+  void read(std::span<const std::string> texts, const std::string& place) const;
+};
+
+/// The flags of one command.
+class FlagSet {
+ public:
+  /// The flags that follow are listed under this title.
+  void group(std::string title) { group_ = std::move(title); }
+
+  /// Adds a flag that writes to `*value`, which must outlive the set.
+  void add(std::string name, FlagValue value, std::string help, FlagRules rules = {});
+
+  std::span<const Flag> flags() const { return flags_; }
+
+  /// The message of an error for a user of these flags. The library's usage errors begin with its
+  /// own name of the option: what is `learning_rate: expected …` there is `--lr: expected …` here.
+  std::string message(const Error& error) const;
+
+  /// Every flag as JSON, for programs.
+  std::string to_json() const;
+
+ private:
+  std::vector<Flag> flags_;
+  std::string group_ = "Options";
+};
+
+}  // namespace fnet::cli

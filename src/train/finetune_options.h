@@ -1,0 +1,41 @@
+#pragma once
+
+#include <string_view>
+
+#include "fnet/finetune.h"
+#include "model/config_fields.h"
+
+namespace fnet {
+
+/// The one list of the options of training that are plain values: name, member, what is allowed,
+/// meaning. `finetune` checks by it, and fnet-train makes its flags of it.
+template <class Visit>
+void finetune_options(Visit&& option) {
+  using O = FinetuneOptions;
+  const auto range = Allowed::range;
+  option("epochs", &O::epochs, range(1, 1'000'000), "passes over the training data");
+  option("batch_size", &O::batch_size, range(1, 65'536), "texts a step");
+  option("learning_rate", &O::learning_rate, range(0, 10), "learning rate at its peak");
+  option("warmup", &O::warmup, range(0, 1), "share of the steps until the peak");
+  option("weight_decay", &O::weight_decay, range(0, 10),
+         "AdamW's decay; biases and norms are left out");
+  option("max_grad_norm", &O::max_grad_norm, range(0, 1'000'000),
+         "clip the gradient's norm; 0: never");
+  option("token_dropout", &O::token_dropout, range(-1, 0.95),
+         "share of input tokens replaced by [MASK]; -1: the task's");
+  option("label_smoothing", &O::label_smoothing, range(0, 0.9),
+         "share of the target spread over all classes");
+  option("average", &O::average, range(0, 0.99999),
+         "decay of the weights' moving average; 0: the last weights");
+  option("class_weights", &O::class_weights, Allowed::one_of({"none", "balanced"}),
+         "balanced: classes count alike in the loss");
+  option("max_length", &O::max_length, Allowed::any(), "tokens a text; 0: the model's limit");
+  option("metric", &O::metric, Allowed::any(),
+         "that selects the best epoch; without it accuracy, or entity_f1 for entities");
+  option("patience", &O::patience, range(0, 1'000'000),
+         "epochs without a better one before it stops; 0: never");
+  option("seed", &O::seed, Allowed::any(), "the same command and seed give the same model");
+  option("threads", &O::threads, range(0, 1'024), "0: one for each core");
+}
+
+}  // namespace fnet
