@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "fnet/api.h"
 #include "fnet/error.h"
 
 namespace fnet {
@@ -91,9 +92,9 @@ struct FinetuneCallbacks {
 ///
 /// Throws: usage where an option makes no sense, input where a file is bad or the loss stays
 /// without a finite value for 8 steps in a row, system where `out` cannot be written.
-FinetuneReport finetune(const FinetuneOptions& options, const FinetuneCallbacks& callbacks = {});
+FNET_API FinetuneReport finetune(const FinetuneOptions& options, const FinetuneCallbacks& callbacks = {});
 
 /// Names of the metrics that may select the best epoch of a task, its default first. Throws: usage.
-std::vector<std::string> finetune_metrics(std::string_view task);
+FNET_API std::vector<std::string> finetune_metrics(std::string_view task);
 
 }  // namespace fnet
