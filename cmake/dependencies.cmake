@@ -6,31 +6,37 @@ find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(spdlog REQUIRED)
 
+# fmt's and spdlog's headers without their libraries: cmake/compiled/fmt.cpp is a part of ours.
+add_library(fnet_fmt INTERFACE)
+target_include_directories(fnet_fmt SYSTEM INTERFACE
+  $<TARGET_PROPERTY:fmt::fmt-header-only,INTERFACE_INCLUDE_DIRECTORIES>)
+# FNET_FMT: its version as a number.
+function(fnet_fmt_version result)
+  foreach(folder IN LISTS ARGN)
+    foreach(header core base)
+      if(EXISTS ${folder}/fmt/${header}.h)
+        file(STRINGS ${folder}/fmt/${header}.h line REGEX "define FMT_VERSION")
+        string(REGEX MATCH "[0-9]+" version "${line}")
+      endif()
+    endforeach()
+  endforeach()
+  set(${result} ${version} PARENT_SCOPE)
+endfunction()
+get_target_property(folders fmt::fmt-header-only INTERFACE_INCLUDE_DIRECTORIES)
+fnet_fmt_version(FNET_FMT ${folders})
+
+add_library(fnet_spdlog INTERFACE)
+target_include_directories(fnet_spdlog SYSTEM INTERFACE
+  $<TARGET_PROPERTY:spdlog::spdlog_header_only,INTERFACE_INCLUDE_DIRECTORIES>)
+target_compile_definitions(fnet_spdlog INTERFACE SPDLOG_FMT_EXTERNAL)
+target_link_libraries(fnet_spdlog INTERFACE fnet_fmt)
+
 if(FNET_SANITIZE)
   add_compile_options(-fsanitize=${FNET_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${FNET_SANITIZE})
 endif()
 
-# SentencePiece 0.2.1: Debian ships 0.1.97, which has an open advisory. The source distribution on
-# PyPI carries the C++ library with its own absl and protobuf-lite; `./dev setup` unpacks it there.
-set(FNET_SENTENCEPIECE_SOURCE ${PROJECT_SOURCE_DIR}/.deps/sentencepiece-0.2.1/sentencepiece
-    CACHE PATH "C++ sources of SentencePiece 0.2.1")
-if(NOT EXISTS ${FNET_SENTENCEPIECE_SOURCE}/CMakeLists.txt)
-  message(FATAL_ERROR "FNET_SENTENCEPIECE_SOURCE: expected the sources of SentencePiece 0.2.1 in "
-                      "${FNET_SENTENCEPIECE_SOURCE}; run ./dev setup")
-endif()
-block()
-  set(SPM_ENABLE_SHARED OFF CACHE BOOL "" FORCE)
-  set(SPM_ENABLE_TCMALLOC OFF CACHE BOOL "" FORCE)
-  set(CMAKE_WARN_DEPRECATED OFF CACHE BOOL "" FORCE)
-  set(CMAKE_POLICY_DEFAULT_CMP0077 NEW)
-  add_subdirectory(${FNET_SENTENCEPIECE_SOURCE} ${CMAKE_BINARY_DIR}/sentencepiece EXCLUDE_FROM_ALL)
-endblock()
-target_compile_options(sentencepiece-static PRIVATE -w)
-target_compile_options(sentencepiece_train-static PRIVATE -w)
-# Its headers; the library fnet takes in its objects.
-add_library(fnet_sentencepiece INTERFACE)
-target_include_directories(fnet_sentencepiece SYSTEM INTERFACE ${FNET_SENTENCEPIECE_SOURCE}/src)
+include(cmake/sentencepiece.cmake)
 
 if(FNET_TRAIN)
   if(NOT Torch_DIR)
@@ -51,4 +57,10 @@ if(FNET_TRAIN)
     set(FNET_TORCH_OPENMP gomp)
   endif()
   list(APPEND TORCH_LIBRARIES ${FNET_TORCH_OPENMP})
+
+  # FNET_TORCH_FMT: of the fmt that torch's headers bring; the machine's where they bring none.
+  fnet_fmt_version(FNET_TORCH_FMT ${TORCH_INCLUDE_DIRS})
+  if(NOT FNET_TORCH_FMT)
+    set(FNET_TORCH_FMT ${FNET_FMT})
+  endif()
 endif()

@@ -52,6 +52,12 @@ function(fnet_module name)
     target_link_libraries(${target} ${scope} ${TORCH_LIBRARIES})
     if(scope STREQUAL PUBLIC)
       target_precompile_headers(${target} PRIVATE <torch/torch.h>)
+      # torch's headers may bring an fmt of their own, which is compiled as ours is.
+      if(NOT FNET_TORCH_FMT STREQUAL FNET_FMT)
+        target_sources(${target} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/compiled/fmt.cpp)
+        set_source_files_properties(${PROJECT_SOURCE_DIR}/cmake/compiled/fmt.cpp PROPERTIES
+                                    SKIP_PRECOMPILE_HEADERS ON)
+      endif()
     endif()
   endif()
 endfunction()

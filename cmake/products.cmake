@@ -1,32 +1,69 @@
 # What users get: the library `fnet` (lean), the library `fnet_train` (libtorch) and the executables
 # `fnet` and `fnet-train`.
+#
+# Each library is one file in which all that FNET_API does not mark is local (cmake/prelink.cmake), so
+# nothing of it meets a user's own SentencePiece or fmt. Our executables, tests and benchmarks need the
+# modules' insides and link fnet_internal instead.
+execute_process(COMMAND ${CMAKE_LINKER} --help OUTPUT_VARIABLE linker_help ERROR_QUIET)
+if(NOT linker_help MATCHES "--force-group-allocation")
+  message(FATAL_ERROR "CMAKE_LINKER: expected GNU ld (it makes the libraries with --force-group-allocation), "
+                      "found ${CMAKE_LINKER}; set -DCMAKE_LINKER=ld.bfd")
+endif()
+
+# fnet_library(name WHOLE archive [NEEDED archive WITHOUT library]): the library `name` of the objects of
+# `archive`, with what it needs of another as its own; names that the other library gives users stay there.
+function(fnet_library name)
+  cmake_parse_arguments(L "" "WHOLE;NEEDED;WITHOUT" "" ${ARGN})
+  set(object ${PROJECT_BINARY_DIR}/${name}.o)
+  set(without)
+  if(L_WITHOUT)
+    set(without ${PROJECT_BINARY_DIR}/${L_WITHOUT}.o)
+  endif()
+  add_custom_command(OUTPUT ${object} VERBATIM COMMENT "Making ${name}.o"
+    COMMAND ${CMAKE_COMMAND} -D ld=${CMAKE_LINKER} -D objcopy=${CMAKE_OBJCOPY} -D nm=${CMAKE_NM} -D output=${object}
+            -D whole=$<TARGET_FILE:${L_WHOLE}> -D needed=$<$<BOOL:${L_NEEDED}>:$<TARGET_FILE:${L_NEEDED}>>
+            -D without=${without} -P ${PROJECT_SOURCE_DIR}/cmake/prelink.cmake
+    DEPENDS ${L_WHOLE} ${L_NEEDED} ${without} ${PROJECT_SOURCE_DIR}/cmake/prelink.cmake)
+  add_library(${name} ${object})
+  set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX VERSION ${PROJECT_VERSION}
+                        SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+  target_compile_features(${name} PUBLIC cxx_std_20)
+  target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+                                            $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+endfunction()
+
+# Every module but training, SentencePiece and fmt.
+add_library(fnet_modules STATIC cmake/compiled/fmt.cpp $<TARGET_OBJECTS:fnet_sentencepiece_objects>)
 get_property(modules GLOBAL PROPERTY fnet_modules)
-add_library(fnet STATIC)
-set_target_properties(fnet PROPERTIES EXPORT_NAME fnet)
-add_library(fnet::fnet ALIAS fnet)
-target_compile_features(fnet PUBLIC cxx_std_20)
-target_include_directories(fnet PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
-                                       $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 foreach(module IN LISTS modules)
   get_target_property(type fnet_${module}_objects TYPE)
   if(type STREQUAL OBJECT_LIBRARY AND NOT module STREQUAL "train")
-    target_sources(fnet PRIVATE $<TARGET_OBJECTS:fnet_${module}_objects>)
+    target_sources(fnet_modules PRIVATE $<TARGET_OBJECTS:fnet_${module}_objects>)
   endif()
 endforeach()
-# One archive that needs no SentencePiece beside it.
-target_sources(fnet PRIVATE $<TARGET_OBJECTS:sentencepiece-static> $<TARGET_OBJECTS:sentencepiece_train-static>)
+target_link_libraries(fnet_modules PRIVATE fnet_fmt PUBLIC Threads::Threads ZLIB::ZLIB)
+
+fnet_library(fnet WHOLE fnet_modules)
 target_link_libraries(fnet PUBLIC Threads::Threads ZLIB::ZLIB)
+add_library(fnet::fnet ALIAS fnet)
 
 # The modules' own headers and what they include, for our executables, tests and training.
 add_library(fnet_internal INTERFACE)
-target_include_directories(fnet_internal INTERFACE ${PROJECT_SOURCE_DIR}/src ${FNET_GENERATED})
-target_link_libraries(fnet_internal INTERFACE fnet fmt::fmt-header-only nlohmann_json::nlohmann_json)
+target_include_directories(fnet_internal INTERFACE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src
+                           ${FNET_GENERATED})
+target_link_libraries(fnet_internal INTERFACE fnet_modules fnet_fmt nlohmann_json::nlohmann_json)
+target_compile_definitions(fnet_internal INTERFACE FNET_VERSION="${PROJECT_VERSION}")
 
 if(FNET_TRAIN)
   get_target_property(type fnet_train_objects TYPE)
   if(type STREQUAL OBJECT_LIBRARY)
     target_compile_definitions(fnet_train_objects PRIVATE FNET_VERSION="${PROJECT_VERSION}")
-    add_library(fnet_train STATIC $<TARGET_OBJECTS:fnet_train_objects>)
+    add_library(fnet_train_modules STATIC $<TARGET_OBJECTS:fnet_train_objects>)
+    target_include_directories(fnet_train_modules SYSTEM PUBLIC ${TORCH_INCLUDE_DIRS})
+    target_link_libraries(fnet_train_modules PUBLIC fnet_modules ${TORCH_LIBRARIES})
+
+    # Its own copy of what it needs of fnet_modules: nothing but values crosses from one to the other.
+    fnet_library(fnet_train WHOLE fnet_train_modules NEEDED fnet_modules WITHOUT fnet)
     target_include_directories(fnet_train SYSTEM PUBLIC "$<BUILD_INTERFACE:${TORCH_INCLUDE_DIRS}>")
     target_link_libraries(fnet_train PUBLIC fnet ${TORCH_LIBRARIES})
     add_library(fnet::train ALIAS fnet_train)
@@ -43,21 +80,18 @@ list(FILTER cli_sources EXCLUDE REGEX "train_main\\.cpp$")
 if(cli_sources)
   add_library(fnet_program_objects OBJECT ${program_sources})
   fnet_warnings(fnet_program_objects)
-  target_link_libraries(fnet_program_objects PUBLIC fnet_internal PRIVATE spdlog::spdlog_header_only CLI11::CLI11)
-  target_compile_definitions(fnet_program_objects PRIVATE FNET_VERSION="${PROJECT_VERSION}")
+  target_link_libraries(fnet_program_objects PUBLIC fnet_internal PRIVATE fnet_spdlog CLI11::CLI11)
   add_executable(fnet_cli ${cli_sources})
   set_target_properties(fnet_cli PROPERTIES OUTPUT_NAME fnet)
   fnet_warnings(fnet_cli)
   target_link_libraries(fnet_cli PRIVATE fnet_program_objects)
-  target_compile_definitions(fnet_cli PRIVATE FNET_VERSION="${PROJECT_VERSION}")
-  target_link_options(fnet_cli PRIVATE -Wl,--as-needed)  # spdlog's target brings a shared fmt that nothing uses
 endif()
 if(FNET_TRAIN AND EXISTS ${PROJECT_SOURCE_DIR}/src/cli/train_main.cpp)
   add_executable(fnet_train_cli ${PROJECT_SOURCE_DIR}/src/cli/train_main.cpp)
   set_target_properties(fnet_train_cli PROPERTIES OUTPUT_NAME fnet-train)
   fnet_warnings(fnet_train_cli)
   # Without torch's headers, among which is another fmt.
-  target_link_libraries(fnet_train_cli PRIVATE fnet_program_objects $<LINK_ONLY:fnet_train>)
+  target_link_libraries(fnet_train_cli PRIVATE fnet_program_objects $<LINK_ONLY:fnet_train_modules>)
   # Beside each other, as `fnet finetune` looks for it; libtorch stays where it was found.
   set_target_properties(fnet_train_cli PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
 endif()

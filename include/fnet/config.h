@@ -10,10 +10,12 @@
 #include <variant>
 #include <vector>
 
+#include "fnet/api.h"
+
 namespace fnet {
 
 /// How many rows a text is mixed over. FNet has no mask, so this is a property of the model.
-struct LengthPolicy {
+struct FNET_API LengthPolicy {
   enum class Kind {
     exact,  ///< each text over its own length; nothing is padded
     fixed,  ///< always over `length` rows, the rest pad tokens (published checkpoints)
@@ -40,7 +42,7 @@ struct HeadConfig {
 
 /// Everything that defines an FNet model but its weights. Names, meanings and defaults are those of
 /// Hugging Face's `config.json`; keys that Hugging Face lacks default to what its FNet does.
-struct Config {
+struct FNET_API Config {
   std::int64_t vocab_size = 32000;
   std::int64_t hidden_size = 768;
   std::int64_t num_hidden_layers = 12;

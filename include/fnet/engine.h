@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "fnet/api.h"
 #include "fnet/config.h"
 #include "fnet/error.h"
 #include "fnet/tokenizer.h"
@@ -39,7 +40,7 @@ using WeightSource =
 /// A model ready to answer. Immutable; safe to share between threads, which take turns on its
 /// workers. With length policies `exact` and `fixed:N` an answer's bytes depend on the text and the
 /// options alone, never on the batch, its order or the number of threads.
-class Engine {
+class FNET_API Engine {
  public:
   /// Reads a model directory: config.json, model.safetensors (or shards), spiece.model.
   /// Throws: input where a file is missing, damaged or does not fit the others.

@@ -3,12 +3,14 @@
 #include <stdexcept>
 #include <string>
 
+#include "fnet/api.h"
+
 namespace fnet {
 
 /// The only exception that the library throws.
 ///
 /// A message reads `file: place: expected …, found …; what to do`, one line, no control characters.
-class Error : public std::runtime_error {
+class FNET_API Error : public std::runtime_error {
  public:
   /// Who is at fault, and so which exit code or HTTP status follows (see `exit_code`).
   enum class Kind {
@@ -30,6 +32,6 @@ class Error : public std::runtime_error {
 };
 
 /// Exit code of a program that ends with this error: usage and input 2, system and internal 1.
-int exit_code(Error::Kind kind) noexcept;
+FNET_API int exit_code(Error::Kind kind) noexcept;
 
 }  // namespace fnet

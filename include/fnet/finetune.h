@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "fnet/api.h"
 #include "fnet/error.h"
 #include "fnet/types.h"
 
@@ -107,9 +108,10 @@ struct TrainingCallbacks {
 /// Throws: usage where an option makes no sense, input where a file is bad, `out` holds a model or
 /// a log already, another process is at work there, or the loss stays without a finite value for 8
 /// steps in a row, system where `out` cannot be written.
-TrainingReport finetune(const FinetuneOptions& options, const TrainingCallbacks& callbacks = {});
+FNET_API TrainingReport finetune(const FinetuneOptions& options,
+                                 const TrainingCallbacks& callbacks = {});
 
 /// Names of the metrics that may select the best epoch of a task, its default first. Throws: usage.
-std::vector<std::string> finetune_metrics(std::string_view task);
+FNET_API std::vector<std::string> finetune_metrics(std::string_view task);
 
 }  // namespace fnet

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "fnet/api.h"
 #include "fnet/error.h"
 
 namespace fnet {
@@ -76,7 +77,7 @@ struct TokenizerConfig {
 /// A SentencePiece model (BPE or unigram) with FNet's special tokens. Immutable, cheap to copy,
 /// safe to share between threads. A model file is checked by rules of our own before the
 /// SentencePiece library sees it.
-class Tokenizer {
+class FNET_API Tokenizer {
  public:
   /// Reads a SentencePiece model file, or a model directory with `spiece.model` and, perhaps,
   /// `tokenizer_config.json`.
@@ -129,7 +130,7 @@ class Tokenizer {
 };
 
 /// Byte ranges of a UTF-8 text as ranges of code points.
-std::vector<Span> code_point_offsets(std::string_view text, std::span<const Span> bytes);
+FNET_API std::vector<Span> code_point_offsets(std::string_view text, std::span<const Span> bytes);
 
 struct TokenizerTraining {
   std::vector<std::filesystem::path> inputs;  ///< one text a line, plain or gzip
@@ -148,6 +149,6 @@ struct TokenizerTraining {
 /// Learns a SentencePiece model with FNet's special tokens. The same texts and options give the
 /// same bytes on any machine of the same kind. Throws: input where there is no text, or vocab_size
 /// is too small or (without fewer_pieces, saying the largest possible) too large for it.
-Tokenizer train_tokenizer(const TokenizerTraining& training);
+FNET_API Tokenizer train_tokenizer(const TokenizerTraining& training);
 
 }  // namespace fnet

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "fnet/api.h"
 #include "fnet/config.h"
 #include "fnet/error.h"
 #include "fnet/finetune.h"
@@ -39,7 +40,7 @@ struct Inputs {
 };
 
 /// The Fourier transform over a text's rows and their columns, real part. No parameters.
-class FourierMixingImpl : public torch::nn::Module {
+class FNET_API FourierMixingImpl : public torch::nn::Module {
  public:
   /// `norm`: backward, or ortho for 1/√(N·H). Throws: usage.
   explicit FourierMixingImpl(const std::string& norm = "backward");
@@ -57,7 +58,7 @@ class FourierMixingImpl : public torch::nn::Module {
 TORCH_MODULE(FourierMixing);
 
 /// One encoder block, made of the rows of the tables that the config names.
-class FNetEncoderBlockImpl : public torch::nn::Module {
+class FNET_API FNetEncoderBlockImpl : public torch::nn::Module {
  public:
   /// `layer` picks the mixer where the config names one for each. New weights follow from the seed.
   explicit FNetEncoderBlockImpl(const Config& config, std::int64_t layer = 0,
@@ -80,7 +81,7 @@ class FNetEncoderBlockImpl : public torch::nn::Module {
 TORCH_MODULE(FNetEncoderBlock);
 
 /// What the models share: a config, weights by name, and a directory to live in.
-class FNetModule : public torch::nn::Module {
+class FNET_API FNetModule : public torch::nn::Module {
  public:
   const Config& config() const noexcept { return config_; }
 
@@ -111,7 +112,7 @@ class FNetModule : public torch::nn::Module {
 };
 
 /// The encoder: embeddings, blocks, pooler. Hugging Face's FNetModel.
-class FNetModelImpl : public FNetModule {
+class FNET_API FNetModelImpl : public FNetModule {
  public:
   struct Output {
     at::Tensor last_hidden_state;  ///< [B, M, H]; M the most rows of a text; rows past a text are 0
@@ -138,7 +139,7 @@ class FNetModelImpl : public FNetModule {
   at::Tensor word_embeddings(const at::Tensor& ids) const;
 };
 
-class FNetModel : public torch::nn::ModuleHolder<FNetModelImpl> {
+class FNET_API FNetModel : public torch::nn::ModuleHolder<FNetModelImpl> {
  public:
   using torch::nn::ModuleHolder<FNetModelImpl>::ModuleHolder;
   using Impl = FNetModelImpl;
@@ -148,7 +149,7 @@ class FNetModel : public torch::nn::ModuleHolder<FNetModelImpl> {
 };
 
 /// An encoder with the heads that its config names.
-class FNetWithHeadImpl : public FNetModule {
+class FNET_API FNetWithHeadImpl : public FNetModule {
  public:
   /// Throws: input where the config is not valid, usage where it has no head.
   explicit FNetWithHeadImpl(const Config& config, std::uint64_t seed = 0);
@@ -176,17 +177,17 @@ class FNetWithHeadImpl : public FNetModule {
 TORCH_MODULE(FNetWithHead);
 
 /// `config` for another task.
-Config with_task(Config config, std::string_view task);
+FNET_API Config with_task(Config config, std::string_view task);
 
 /// A label for each text. Hugging Face's FNetForSequenceClassification.
-class FNetForSequenceClassificationImpl : public FNetWithHeadImpl {
+class FNET_API FNetForSequenceClassificationImpl : public FNetWithHeadImpl {
  public:
   /// The classes are `config.labels`.
   explicit FNetForSequenceClassificationImpl(const Config& config, std::uint64_t seed = 0)
       : FNetWithHeadImpl(with_task(config, "text-classification"), seed) {}
 };
 
-class FNetForSequenceClassification
+class FNET_API FNetForSequenceClassification
     : public torch::nn::ModuleHolder<FNetForSequenceClassificationImpl> {
  public:
   using torch::nn::ModuleHolder<FNetForSequenceClassificationImpl>::ModuleHolder;
@@ -197,14 +198,14 @@ class FNetForSequenceClassification
 };
 
 /// A label for each token. Hugging Face's FNetForTokenClassification.
-class FNetForTokenClassificationImpl : public FNetWithHeadImpl {
+class FNET_API FNetForTokenClassificationImpl : public FNetWithHeadImpl {
  public:
   /// The classes are `config.labels`.
   explicit FNetForTokenClassificationImpl(const Config& config, std::uint64_t seed = 0)
       : FNetWithHeadImpl(with_task(config, "token-classification"), seed) {}
 };
 
-class FNetForTokenClassification : public torch::nn::ModuleHolder<FNetForTokenClassificationImpl> {
+class FNET_API FNetForTokenClassification : public torch::nn::ModuleHolder<FNetForTokenClassificationImpl> {
  public:
   using torch::nn::ModuleHolder<FNetForTokenClassificationImpl>::ModuleHolder;
   using Impl = FNetForTokenClassificationImpl;

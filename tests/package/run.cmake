@@ -1,21 +1,31 @@
-# cmake -D way=installed|subdirectory … -P run.cmake: builds and runs consumer/ in a folder of its own.
+# cmake -D way=installed|subdirectory … -P run.cmake: builds and runs consumer/ in a folder of its own. The
+# subdirectory is built as shared libraries.
 function(run)
-  execute_process(COMMAND ${ARGV} COMMAND_ECHO STDOUT RESULT_VARIABLE result)
-  if(NOT result EQUAL 0)
-    message(FATAL_ERROR "failed: ${result}")
-  endif()
+  execute_process(COMMAND ${ARGV} COMMAND_ECHO STDOUT COMMAND_ERROR_IS_FATAL ANY)
 endfunction()
 
-file(REMOVE_RECURSE ${work})
+# Beside the project's build folder and with its flags: ccache has what was compiled there.
+set(build ${built}-consumer-${way})
+set(programs consumer two_sentencepieces)
 if(way STREQUAL "installed")
-  run(${CMAKE_COMMAND} --install ${built} --prefix ${work}/prefix)
+  file(REMOVE_RECURSE ${build}/prefix)
+  run(${CMAKE_COMMAND} --install ${built} --prefix ${build}/prefix)
+  if(torch)
+    list(APPEND programs trainer_first trainer_last)
+  endif()
 endif()
-run(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/consumer -B ${work}/build -G Ninja
-    -D FNET_WAY=${way} -D FNET_SOURCE=${source} -D FNET_SENTENCEPIECE_SOURCE=${sentencepiece}
-    -D CMAKE_PREFIX_PATH=${work}/prefix -D CMAKE_BUILD_TYPE=Release -D CMAKE_CXX_COMPILER=${compiler}
-    -D CMAKE_C_COMPILER_LAUNCHER=${launcher} -D CMAKE_CXX_COMPILER_LAUNCHER=${launcher})
-run(${CMAKE_COMMAND} --build ${work}/build --target consumer)
-run(${work}/build/consumer)
+run(${CMAKE_COMMAND} -C ${same} -S ${CMAKE_CURRENT_LIST_DIR}/consumer -B ${build} -G Ninja -Wno-dev
+    -D FNET_WAY=${way} -D FNET_SOURCE=${source} -D BUILD_SHARED_LIBS=ON -D TRAIN=${torch} -D Torch_DIR=${torch}
+    -D CMAKE_PREFIX_PATH=${build}/prefix)
+run(${CMAKE_COMMAND} --build ${build} --target ${programs})
+run(${build}/bin/consumer)
+run(${build}/bin/two_sentencepieces ${source}/tests/golden/text/unigram.model ${source}/tests/golden/text/bpe.model)
 if(way STREQUAL "installed")
-  run(${work}/prefix/bin/fnet --version)
+  run(${build}/prefix/bin/fnet --version)
+  if(torch)
+    run(${build}/bin/trainer_first)
+    run(${build}/bin/trainer_last)
+  endif()
+else()
+  run(${python} -B ${CMAKE_CURRENT_LIST_DIR}/symbols_test.py ${nm} ${source}/include ${build}/fnet/libfnet.so)
 endif()
