@@ -116,18 +116,36 @@ TEST(FNetModules, wrong_shapes_are_errors_of_the_caller) {
 }
 
 TEST(Dropout, keeps_the_mean_and_drops_the_same_elements_of_the_gradient) {
-  torch::manual_seed(2);
   const at::Tensor x = at::ones({1000, 37}).requires_grad_();
-  const at::Tensor y = dropout(x, 0.3);
+  const at::Tensor y = dropout(x, 0.3, 5);
   EXPECT_NEAR(y.mean().item<double>(), 1.0, 0.01);
   EXPECT_NEAR((y == 0).to(at::kFloat).mean().item<double>(), 0.3, 0.01);
   y.sum().backward();
   EXPECT_TRUE(at::equal(x.grad(), y.detach()));
-  torch::manual_seed(2);
   const int threads = at::get_num_threads();
   at::set_num_threads(threads == 1 ? 2 : 1);
-  EXPECT_TRUE(at::equal(dropout(x, 0.3), y));
+  EXPECT_TRUE(at::equal(dropout(x, 0.3, 5), y));
   at::set_num_threads(threads);
+  EXPECT_FALSE(at::equal(dropout(x, 0.3, 6), y));
+  EXPECT_TRUE(at::allclose(dropout(x.to(at::kDouble), 0.3, 5), y.to(at::kDouble)))
+      << "the formula has the kernel's mask";
+}
+
+TEST(Dropout, of_a_model_is_a_function_of_seed_step_and_place_not_of_a_generator) {
+  Config config = testing_models::small_config();
+  config.hidden_dropout_prob = 0.3;
+  nn::FNetModel model(config, 1);
+  const at::Tensor ids = at::ones({1, 5}, at::kLong);
+  const auto run = [&](std::optional<nn::DropoutPlace> place, std::uint64_t torch_seed) {
+    torch::manual_seed(torch_seed);
+    model->set_dropout_place(place);
+    return model->forward(ids).last_hidden_state;
+  };
+  EXPECT_TRUE(at::equal(run(nn::DropoutPlace{1, 7}, 1), run(nn::DropoutPlace{1, 7}, 2)));
+  EXPECT_FALSE(at::equal(run(nn::DropoutPlace{1, 7}, 1), run(nn::DropoutPlace{1, 8}, 1)));
+  EXPECT_FALSE(at::equal(run(nn::DropoutPlace{1, 7}, 1), run(nn::DropoutPlace{2, 7}, 1)));
+  EXPECT_TRUE(at::equal(run(std::nullopt, 1), run(std::nullopt, 1)));
+  EXPECT_FALSE(at::equal(run(std::nullopt, 1), run(std::nullopt, 2)));
 }
 
 TEST(AdamW, steps_as_torchs_and_clips_by_the_norm_of_all) {
