@@ -43,8 +43,7 @@ LoopOptions loop_options(const FinetuneOptions& o, const TrainingSetup& setup) {
                         .average = o.average},
           .metric = setup.metric,
           .score_first = setup.fits,
-          .patience = o.patience,
-          .seed = o.seed};
+          .patience = o.patience};
 }
 
 /// The command that goes on from the model in `out`.

@@ -16,6 +16,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kMaxBadSteps = 8;
 /// Steps between two lines of the log.
 constexpr std::int64_t kLogEvery = 10;
+
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
@@ -59,7 +60,7 @@ TrainingReport Loop::run() {
   }
   require(report_.best_epoch || report_.interrupted, Kind::input,
           "training: expected a finite loss on the dev data, found none after any epoch; lower "
-          "the learning rate");
+          "--lr");
   return std::move(report_);
 }
 
@@ -123,7 +124,7 @@ void Loop::skip_step() {
                   bad_in_a_row_.back()));
   require(bad_in_a_row_.size() < kMaxBadSteps, Kind::input,
           "training: expected a finite loss and gradient, found none in {} steps in a row ({}); "
-          "lower the learning rate",
+          "lower --lr",
           kMaxBadSteps, fmt::join(bad_in_a_row_, " | "));
 }
 

@@ -43,7 +43,6 @@ struct LoopOptions {
   std::string metric;             ///< of the evaluations; the highest is the best
   bool score_first = false;       ///< the model that the loop starts from is the one to beat
   std::int64_t patience = 0;      ///< epochs without a better one before it stops; 0: never
-  std::uint64_t seed = 1;
   at::Device device = at::kCPU;   ///< where the model learns
   at::ScalarType type = at::kFloat;  ///< of its parameters while it learns
 };
