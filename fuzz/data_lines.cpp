@@ -1,7 +1,10 @@
-#include "input.h"
-#include "text/data.h"
+#include <algorithm>
 
-/// The first byte chooses the format. Bad lines are counted, and the reading comes to an end.
+#include "input.h"
+#include "tasks/task.h"
+
+/// The first byte chooses the format. Bad lines are counted, the reading comes to an end, and an
+/// example has as many labels as things to label.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace fnet;
   if (size == 0) return 0;
@@ -21,6 +24,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       }
       if (records + reader.skipped() > size) abort();
     });
+    for (const char* task : {"text-classification", "token-classification"}) {
+      may_refuse([&] {
+        ExampleReader reader(
+            DataReader(std::string(input_text(data + 1, size - 1)), "input", options),
+            find_task(task).reading({}, true));
+        for (Example example; reader.next(example);) {
+          if (example.truth.size() != std::max<std::size_t>(1, example.words.size())) abort();
+        }
+      });
+    }
   }
   return 0;
 }

@@ -227,6 +227,12 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
                       .run = {}};
   setup.train = encode(task, setup.train_examples, setup.tokenizer, encoding, labels, o.train);
   setup.dev = encode(task, setup.dev_examples, setup.tokenizer, encoding, labels, o.dev);
+  std::ptrdiff_t cut = 0;
+  for (const Sample& sample : setup.dev) cut += std::ranges::count(sample.units, -1);
+  if (cut > 0) {
+    log(fmt::format("{}: {} {} beyond the length that the model reads, counted as wrong",
+                    o.dev.string(), cut, task.reads_words() ? "words" : "texts"));
+  }
   check_metric(o, task.metrics(labels), "these labels");
   if (setup.metric.empty()) setup.metric = task.metrics(labels).front();
   setup.run = run_json(o, setup);
@@ -239,11 +245,13 @@ std::optional<OtherModel> load_other(const std::filesystem::path& directory,
   if (config.task != setup.config().task || !same_labels(config.labels, setup.config().labels)) {
     return {};
   }
-  OtherModel other{std::make_shared<nn::FNetWithHeadImpl>(config, options.seed), Tokenizer::load(directory), {}};
+  OtherModel other{
+      std::make_shared<nn::FNetWithHeadImpl>(config, options.seed), Tokenizer::load(directory), {}};
   other.model->load_weights(directory);
   EncodeOptions encoding;
   encoding.max_length = static_cast<std::size_t>(config.longest_text());
-  if (options.max_length > 0) encoding.max_length = std::min(encoding.max_length, options.max_length);
+  if (options.max_length > 0)
+    encoding.max_length = std::min(encoding.max_length, options.max_length);
   other.dev = encode(*setup.task, setup.dev_examples, other.tokenizer, encoding, config.labels,
                      options.dev);
   return other;

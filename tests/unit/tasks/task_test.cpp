@@ -146,7 +146,7 @@ TEST(Task, answers_are_the_most_probable_labels_of_each_unit) {
 
 TEST(Task, answers_are_written_as_tsv_and_json) {
   const Answer one = {{{"good", 0.75F}, {"b\tad", 0.25F}}};
-  EXPECT_EQ(classifier().tsv(text("x"), one), "good\t0.750000\tb\\tad\t0.250000\n");
+  EXPECT_EQ(classifier().tsv(text("x"), one), "good\t0.750000\tb\\x09ad\t0.250000\n");
   EXPECT_EQ(classifier().json(text("x"), one),
             R"({"line":7,"label":"good","score":0.75,"top_k":[{"label":"good","score":0.75},)"
             R"({"label":"b\tad","score":0.25}]})"
@@ -157,8 +157,8 @@ TEST(Task, answers_are_written_as_tsv_and_json) {
   const Answer tags = {{{"B-PER", 0.5F}}, {}};
   EXPECT_EQ(tagger().tsv(two, tags), "Anna\tB-PER\nran\tO\n\n");
   EXPECT_EQ(tagger().json(two, tags),
-            "{\"line\":7,\"tokens\":[\"Anna\",\"ran\"],\"tags\":[\"B-PER\",\"O\"],"
-            "\"scores\":[0.5,0.0]}\n");
+            "{\"line\":7,\"tokens\":[\"Anna\",\"ran\"],\"scores\":[0.5,0.0],"
+            "\"tags\":[\"B-PER\",\"O\"]}\n");
   EXPECT_EQ(tagger().tsv(sentence({}), {}), "\n");
 }
 
