@@ -77,6 +77,7 @@ struct TrainingReport {
   bool interrupted = false;          ///< `stop` asked for it
   bool written = false;  ///< `out` holds the best model; else what stood there before, which is no
                          ///< worse as far as can be told
+  bool resumable = false;  ///< `out` holds a model that training can go on from
 };
 
 /// Where training stands.
@@ -105,8 +106,8 @@ struct TrainingCallbacks {
 /// `out` is replaced as a whole, each time that a better model is complete. With `overwrite`, a
 /// model that stood there stays until the run has a better one or comes to its end.
 ///
-/// Throws: usage where an option makes no sense, input where a file is bad, `out` holds a model or
-/// a log already, another process is at work there, or the loss stays without a finite value for 8
+/// Throws: usage where an option makes no sense or `out` holds a model or a log already, input where
+/// a file is bad, another process is at work there, or the loss stays without a finite value for 8
 /// steps in a row, system where `out` cannot be written.
 FNET_API TrainingReport finetune(const FinetuneOptions& options,
                                  const TrainingCallbacks& callbacks = {});

@@ -26,10 +26,10 @@ constexpr std::array kCommands = {
 
 constexpr Program kProgram = {
     "fnet", "Fourier-mixing encoders: train, run and inspect FNet models",
-    "'fnet COMMAND --help' tells a command's flags. FNET_THREADS, FNET_ISA and FNET_LOG stand in "
-    "for\nthe flags --threads, --isa and --log-level. Exit codes: 0 done, 1 failed, 2 wrong usage "
-    "or "
-    "bad\ninput, 130 interrupted.",
+    "'fnet COMMAND --help' tells a command's flags. FNET_THREADS, FNET_ISA and FNET_LOG stand in\n"
+    "for the flags --threads, --isa and --log-level. Exit codes: 0 done, 1 failed, 2 wrong usage "
+    "or\n"
+    "bad input, 130 interrupted.",
     kCommands, "fnet: %v"};
 
 }  // namespace

@@ -106,6 +106,15 @@ void add_training_flags(FlagSet& set, FinetuneOptions& options) {
       });
 }
 
+/// The command that goes on from the model in `out`.
+std::string advice(const FinetuneOptions& o) {
+  if (o.from == o.out) return "to go on from its weights, run the same command again";
+  return fmt::format("to go on from its weights, run the same command with `--from {}{}`{}{}",
+                     o.out.string(), o.overwrite ? "" : " --overwrite",
+                     o.from.empty() ? "" : " in place of --from " + o.from.string(),
+                     o.tokenizer.empty() ? "" : " and without --tokenizer");
+}
+
 void finetune(const Flags& flags) {
   FinetuneOptions options = flags.options;
   options.set = flags.settings;
@@ -135,7 +144,10 @@ void finetune(const Flags& flags) {
 
   const TrainingReport report = fnet::finetune(options, callbacks);
   bar.clear();
-  if (report.interrupted) throw Interrupted();
+  if (report.interrupted) {
+    if (report.resumable) log_info("{}", advice(options));
+    throw Interrupted();
+  }
   log_info("best: {}, dev {} {:.2f}; model and report.html in {}",
            *report.best_epoch > 0 ? fmt::format("epoch {}", *report.best_epoch)
                                   : "the model that training started from",
@@ -172,13 +184,13 @@ constexpr std::array kCommands = {
     Command{"finetune", "train a model for a task on labelled texts", declare_finetune},
 };
 
-constexpr Program kProgram = {"fnet-train", "Train FNet models",
-                              "'fnet COMMAND' starts this program for its commands. FNET_THREADS, "
-                              "FNET_ISA and FNET_LOG stand "
-                              "in\nfor the flags --threads, --isa and --log-level. Exit codes: 0 "
-                              "done, 1 failed, 2 wrong usage "
-                              "or\nbad input, 130 interrupted.",
-                              kCommands, "%H:%M:%S %v"};
+constexpr Program kProgram = {
+    "fnet-train", "Train FNet models",
+    "'fnet COMMAND' starts this program for its commands. FNET_THREADS, FNET_ISA and FNET_LOG\n"
+    "stand in for the flags --threads, --isa and --log-level. Exit codes: 0 done, 1 failed, 2 "
+    "wrong\n"
+    "usage or bad input, 130 interrupted.",
+    kCommands, "%H:%M:%S %v"};
 
 }  // namespace
 }  // namespace fnet::cli

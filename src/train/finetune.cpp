@@ -46,17 +46,8 @@ LoopOptions loop_options(const FinetuneOptions& o, const TrainingSetup& setup) {
           .patience = o.patience};
 }
 
-/// The command that goes on from the model in `out`.
-std::string advice(const FinetuneOptions& o) {
-  if (o.from == o.out) return "to go on from its weights, run the same command again";
-  return fmt::format("to go on from its weights, run the same command with `--from {}{}`{}{}",
-                     o.out.string(), o.overwrite ? "" : " --overwrite",
-                     o.from.empty() ? "" : " in place of --from " + o.from.string(),
-                     o.tokenizer.empty() ? "" : " and without --tokenizer");
-}
-
-void tell_interrupted(const FinetuneOptions& o, const TrainingReport& report,
-                      bool stays, const std::optional<double>& older, const Log& log) {
+void tell_interrupted(const FinetuneOptions& o, const TrainingReport& report, bool stays,
+                      const std::optional<double>& older, const Log& log) {
   std::string holds;
   if (!report.written) {
     holds = stays ? "is as it was" : "holds no model yet";
@@ -69,7 +60,6 @@ void tell_interrupted(const FinetuneOptions& o, const TrainingReport& report,
   }
   log(fmt::format("interrupted after step {} of {}: {} {}", report.step, report.steps,
                   o.out.string(), holds));
-  if (report.written || older) log(advice(o));
 }
 
 }  // namespace
@@ -88,10 +78,10 @@ TrainingReport finetune(const FinetuneOptions& options, const TrainingCallbacks&
   if (directory.holds_older_model()) {
     older = score_of(directory.path(), options, setup, loop, log);
     if (older) directory.set_older_metric(*older);
-    log(fmt::format("{}: its model stays until this run has {}", options.out.string(),
-                    older ? fmt::format("one that is better (dev {} {:.4f}), or ends", setup.metric,
-                                        *older)
-                          : "one: the two cannot be compared"));
+    log(fmt::format(
+        "{}: its model stays until this run has {}", options.out.string(),
+        older ? fmt::format("one that is better (dev {} {:.4f}), or ends", setup.metric, *older)
+              : "one: the two cannot be compared"));
   }
   directory.start(setup.run, [&](const std::filesystem::path& place) {
     setup.model->save(place);
@@ -115,10 +105,12 @@ TrainingReport finetune(const FinetuneOptions& options, const TrainingCallbacks&
 
   report.skipped_lines = setup.skipped_lines;
   report.written = directory.finish(report.interrupted);
+  report.resumable = report.written || older.has_value();
   if (report.interrupted) {
     tell_interrupted(options, report, directory.holds_older_model(), older, log);
   } else if (older && report.best < *older) {
-    log(fmt::format("{}: its new model is worse than the one that it replaces: dev {} {:.4f}, "
+    log(
+        fmt::format("{}: its new model is worse than the one that it replaces: dev {} {:.4f}, "
                     "before {:.4f}",
                     options.out.string(), report.metric, report.best, *older));
   }

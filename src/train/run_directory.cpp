@@ -48,9 +48,9 @@ void bring(const fs::path& from, const fs::path& to) {
 
 RunDirectory::RunDirectory(const fs::path& directory, bool overwrite)
     : staged_(directory, of_model_or_run) {
-  require(overwrite || !staged_.occupied(), Kind::input,
-          "{}: expected a directory without a model or a log, found one; name another, or replace "
-          "it with --overwrite",
+  require(overwrite || !staged_.occupied(), Kind::usage,
+          "overwrite: expected where {} holds a model or a log, found none; give it to replace "
+          "them, or name another directory",
           directory.string());
   older_model_ = fs::exists(path() / "config.json");
 }

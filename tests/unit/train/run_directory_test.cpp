@@ -135,7 +135,7 @@ TEST(RunDirectory, replaces_the_files_of_a_model_as_a_whole) {
     write_file(path / name, "old");
   }
   EXPECT_THAT(message_of([&] { const RunDirectory refused(path, false); }),
-              HasSubstr("--overwrite"));
+              HasSubstr("overwrite: expected"));
   Run run(path, true);
   EXPECT_TRUE(run.directory.holds_older_model());
   run.directory.set_older_metric(0.7);
