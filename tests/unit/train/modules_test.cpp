@@ -117,17 +117,17 @@ TEST(FNetModules, wrong_shapes_are_errors_of_the_caller) {
 
 TEST(Dropout, keeps_the_mean_and_drops_the_same_elements_of_the_gradient) {
   const at::Tensor x = at::ones({1000, 37}).requires_grad_();
-  const at::Tensor y = dropout(x, 0.3, 5);
+  const at::Tensor y = fnet::dropout(x, 0.3, 5);
   EXPECT_NEAR(y.mean().item<double>(), 1.0, 0.01);
   EXPECT_NEAR((y == 0).to(at::kFloat).mean().item<double>(), 0.3, 0.01);
   y.sum().backward();
   EXPECT_TRUE(at::equal(x.grad(), y.detach()));
   const int threads = at::get_num_threads();
   at::set_num_threads(threads == 1 ? 2 : 1);
-  EXPECT_TRUE(at::equal(dropout(x, 0.3, 5), y));
+  EXPECT_TRUE(at::equal(fnet::dropout(x, 0.3, 5), y));
   at::set_num_threads(threads);
-  EXPECT_FALSE(at::equal(dropout(x, 0.3, 6), y));
-  EXPECT_TRUE(at::allclose(dropout(x.to(at::kDouble), 0.3, 5), y.to(at::kDouble)))
+  EXPECT_FALSE(at::equal(fnet::dropout(x, 0.3, 6), y));
+  EXPECT_TRUE(at::allclose(fnet::dropout(x.to(at::kDouble), 0.3, 5), y.to(at::kDouble)))
       << "the formula has the kernel's mask";
 }
 

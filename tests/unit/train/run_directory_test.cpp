@@ -76,8 +76,8 @@ TEST(RunLog, goes_on_in_the_directory_that_takes_the_place_of_its_own) {
 constexpr const char* kBroken = "broken";
 
 /// A run's directory whose model is a file of one word.
-struct Run {
-  Run(const std::filesystem::path& path, bool overwrite) : directory(path, overwrite) {}
+struct StartedRun {
+  StartedRun(const std::filesystem::path& path, bool overwrite) : directory(path, overwrite) {}
 
   void start() {
     directory.start({{"task", "toy"}}, [this](const std::filesystem::path& place) {
@@ -105,7 +105,7 @@ std::string text_of(const std::filesystem::path& path) { return read_file(path, 
 TEST(RunDirectory, a_new_run_has_its_log_there_from_the_start) {
   const TemporaryDirectory place;
   const auto path = place.path() / "out";
-  Run run(path, false);
+  StartedRun run(path, false);
   EXPECT_FALSE(std::filesystem::exists(path));
   run.start();
   EXPECT_FALSE(run.directory.holds_model());
@@ -136,7 +136,7 @@ TEST(RunDirectory, replaces_the_files_of_a_model_as_a_whole) {
   }
   EXPECT_THAT(message_of([&] { const RunDirectory refused(path, false); }),
               HasSubstr("overwrite: expected"));
-  Run run(path, true);
+  StartedRun run(path, true);
   EXPECT_TRUE(run.directory.holds_older_model());
   run.directory.set_older_metric(0.7);
   run.start();
@@ -157,7 +157,7 @@ TEST(RunDirectory, an_older_model_that_is_better_gives_way_at_the_end_only) {
     std::filesystem::create_directory(path);
     write_file(path / "config.json", "old");
     {
-      Run run(path, true);
+      StartedRun run(path, true);
       run.directory.set_older_metric(0.9);
       run.start();
       run.save("worse", 0.5);
@@ -173,7 +173,7 @@ TEST(RunDirectory, a_model_that_cannot_be_written_leaves_the_one_before) {
   const TemporaryDirectory place;
   const auto path = place.path() / "out";
   {
-    Run run(path, false);
+    StartedRun run(path, false);
     run.start();
     run.save("one", 0.5);
     EXPECT_THAT(message_of([&] { run.save(kBroken, 0.6); }), HasSubstr("disk is full"));
