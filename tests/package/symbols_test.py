@@ -1,8 +1,7 @@
 """symbols_test.py NM INCLUDE LIBRARY…: what a program that links our libraries gets to see.
 
-A library gives names that the public headers mark with FNET_API, and none of the libraries inside it.
-libfnet_train is let have weak copies of templates and inline functions of the standard library and of
-torch too, which every program that includes their headers has.
+A library gives names that the public headers mark with FNET_API, and no others: not those of the libraries inside
+it, and no templates or inline functions of the standard library or of torch either.
 """
 
 import re
@@ -13,8 +12,6 @@ from pathlib import Path
 MARKED = re.compile(r"FNET_API\s+(?:(?!FNET_API)[^;{}()=])*?(\w+)(?:\s*\(|\s*(?:final)?\s*(?::[^:]|\{))")
 ABOUT = re.compile(r"^((guard variable|typeinfo|typeinfo name|vtable|VTT|(non-)?virtual thunk|construction vtable)"
                    r" (for|to) )+")  # fmt: skip
-WEAK = "WVuwv"
-OTHERS = re.compile(r"^(std|__gnu_cxx|c10|at|torch|caffe2|strong)::|^(operator|__clang)|^DW\.ref\.")
 
 
 def public_names(include: Path):
@@ -40,11 +37,10 @@ def owner(symbol: str):
 def check(nm: str, library: Path, names: set):
     ours, bad = 0, []
     api = re.compile(rf"^fnet::(nn::)?({'|'.join(sorted(names))})(\[abi:\w+\])?(::(?!Impl\b)|\(|$)")
-    weak_allowed = library.name.startswith("libfnet_train")
     for kind, symbol in symbols(nm, library):
         if api.match(owner(symbol)):
             ours += 1
-        elif not (kind in WEAK and weak_allowed and OTHERS.match(owner(symbol))):
+        else:
             bad.append(f"{library.name}: {kind} {symbol}")
     assert ours > 10, f"{library}: expected the names of include/fnet, found {ours} of them"
     print(f"{library.name}: {ours} public names, {len(bad)} others")
