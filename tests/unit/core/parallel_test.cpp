@@ -29,6 +29,9 @@ namespace {
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 
+/// ThreadSanitizer would end a child that starts threads.
+extern "C" const char* __tsan_default_options() { return "die_after_fork=0"; }  // NOLINT
+
 /// Of a child that ends within ten seconds; -1 of one that hangs, and is ended.
 int exit_code_of(pid_t child) {
   for (int i = 0; i < 1000; ++i) {
