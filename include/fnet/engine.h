@@ -21,7 +21,7 @@
 namespace fnet {
 
 struct EngineOptions {
-  int threads = 0;  ///< 0: one for each core
+  int threads = 0;  ///< 0: one for each core that affinity and the container's CPU quota allow
   /// Of the products: float32, bfloat16, int8; auto: as the weights are stored.
   std::string dtype = "auto";
   /// Keep the weights as packed for this machine in a file of the model's directory, as large as
@@ -37,9 +37,11 @@ struct EngineOptions {
 using WeightSource =
     std::function<std::vector<float>(const std::string& name, std::span<const std::int64_t> shape)>;
 
-/// A model ready to answer. Immutable; safe to share between threads, which take turns on its
-/// workers. With length policies `exact` and `fixed:N` an answer's bytes depend on the text and the
-/// options alone, never on the batch, its order or the number of threads.
+/// A model ready to answer. Immutable; safe to share between threads: their passes run side by side,
+/// each on an equal part of the engine's threads, as many at once as there are threads; the others
+/// wait, first come, first served. A process that fork() makes must load its own: a call on its
+/// parent's engine throws usage. With length policies `exact` and `fixed:N` an answer's bytes depend
+/// on the text and the options alone, never on the batch, its order or the number of threads.
 class FNET_API Engine {
  public:
   /// Reads a model directory: config.json, model.safetensors (or shards), spiece.model.

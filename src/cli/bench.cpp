@@ -8,8 +8,8 @@
 #include "cli/command.h"
 #include "cli/common_flags.h"
 #include "cli/output.h"
+#include "core/cores.h"
 #include "core/error.h"
-#include "core/parallel.h"
 #include "core/random.h"
 #include "kernels/kernels.h"
 #include "kernels/peak.h"
@@ -83,7 +83,7 @@ ordered_json measure(const Flags& flags) {
     }
     return std::chrono::duration<double>(Clock::now() - start).count();
   };
-  const int threads = ThreadPool(flags.options.threads).size();
+  const int threads = flags.options.threads > 0 ? flags.options.threads : available_cores();
   auto peaks = ordered_json::object();
   raise(peaks, threads);
   once();  // fills the caches and the workspace

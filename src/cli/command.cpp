@@ -68,6 +68,9 @@ void run_trainer(char** argv) {
           "{}: expected the program fnet-train beside fnet or in PATH, found none: this is a lean "
           "install, which can do all but train; './dev build release' in fnet's sources makes both",
           argv[1]);
+  // OpenMP's threads wait for each other by spinning for up to 15 ms, which a thread that another
+  // program has pushed aside needs for itself; its library reads the limit only when it is loaded.
+  if (std::getenv("OMP_WAIT_POLICY") == nullptr) setenv("GOMP_SPINCOUNT", "10000", 0);
   execv(trainer.c_str(), argv);
   fail(Kind::system, "{}: expected to start, found: {}", trainer.string(), std::strerror(errno));
 }

@@ -8,8 +8,8 @@
 #include "blocks/model.h"
 #include "cli/command.h"
 #include "cli/output.h"
+#include "core/cores.h"
 #include "core/error.h"
-#include "core/parallel.h"
 #include "kernels/kernels.h"
 #include "model/kinds.h"
 
@@ -75,7 +75,7 @@ ordered_json build_json() {
   ordered_json all = {
       {"version", FNET_VERSION},
       {"compiler", __VERSION__},
-      {"cores", ThreadPool(0).size()},
+      {"cores", available_cores()},
       {"isa",
        {{"name", kernels::table().name}, {"reason", kernels::table_reason()}, {"available", isas}}},
       {"trainer", trainer.empty() ? ordered_json() : ordered_json(trainer.string())}};

@@ -3,9 +3,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <functional>
-#include <mutex>
 #include <numeric>
 #include <utility>
 
@@ -40,41 +40,28 @@ struct Engine::Impl {
   EngineOptions options;
   std::optional<Tokenizer> tokenizer;
   std::vector<std::string> warnings;
-  std::unique_ptr<ThreadPool> pool;
   std::unique_ptr<Model> model;
-  mutable std::mutex mutex;
-  mutable std::vector<std::unique_ptr<PassMemory>> idle;  // as many as there were callers at once
-
-  struct PutBack {
-    const Impl* impl;
-    void operator()(PassMemory* used) const {
-      const std::lock_guard lock(impl->mutex);
-      impl->idle.emplace_back(used);
-    }
+  /// What one of the passes that run at the same time writes to.
+  struct Place {
+    PassMemory memory;
+    std::atomic<std::size_t> bytes{0};  // of the memory, as the last pass left it
   };
-
-  /// Memory for one pass; it is put back at the end.
-  std::unique_ptr<PassMemory, PutBack> take_memory() const {
-    const std::lock_guard lock(mutex);
-    if (idle.empty()) idle.push_back(std::make_unique<PassMemory>());
-    PassMemory* memory = idle.back().release();
-    idle.pop_back();
-    return {memory, PutBack{this}};
-  }
+  mutable Workers workers;
+  mutable std::vector<Place> places;  // by ThreadPool::place()
 
   /// Copies each text's tokens to where `target(index of the text)` says.
-  void copy_tokens(const Rows& rows, const Tensor& x, auto&& target) const {
+  static void copy_tokens(ThreadPool& pool, const Rows& rows, const Tensor& x, auto&& target) {
     const auto copy = [&](std::size_t i, int) {
       const auto text = static_cast<std::int64_t>(i);
       const auto size = static_cast<std::size_t>(rows.length(text) * x.cols());
       std::copy_n(x.row(rows.begin(text)).data(), size, target(i));
     };
-    pool->run(static_cast<std::size_t>(rows.texts()), std::ref(copy));
+    pool.run(static_cast<std::size_t>(rows.texts()), std::ref(copy));
   }
 
-  /// Calls use(index of the first text, batch, hidden) for the texts in passes of bounded size.
+  /// Calls use(threads, index of the first text, batch, hidden) for the texts in passes of bounded
+  /// size. Each takes its turn among the passes of other callers.
   void run(std::span<const Encoding> texts, bool first_rows_only, auto&& use) const {
-    const auto memory = take_memory();
     std::int64_t longest = 0;
     for (const Encoding& text : texts) {
       longest = std::max(longest, static_cast<std::int64_t>(text.input_ids.size()));
@@ -85,10 +72,14 @@ struct Engine::Impl {
         rows += rows_of(texts[end].input_ids.size(), config, longest);
         if (rows > kRowsPerPass && end > begin) break;
       }
-      pack(texts.subspan(begin, end - begin), config, longest, memory->batch);
-      const Tensor x = model->hidden(*memory, first_rows_only, *pool);
-      const TensorScope scope(*pool, memory->whole, kernels::Dtype::float32);
-      use(begin, memory->batch, x);
+      ThreadPool pool(workers);
+      Place& place = places[static_cast<std::size_t>(pool.place())];
+      PassMemory& memory = place.memory;
+      pack(texts.subspan(begin, end - begin), config, longest, memory.batch);
+      const Tensor x = model->hidden(memory, first_rows_only, pool);
+      const TensorScope scope(pool, memory.whole, kernels::Dtype::float32);
+      use(pool, begin, memory.batch, x);
+      place.bytes = memory.bytes();
       begin = end;
     }
   }
@@ -114,7 +105,11 @@ struct Engine::Impl {
 Engine::Impl::Impl(const Config& config_, const WeightSource& weights,
                    const EngineOptions& options_, std::optional<Tokenizer> tokenizer_,
                    PackedFile* file)
-    : config(config_), options(options_), tokenizer(std::move(tokenizer_)) {
+    : config(config_),
+      options(options_),
+      tokenizer(std::move(tokenizer_)),
+      workers(options_.threads),
+      places(static_cast<std::size_t>(workers.size())) {
   config.validate();
   if (options.dtype == "auto") options.dtype = "float32";
   if (tokenizer) {
@@ -122,9 +117,9 @@ Engine::Impl::Impl(const Config& config_, const WeightSource& weights,
             "tokenizer: expected at most {} pieces (vocab_size), found {}", config.vocab_size,
             tokenizer->vocab_size());
   }
-  pool = std::make_unique<ThreadPool>(options.threads);
+  ThreadPool pool(workers);
   model = std::make_unique<Model>(config, weights, product_type(options.dtype), options.formulas,
-                                  *pool, file);
+                                  pool, file);
 }
 
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -177,9 +172,8 @@ const Config& Engine::config() const noexcept { return impl_->config; }
 const EngineOptions& Engine::options() const noexcept { return impl_->options; }
 const std::vector<std::string>& Engine::warnings() const noexcept { return impl_->warnings; }
 std::size_t Engine::workspace_bytes() const noexcept {
-  const std::lock_guard lock(impl_->mutex);
   std::size_t bytes = 0;
-  for (const auto& memory : impl_->idle) bytes += memory->bytes();
+  for (const Impl::Place& place : impl_->places) bytes += place.bytes;
   return bytes;
 }
 
@@ -228,8 +222,9 @@ std::vector<Matrix> Engine::forward(std::span<const Encoding> batch) const {
   for (const Encoding& text : batch) {
     result.emplace_back(text.input_ids.size(), static_cast<std::size_t>(impl_->config.hidden_size));
   }
-  impl_->run(batch, false, [&](std::size_t begin, const Batch& packed, const Tensor& x) {
-    impl_->copy_tokens(packed.rows, x,
+  impl_->run(batch, false, [&](ThreadPool& pool, std::size_t begin, const Batch& packed,
+                               const Tensor& x) {
+    Impl::copy_tokens(pool, packed.rows, x,
                        [&](std::size_t i) { return result[begin + i].data.begin(); });
   });
   return result;
@@ -243,8 +238,9 @@ void Engine::forward(std::span<const Encoding> batch, std::span<float> out) cons
           "forward: expected room for {} tokens of {} numbers, found room for {} numbers", tokens,
           width, out.size());
   float* next = out.data();
-  impl_->run(batch, false, [&](std::size_t, const Batch& packed, const Tensor& x) {
-    impl_->copy_tokens(packed.rows, x, [&](std::size_t i) {
+  impl_->run(batch, false, [&](ThreadPool& pool, std::size_t, const Batch& packed,
+                               const Tensor& x) {
+    Impl::copy_tokens(pool, packed.rows, x, [&](std::size_t i) {
       return next + packed.rows.tokens_before(static_cast<std::int64_t>(i)) * x.cols();
     });
     next += packed.rows.tokens_before(packed.rows.texts()) * x.cols();
@@ -260,7 +256,7 @@ Matrix Engine::embed(std::span<const Encoding> batch, std::string_view pooling,
   Matrix result(batch.size(), static_cast<std::size_t>(m.config.hidden_size));
   const bool first = Impl::reads_first_row(kind);
   const HeadConfig none;
-  m.run(batch, first, [&](std::size_t begin, const Batch& packed, const Tensor& x) {
+  m.run(batch, first, [&](ThreadPool&, std::size_t begin, const Batch& packed, const Tensor& x) {
     const Rows rows = first ? single_rows(packed.rows.texts()) : packed.rows;
     const Tensor pooled = m.model->head_context("", none, kind, rows).pool(x);
     std::ranges::copy(pooled.values(), result.row(begin).begin());
@@ -297,7 +293,7 @@ std::vector<Matrix> Engine::scores(std::span<const Encoding> batch,
           "picks: expected none for a head that reads one vector a text");
   const bool first = pooled && Impl::reads_first_row(pooling);
   std::vector<Matrix> result;
-  m.run(batch, first, [&](std::size_t begin, const Batch& packed, const Tensor& x) {
+  m.run(batch, first, [&](ThreadPool&, std::size_t begin, const Batch& packed, const Tensor& x) {
     const std::int64_t texts = packed.rows.texts();
     const Rows rows = first ? single_rows(texts) : packed.rows;
     // Of a row head: the rows to score, and how many of each text.

@@ -1,9 +1,11 @@
 #include "fnet/finetune.h"
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <utility>
 
+#include "core/cores.h"
 #include "core/error.h"
 #include "train/loop.h"
 #include "train/run_directory.h"
@@ -66,7 +68,8 @@ void tell_interrupted(const FinetuneOptions& o, const TrainingReport& report, bo
 
 TrainingReport finetune(const FinetuneOptions& options, const TrainingCallbacks& callbacks) {
   check_options(options);
-  if (options.threads > 0) at::set_num_threads(options.threads);
+  at::set_num_threads(options.threads > 0 ? options.threads
+                                          : std::min(at::get_num_threads(), available_cores()));
   const Log log = [&](std::string_view line) {
     if (callbacks.log) callbacks.log(line);
   };

@@ -38,6 +38,19 @@ class Finetune(CliTest):
         self.assertEqual(result.stdout, "[finetune]\n[--a b]\n[*]\n[]\n")
         self.assertEqual(result.returncode, 7)
 
+    def test_openmp_spins_for_a_short_while_unless_the_user_has_said_how_long(self):
+        folder = self.folder / "spins"
+        folder.mkdir()
+        shutil.copy(FNET, folder / "fnet")
+        (folder / "fnet-train").write_text('#!/bin/sh\necho "$GOMP_SPINCOUNT $OMP_WAIT_POLICY"\n')
+        os.chmod(folder / "fnet-train", 0o755)
+        for chosen, expected in (
+            ({}, "10000 "),
+            ({"GOMP_SPINCOUNT": "7"}, "7 "),
+            ({"OMP_WAIT_POLICY": "active"}, " active"),
+        ):
+            self.assertEqual(done("finetune", program=folder / "fnet", env=chosen), expected + "\n")
+
     @unittest.skipUnless(CAN_TRAIN, "this build has no fnet-train")
     def test_learns_a_task_and_leaves_a_model_that_the_lean_program_runs(self):
         train, out = self.data("train.tsv"), self.folder / "learnt"
