@@ -1,5 +1,6 @@
-// One fnet-base for many callers at once, each with one text at a time, against one caller with all their texts as a
-// batch, in turns in one process. The callers must not lose throughput, and none may wait long.
+// One fnet-base for many callers at once, each with one text at a time, against one caller with all
+// their texts as a batch, in turns in one process. The callers must not lose throughput, and none
+// may wait long.
 //   bench_serving [CALLERS [TOKENS [ROUNDS [THREADS]]]]
 #include <fmt/format.h>
 
@@ -68,7 +69,9 @@ double percentile(std::vector<double> values, double share) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto number = [&](int i, int otherwise) { return argc > i ? std::atoi(argv[i]) : otherwise; };
+  const auto number = [&](int i, int otherwise) {
+    return argc > i ? std::atoi(argv[i]) : otherwise;
+  };
   const auto callers = static_cast<std::size_t>(number(1, 8));
   const auto tokens = static_cast<std::size_t>(number(2, 128));
   const int rounds = number(3, 5);
@@ -83,10 +86,11 @@ int main(int argc, char** argv) {
   }
   const double lone = percentile(passes(engine_of(1), std::span(texts).first(1), tokens), 0.5);
   const double bound = 2 * static_cast<double>(callers) * lone / threads;
-  fmt::print("{} callers, texts of {} tokens, {} threads; a text alone on one thread takes {:.1f} ms\n"
-             "{:>16} {:>16} {:>6} {:>8} {:>8} {:>8}\n",
-             callers, tokens, threads, 1e3 * lone, "batch, tokens/s", "callers", "ratio", "p50 ms",
-             "p99", "wanted");
+  fmt::print(
+      "{} callers, texts of {} tokens, {} threads; a text alone on one thread takes {:.1f} ms\n"
+      "{:>16} {:>16} {:>6} {:>8} {:>8} {:>8}\n",
+      callers, tokens, threads, 1e3 * lone, "batch, tokens/s", "callers", "ratio", "p50 ms", "p99",
+      "wanted");
   const fnet::Engine engine = engine_of(threads);
   for (int round = 0; round < rounds; ++round) {
     const auto batches = passes(engine, texts, callers * tokens);

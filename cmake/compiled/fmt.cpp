@@ -1,5 +1,6 @@
-// The installed fmt, compiled once: header-only it would cost every file that formats four seconds. Its
-// package has no archive that can go into a library of ours, and torch brings another version of it.
+// The installed fmt, compiled once: header-only it would cost every file that formats four seconds.
+// Its package has no archive that can go into a library of ours, and torch brings another version
+// of it.
 #include <fmt/format-inl.h>
 
 FMT_BEGIN_NAMESPACE

@@ -37,11 +37,12 @@ struct EngineOptions {
 using WeightSource =
     std::function<std::vector<float>(const std::string& name, std::span<const std::int64_t> shape)>;
 
-/// A model ready to answer. Immutable; safe to share between threads: their passes run side by side,
-/// each on an equal part of the engine's threads, as many at once as there are threads; the others
-/// wait, first come, first served. A process that fork() makes must load its own: a call on its
-/// parent's engine throws usage. With length policies `exact` and `fixed:N` an answer's bytes depend
-/// on the text and the options alone, never on the batch, its order or the number of threads.
+/// A model ready to answer. Immutable; safe to share between threads: their passes run side by
+/// side, each on an equal part of the engine's threads, as many at once as there are threads; the
+/// others wait, first come, first served. A process that fork() makes must load its own: a call on
+/// its parent's engine throws usage. With length policies `exact` and `fixed:N` an answer's bytes
+/// depend on the text and the options alone, never on the batch, its order or the number of
+/// threads.
 class FNET_API Engine {
  public:
   /// Reads a model directory: config.json, model.safetensors (or shards), spiece.model.

@@ -24,13 +24,13 @@ struct FinetuneOptions {
   bool overwrite = false;                    ///< `out` may hold a model or a log
   std::string input_format;                  ///< of both; empty: by the files' extensions
   Columns columns;                           ///< of both
-  bool skip_bad_lines = false;  ///< count bad lines instead of failing
+  bool skip_bad_lines = false;               ///< count bad lines instead of failing
 
   std::filesystem::path from;    ///< a model directory to start from; empty: a new model
   std::string variant = "tiny";  ///< of a new model
   std::filesystem::path
-      tokenizer;                ///< of a new model; empty: one is trained on the texts of `train`
-  std::int32_t vocab_size = 0;  ///< of that tokenizer; 0: 16000, or as many as the texts allow
+      tokenizer;                 ///< of a new model; empty: one is trained on the texts of `train`
+  std::int32_t vocab_size = 0;   ///< of that tokenizer; 0: 16000, or as many as the texts allow
   std::vector<std::string> set;  ///< key=value of the config, applied last
 
   std::int64_t epochs = 10;
@@ -69,8 +69,8 @@ struct TrainingReport {
   double best = 0;                         ///< the best model's metric
   std::optional<std::int64_t> best_epoch;  ///< its epoch; 0: none was better than the model that
                                            ///< training starts from; nothing: none was scored
-  std::optional<double> start;      ///< metric of the model that training starts from, where it has
-                                    ///< a head for these labels
+  std::optional<double> start;  ///< metric of the model that training starts from, where it has
+                                ///< a head for these labels
   std::int64_t step = 0, steps = 0;  ///< done, and of the whole run
   std::int64_t skipped_steps = 0;    ///< with a loss or gradient that was not finite
   std::size_t skipped_lines = 0;     ///< bad lines of the data files
@@ -106,9 +106,9 @@ struct TrainingCallbacks {
 /// `out` is replaced as a whole, each time that a better model is complete. With `overwrite`, a
 /// model that stood there stays until the run has a better one or comes to its end.
 ///
-/// Throws: usage where an option makes no sense or `out` holds a model or a log already, input where
-/// a file is bad, another process is at work there, or the loss stays without a finite value for 8
-/// steps in a row, system where `out` cannot be written.
+/// Throws: usage where an option makes no sense or `out` holds a model or a log already, input
+/// where a file is bad, another process is at work there, or the loss stays without a finite value
+/// for 8 steps in a row, system where `out` cannot be written.
 FNET_API TrainingReport finetune(const FinetuneOptions& options,
                                  const TrainingCallbacks& callbacks = {});
 

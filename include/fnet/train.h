@@ -205,7 +205,8 @@ class FNET_API FNetForTokenClassificationImpl : public FNetWithHeadImpl {
       : FNetWithHeadImpl(with_task(config, "token-classification"), seed) {}
 };
 
-class FNET_API FNetForTokenClassification : public torch::nn::ModuleHolder<FNetForTokenClassificationImpl> {
+class FNET_API FNetForTokenClassification
+    : public torch::nn::ModuleHolder<FNetForTokenClassificationImpl> {
  public:
   using torch::nn::ModuleHolder<FNetForTokenClassificationImpl>::ModuleHolder;
   using Impl = FNetForTokenClassificationImpl;

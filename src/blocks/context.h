@@ -21,7 +21,7 @@ struct Context {
   const Config& config;  ///< valid
   const Rows& rows;      ///< where the texts lie in x [T, H]
   Activation activation = {};
-  std::int64_t layer = 0;     ///< from 0; −1 before the first, num_hidden_layers after the last
+  std::int64_t layer = 0;  ///< from 0; −1 before the first, num_hidden_layers after the last
   Dropout<A> dropout = {};
 
   /// The same for another place below this one.

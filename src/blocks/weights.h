@@ -21,7 +21,8 @@ class Specs {
 
   /// Adds a weight `<place>.<name>`.
   void add(std::string_view name, std::vector<std::int64_t> shape, Init init) const {
-    list_->push_back({.name = prefix_ + std::string(name), .shape = std::move(shape), .init = init});
+    list_->push_back(
+        {.name = prefix_ + std::string(name), .shape = std::move(shape), .init = init});
   }
 
   /// Adds numbers that are stored with the model and that training does not change.

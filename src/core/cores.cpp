@@ -44,9 +44,9 @@ double quota_limit(const std::filesystem::path& root) {
   double least = kNoLimit;
   std::ifstream groups(root / "proc/self/cgroup");
   // A line is "4:cpu,cpuacct:/path", or "0::/path" in v2.
-  for (std::string number, controllers, path;
-       std::getline(groups, number, ':') && std::getline(groups, controllers, ':') &&
-       std::getline(groups, path);) {
+  for (std::string number, controllers, path; std::getline(groups, number, ':') &&
+                                              std::getline(groups, controllers, ':') &&
+                                              std::getline(groups, path);) {
     const bool v2 = controllers.empty();
     if (!v2 && !names_cpu(controllers)) continue;
     const auto mounted = root / (v2 ? "sys/fs/cgroup" : "sys/fs/cgroup/cpu");

@@ -285,7 +285,9 @@ ThreadPool::ThreadPool(Workers& workers)
     : shared_(workers.state_.get()), team_(&shared_->take_team()) {}
 
 ThreadPool::ThreadPool(int threads, Crew crew)
-    : crew_team_(std::make_unique<Workers::Team>()), team_(crew_team_.get()), crew_(std::move(crew)) {
+    : crew_team_(std::make_unique<Workers::Team>()),
+      team_(crew_team_.get()),
+      crew_(std::move(crew)) {
   team_->allow(static_cast<std::size_t>(threads));
 }
 

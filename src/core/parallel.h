@@ -17,8 +17,8 @@ struct Split {
   std::size_t largest() const { return (total + parts - 1) / parts; }
 };
 
-/// Worker threads that callers share. Each caller runs on a ThreadPool of its own, made of a part of
-/// them; what several callers do at once needs no lock between them.
+/// Worker threads that callers share. Each caller runs on a ThreadPool of its own, made of a part
+/// of them; what several callers do at once needs no lock between them.
 class Workers {
  public:
   /// `threads` in all, a caller's own included; 0 means available_cores(). Throws: system where

@@ -27,7 +27,7 @@ struct RowKernels {
                   float* y) noexcept;
   void (*row_means)(const float* x, std::size_t rows, std::size_t n, float* y) noexcept;
   void (*dropout)(std::uint64_t seed, std::uint64_t first, std::uint32_t threshold, float scale,
-                    const float* x, std::size_t n, float* y) noexcept;
+                  const float* x, std::size_t n, float* y) noexcept;
 };
 
 }  // namespace fnet::kernels

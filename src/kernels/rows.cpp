@@ -63,7 +63,7 @@ void row_means(const float* x, std::size_t rows, std::size_t n, float* y, Thread
 }
 
 void dropout(std::uint64_t seed, double p, const float* x, std::size_t n, float* y,
-               ThreadPool& pool, const Table& isa) {
+             ThreadPool& pool, const Table& isa) {
   const auto threshold = static_cast<std::uint32_t>(std::lround(p * 65536.0));
   const auto scale = static_cast<float>(65536.0 / (65536.0 - threshold));
   share(n, 1, pool, [&](std::size_t first, std::size_t count) {

@@ -46,6 +46,6 @@ void row_means(const float* x, std::size_t rows, std::size_t n, float* y, Thread
 /// Dropout: y = x / (1 − p) where a mask keeps it, else 0; both [n], y may be x. Number i is kept
 /// where its 16 bits of Philox(seed, 0), half word i, are at least 65536 · p.
 void dropout(std::uint64_t seed, double p, const float* x, std::size_t n, float* y,
-               ThreadPool& pool, const Table& isa = table());
+             ThreadPool& pool, const Table& isa = table());
 
 }  // namespace fnet::kernels

@@ -130,7 +130,7 @@ inline void philox_blocks(std::uint64_t seed, std::uint64_t first, std::uint32_t
 
 // 16 random bits decide a number, so one block decides eight of them.
 inline void dropout_span(std::uint64_t seed, std::uint64_t first, std::uint32_t threshold,
-                           float scale, const float* x, std::size_t n, float* y) noexcept {
+                         float scale, const float* x, std::size_t n, float* y) noexcept {
   constexpr std::size_t kNumbers = 8 * kBlocks;
   std::uint32_t words[4 * kBlocks];
   std::uint16_t bits[kNumbers];

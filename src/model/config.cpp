@@ -89,8 +89,8 @@ void check_head(const std::string& name, const HeadConfig& head, const Config& c
           "config: {}.pooling: expected cls, mean or max, found 'pooler' in a model without pooler "
           "weights",
           place);
-  require(name.find('.') == name.npos, Kind::input, "config: heads: expected names without a dot, found '{}'",
-          printable(name));
+  require(name.find('.') == name.npos, Kind::input,
+          "config: heads: expected names without a dot, found '{}'", printable(name));
   require(!head.labels.empty(), Kind::input, "config: {}: expected labels for {}, found none",
           place, head.task);
   std::vector<std::string> sorted = head.labels;

@@ -46,7 +46,8 @@ std::vector<float> orthogonal(std::size_t rows, std::size_t cols, double gain, P
   std::vector<float> values(rows * cols);
   for (std::size_t r = 0; r < rows; ++r) {
     for (std::size_t c = 0; c < cols; ++c) {
-      values[r * cols + c] = static_cast<float>(gain * (flat ? q[r * width + c] : q[c * width + r]));
+      values[r * cols + c] =
+          static_cast<float>(gain * (flat ? q[r * width + c] : q[c * width + r]));
     }
   }
   return values;

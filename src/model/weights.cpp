@@ -18,7 +18,8 @@ namespace fs = std::filesystem;
 struct Tie {
   std::string_view kept, copy;
 };
-/// transformers ties these and stores the first name, other writers both or the second. Without `fnet.`.
+/// transformers ties these and stores the first name, other writers both or the second. Without
+/// `fnet.`.
 constexpr Tie kTied[] = {{"embeddings.word_embeddings.weight", "cls.predictions.decoder.weight"},
                          {"cls.predictions.bias", "cls.predictions.decoder.bias"}};
 
@@ -83,7 +84,8 @@ class WeightReader::Matcher {
   Matcher(WeightReader& reader, const WeightOptions& options) : reader_(reader), options_(options) {
     for (std::size_t file = 0; file < reader_.files_.size(); ++file) {
       for (const TensorInfo& tensor : reader_.files_[file].tensors()) {
-        const auto [at, is_new] = stored_.emplace(name_in_encoder(tensor.name), Place{file, &tensor});
+        const auto [at, is_new] =
+            stored_.emplace(name_in_encoder(tensor.name), Place{file, &tensor});
         require(is_new, Kind::input, "{}: tensor '{}': expected each weight once, found also '{}'",
                 printable(reader_.files_[file].name()), printable(tensor.name),
                 printable(at->second.tensor->name));

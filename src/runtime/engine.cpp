@@ -177,9 +177,7 @@ std::size_t Engine::workspace_bytes() const noexcept {
   return bytes;
 }
 
-std::size_t Engine::weight_bytes() const noexcept {
-  return impl_->model->weight_bytes();
-}
+std::size_t Engine::weight_bytes() const noexcept { return impl_->model->weight_bytes(); }
 
 std::vector<std::pair<std::string, double>> Engine::seconds_by_part() const {
   std::vector<std::pair<std::string, double>> parts;
@@ -222,11 +220,11 @@ std::vector<Matrix> Engine::forward(std::span<const Encoding> batch) const {
   for (const Encoding& text : batch) {
     result.emplace_back(text.input_ids.size(), static_cast<std::size_t>(impl_->config.hidden_size));
   }
-  impl_->run(batch, false, [&](ThreadPool& pool, std::size_t begin, const Batch& packed,
-                               const Tensor& x) {
-    Impl::copy_tokens(pool, packed.rows, x,
-                       [&](std::size_t i) { return result[begin + i].data.begin(); });
-  });
+  impl_->run(batch, false,
+             [&](ThreadPool& pool, std::size_t begin, const Batch& packed, const Tensor& x) {
+               Impl::copy_tokens(pool, packed.rows, x,
+                                 [&](std::size_t i) { return result[begin + i].data.begin(); });
+             });
   return result;
 }
 
@@ -238,13 +236,13 @@ void Engine::forward(std::span<const Encoding> batch, std::span<float> out) cons
           "forward: expected room for {} tokens of {} numbers, found room for {} numbers", tokens,
           width, out.size());
   float* next = out.data();
-  impl_->run(batch, false, [&](ThreadPool& pool, std::size_t, const Batch& packed,
-                               const Tensor& x) {
-    Impl::copy_tokens(pool, packed.rows, x, [&](std::size_t i) {
-      return next + packed.rows.tokens_before(static_cast<std::int64_t>(i)) * x.cols();
-    });
-    next += packed.rows.tokens_before(packed.rows.texts()) * x.cols();
-  });
+  impl_->run(batch, false,
+             [&](ThreadPool& pool, std::size_t, const Batch& packed, const Tensor& x) {
+               Impl::copy_tokens(pool, packed.rows, x, [&](std::size_t i) {
+                 return next + packed.rows.tokens_before(static_cast<std::int64_t>(i)) * x.cols();
+               });
+               next += packed.rows.tokens_before(packed.rows.texts()) * x.cols();
+             });
 }
 
 Matrix Engine::embed(std::span<const Encoding> batch, std::string_view pooling,

@@ -49,8 +49,7 @@ Tensor plain(const WeightSpec& spec, const Shape& shape, const WeightSource& sou
             spec.name, bytes, stored.size);
     values = {stored.memory, reinterpret_cast<const float*>(stored.memory.get())};
   } else {
-    const auto owner =
-        std::make_shared<const std::vector<float>>(read(spec, shape.size(), source));
+    const auto owner = std::make_shared<const std::vector<float>>(read(spec, shape.size(), source));
     values = {owner, owner->data()};
     if (file != nullptr) {
       file->add(spec.name, {{values, reinterpret_cast<const std::byte*>(values.get())}, bytes});

@@ -8,7 +8,8 @@
 namespace fnet {
 
 std::size_t PassMemory::bytes() const {
-  const std::size_t ids = batch.ids.capacity() + batch.types.capacity() + batch.positions.capacity();
+  const std::size_t ids =
+      batch.ids.capacity() + batch.types.capacity() + batch.positions.capacity();
   std::size_t sum = ids * sizeof(std::int32_t) + products.size() + mixing.size() +
                     normed.capacity() * sizeof(float) + whole.bytes();
   for (const Tensor* tensor : {&x, &first, &mixed}) sum += tensor->bytes();
@@ -36,8 +37,12 @@ Model::Model(const Config& config, const WeightSource& source, kernels::Dtype dt
   load_weights(encoder.list(), source, dtype, pool, file, weights_);
   load_weights(rest.list(), source, kernels::Dtype::float32, pool, nullptr, weights_);
 
-  const Placed root{config_, Weights<Tensor>(weights_).under(encoder_place(config_)),
-                    parts_.activation, -1, dtype, formulas};
+  const Placed root{config_,
+                    Weights<Tensor>(weights_).under(encoder_place(config_)),
+                    parts_.activation,
+                    -1,
+                    dtype,
+                    formulas};
   const Placed embeddings = root.under("embeddings");
   words_ = &embeddings.w["word_embeddings.weight"];
   positions_ = &embeddings.w["position_embeddings.weight"];
@@ -177,8 +182,9 @@ std::size_t Model::weight_bytes() const {
 std::vector<std::pair<std::string, std::string>> Model::paths() const {
   std::vector<std::pair<std::string, std::string>> list;
   const auto add = [&](std::string place, std::string_view part, bool kernel, bool with_norm) {
-    list.emplace_back(std::move(place) + std::string(part),
-                      !kernel ? "formula" : with_norm ? "kernel with norm" : "kernel");
+    list.emplace_back(std::move(place) + std::string(part), !kernel     ? "formula"
+                                                            : with_norm ? "kernel with norm"
+                                                                        : "kernel");
   };
   const auto add_norm = [&](const std::string& place, const NormStep& norm) {
     add(place, row_of(parts_.norm).name, norm.kernel() != nullptr, false);

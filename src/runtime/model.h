@@ -40,7 +40,8 @@ class Model {
   std::size_t weight_bytes() const;
   const PartTimes& times() const { return times_; }
 
-  /// The steps in order, by place, each with how it runs: `kernel`, `kernel with norm` or `formula`.
+  /// The steps in order, by place, each with how it runs: `kernel`, `kernel with norm` or
+  /// `formula`.
   std::vector<std::pair<std::string, std::string>> paths() const;
 
  private:

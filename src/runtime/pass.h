@@ -52,8 +52,8 @@ class PartTimes {
 /// passes take no memory.
 struct PassMemory {
   Batch batch;
-  Tensor x;             // [T, H]
-  Tensor first, mixed;  // [B, H]
+  Tensor x;                   // [T, H]
+  Tensor first, mixed;        // [B, H]
   std::vector<float> normed;  // [T, H], of models with the norm before
   kernels::Workspace products, mixing;
   std::vector<kernels::Workspace> threads;  // one each, for texts' first rows

@@ -90,8 +90,7 @@ MixerStep::MixerStep(const Mixer& part, Placed placed) : part_(&part), placed_(s
     kernel_ = std::visit([](const auto& p) { return mixer_kernel(p); }, part);
   }
   if (kernel_ == MixerKernel::fourier) {
-    plans_ =
-        &kernels::fourier_plans(placed_.width(), placed_.config.fourier_norm == "ortho");
+    plans_ = &kernels::fourier_plans(placed_.width(), placed_.config.fourier_norm == "ortho");
   }
 }
 
@@ -142,8 +141,8 @@ void MixerStep::run_first_rows(const float* x, float* data, const NormStep* afte
     } else {
       const auto all = static_cast<std::size_t>(pass.rows().total());
       const TensorScope scope(pass.pool, pass.memory.whole, placed_.dtype);
-      const Tensor rows = first_rows(
-          apply(*part_, view(x, all, width), placed_.context(pass.rows())), pass.rows());
+      const Tensor rows =
+          first_rows(apply(*part_, view(x, all, width), placed_.context(pass.rows())), pass.rows());
       std::ranges::copy(rows.values(), mixed);
     }
     const kernels::NormArgs* fused = after == nullptr ? nullptr : after->kernel();
@@ -160,7 +159,8 @@ void MixerStep::list_texts(const float* x, float* data, const Pass& pass) const 
   memory.texts.clear();
   memory.plans.clear();
   for (std::int64_t i = 0; i < rows.texts(); ++i) {
-    if (plans_ != nullptr) memory.plans.push_back(plans_->get(static_cast<std::size_t>(rows.rows(i))));
+    if (plans_ != nullptr)
+      memory.plans.push_back(plans_->get(static_cast<std::size_t>(rows.rows(i))));
     const std::size_t begin = static_cast<std::size_t>(rows.begin(i)) * placed_.width();
     float* out = data == nullptr ? nullptr : data + begin;
     memory.texts.push_back(
@@ -211,11 +211,10 @@ void FfnStep::run(const float* x, float* data, std::size_t count, const NormStep
           count, block_rows(4 * width + 3 * inner), placed_.dtype, pass,
           [&](std::size_t first, std::size_t some) {
             float* const out = data + first * width;
-            Tensor y = apply(*part_, view(x + first * width, some, width),
-                             placed_.context(kNoRows));
+            Tensor y =
+                apply(*part_, view(x + first * width, some, width), placed_.context(kNoRows));
             if (formula_norm) {
-              y = apply(*after->part_, y + view(out, some, width),
-                        after->placed_.context(kNoRows));
+              y = apply(*after->part_, y + view(out, some, width), after->placed_.context(kNoRows));
               std::ranges::copy(y.values(), out);
               return;
             }

@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
+#include "blocks/part_kernels.h"
 #include "blocks/parts.h"
 #include "kernels/product.h"
-#include "blocks/part_kernels.h"
 #include "runtime/pass.h"
 #include "runtime/tensor.h"
 

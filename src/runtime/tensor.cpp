@@ -15,8 +15,8 @@ using kernels::Binary;
 
 struct TensorStorage {
   kernels::AlignedBytes memory;
-  std::size_t capacity = 0;                 // floats of `memory`
-  std::shared_ptr<const float> elsewhere;   // keeps what lies there
+  std::size_t capacity = 0;                // floats of `memory`
+  std::shared_ptr<const float> elsewhere;  // keeps what lies there
   std::once_flag once;
   kernels::PackedMatrix packed;
 
@@ -140,9 +140,8 @@ std::size_t Tensor::bytes() const {
 
 const kernels::PackedMatrix& Tensor::packed() const {
   std::call_once(storage_->once, [this] {
-    storage_->packed =
-        kernels::pack(data_, static_cast<std::size_t>(rows_), static_cast<std::size_t>(cols_),
-                      TensorScopeAccess::dtype());
+    storage_->packed = kernels::pack(data_, static_cast<std::size_t>(rows_),
+                                     static_cast<std::size_t>(cols_), TensorScopeAccess::dtype());
   });
   return storage_->packed;
 }
@@ -153,7 +152,8 @@ Arena::Arena(Arena&&) noexcept = default;
 Arena& Arena::operator=(Arena&&) noexcept = default;
 
 std::shared_ptr<TensorStorage> Arena::take(std::size_t values) {
-  std::shared_ptr<TensorStorage>* best = nullptr;  // the smallest that is large enough, or the largest
+  std::shared_ptr<TensorStorage>* best =
+      nullptr;  // the smallest that is large enough, or the largest
   for (auto& block : blocks_) {
     if (block.use_count() != 1) continue;
     const std::size_t have = block->capacity;
@@ -187,8 +187,7 @@ Tensor operator*(const Tensor& a, double b) { return with_number(Binary::multipl
 
 Tensor rsqrt(const Tensor& x) {
   Tensor y(x.rows(), x.cols());
-  std::ranges::transform(x.values(), y.fill().begin(),
-                         [](float v) { return 1.0F / std::sqrt(v); });
+  std::ranges::transform(x.values(), y.fill().begin(), [](float v) { return 1.0F / std::sqrt(v); });
   return y;
 }
 Tensor tanh(const Tensor& x) { return activate(Activation::tanh, x); }
@@ -201,7 +200,8 @@ Tensor gelu_tanh(const Tensor& x) { return activate(Activation::gelu_tanh, x); }
 Tensor mean_last(const Tensor& x) {
   Tensor y(x.rows(), 1);
   kernels::row_means(x.values().data(), static_cast<std::size_t>(x.rows()),
-                     static_cast<std::size_t>(x.cols()), y.fill().data(), TensorScopeAccess::pool());
+                     static_cast<std::size_t>(x.cols()), y.fill().data(),
+                     TensorScopeAccess::pool());
   return y;
 }
 

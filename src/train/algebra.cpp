@@ -125,7 +125,7 @@ struct DropoutFunction : torch::autograd::Function<DropoutFunction> {
                                                  const torch::autograd::variable_list& grad) {
     auto& saved = context->saved_data;
     return {ops::dropout(grad[0], saved["p"].toDouble(),
-                           static_cast<std::uint64_t>(saved["seed"].toInt())),
+                         static_cast<std::uint64_t>(saved["seed"].toInt())),
             at::Tensor(), at::Tensor()};
   }
 };

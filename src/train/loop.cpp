@@ -124,7 +124,7 @@ void Loop::skip_step() {
                   bad_in_a_row_.back()));
   require(bad_in_a_row_.size() < kMaxBadSteps, Kind::input,
           "training: expected a finite loss and gradient, found none in {} steps in a row ({}); "
-          "lower --lr",
+          "lower the learning rate",
           kMaxBadSteps, fmt::join(bad_in_a_row_, " | "));
 }
 

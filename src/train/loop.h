@@ -37,13 +37,13 @@ class Saver {
 
 struct LoopOptions {
   std::int64_t epochs = 1;
-  double learning_rate = 1e-3;    ///< at its peak
-  double warmup = 0.1;            ///< share of the steps until the peak; then linear to 0
+  double learning_rate = 1e-3;  ///< at its peak
+  double warmup = 0.1;          ///< share of the steps until the peak; then linear to 0
   AdamW::Options optimizer;
-  std::string metric;             ///< of the evaluations; the highest is the best
-  bool score_first = false;       ///< the model that the loop starts from is the one to beat
-  std::int64_t patience = 0;      ///< epochs without a better one before it stops; 0: never
-  at::Device device = at::kCPU;   ///< where the model learns
+  std::string metric;                ///< of the evaluations; the highest is the best
+  bool score_first = false;          ///< the model that the loop starts from is the one to beat
+  std::int64_t patience = 0;         ///< epochs without a better one before it stops; 0: never
+  at::Device device = at::kCPU;      ///< where the model learns
   at::ScalarType type = at::kFloat;  ///< of its parameters while it learns
 };
 

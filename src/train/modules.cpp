@@ -5,11 +5,11 @@
 #include <span>
 #include <utility>
 
+#include "blocks/model.h"
 #include "core/file.h"
 #include "model/batch.h"
 #include "model/init.h"
 #include "model/weights.h"
-#include "blocks/model.h"
 #include "train/algebra.h"
 
 namespace fnet::nn {
@@ -85,7 +85,7 @@ struct Packing {
   /// `rows_of(length)`: the rows that a text takes.
   template <class RowsOf>
   Packing(std::int64_t texts, std::int64_t columns, const std::vector<std::int64_t>& lengths,
-       std::int64_t padding, RowsOf&& rows_of) {
+          std::int64_t padding, RowsOf&& rows_of) {
     for (std::int64_t text = 0; text < texts; ++text) {
       const std::int64_t length =
           lengths.empty() ? columns : lengths[static_cast<std::size_t>(text)];
@@ -125,7 +125,8 @@ at::Tensor through_rows(const at::Tensor& x, const std::vector<std::int64_t>& le
   Packing packing(x.size(0), x.size(1), lengths, 0, [](std::int64_t length) { return length; });
   packing.most = x.size(1);
   at::Tensor flat = x.reshape({-1, x.size(2)});
-  if (!packing.whole) flat = flat.index_select(0, at::tensor(packing.source, at::kLong).to(x.device()));
+  if (!packing.whole)
+    flat = flat.index_select(0, at::tensor(packing.source, at::kLong).to(x.device()));
   return packing.unpack(use(flat, packing.rows));
 }
 
@@ -157,11 +158,11 @@ PackedInputs pack_inputs(const FNetModelImpl& model, const Inputs& in) {
 
   // One more flat row past the texts' own stands for padding.
   PackedInputs packed{Packing(texts, columns, in.lengths, texts * columns,
-                     [&](std::int64_t length) {
-                       return rows_of(static_cast<std::size_t>(length), c, longest);
-                     }),
-                {},
-                {}};
+                              [&](std::int64_t length) {
+                                return rows_of(static_cast<std::size_t>(length), c, longest);
+                              }),
+                      {},
+                      {}};
   const at::Tensor index = at::tensor(packed.packing.source, at::kLong).to(given.device());
   const auto gather = [&](const at::Tensor& flat, const at::Tensor& padding) {
     return packed.packing.whole ? flat : at::cat({flat, padding}).index_select(0, index);
@@ -310,8 +311,7 @@ FNetModelImpl::Output FNetModelImpl::forward(const Inputs& inputs) {
   return output;
 }
 
-FNetWithHeadImpl::FNetWithHeadImpl(const Config& config, std::uint64_t seed)
-    : FNetModule(config) {
+FNetWithHeadImpl::FNetWithHeadImpl(const Config& config, std::uint64_t seed) : FNetModule(config) {
   require(!config.head_names().empty(), Kind::usage,
           "FNetWithHead: expected a config with a head, found an encoder's");
   fnet = register_module("fnet", FNetModel(config, seed));

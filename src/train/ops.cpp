@@ -71,7 +71,7 @@ at::Tensor dropout(const at::Tensor& x, double p, std::uint64_t seed) {
   at::Tensor out = at::empty_like(in);
   ThreadPool threads = pool();
   kernels::dropout(seed, p, in.const_data_ptr<float>(), size_of(in.numel()),
-                     out.mutable_data_ptr<float>(), threads);
+                   out.mutable_data_ptr<float>(), threads);
   return out;
 }
 

@@ -40,7 +40,8 @@ bool AdamW::step(double learning_rate) {
   // The fused step divides gradients by this as it reads them.
   std::optional<at::Tensor> scale;
   if (options_.max_grad_norm > 0 && grad_norm_ > options_.max_grad_norm) {
-    scale = at::scalar_tensor(grad_norm_ / options_.max_grad_norm, all[0].options().dtype(at::kFloat));
+    scale =
+        at::scalar_tensor(grad_norm_ / options_.max_grad_norm, all[0].options().dtype(at::kFloat));
   }
   for (Group& group : groups_) {
     std::vector<at::Tensor> values, grads, moments, squares, steps;

@@ -122,7 +122,8 @@ class Training(CliTest):
         self.assertIn("did you mean '--epochs'?", self.fails(*out, "--epoch", 1))
         self.assertIn("--task: expected one of", self.fails(*out, "--task", "text"))
         self.assertIn("--variant: expected one of tiny", self.fails(*out, "--variant", "huge"))
-        self.assertIn("--max-length: expected at most 512", self.fails(*out, "--max-length", 513,
+        self.assertIn("--max-length: expected at most 512", self.fails(*out, "--max-length", 513, "--set",
+                                                                       "length_policy=fixed:512",
                                                                        "--tokenizer", self.spiece,
                                                                        "--log-level", "off"))  # fmt: skip
         self.assertIn("--set: unknown key 'hiden_size'", self.fails(*out, "--tokenizer", self.spiece, "--set",

@@ -8,10 +8,10 @@ namespace fnet {
 /// What a head gets beside the last hidden state [T, H]: `w` stands where its own weights are.
 template <class A>
 struct HeadContext : Context<A> {
-  Weights<A> encoder;                          ///< the encoder's, the embedding table among them
-  const HeadConfig& head;                      ///< its labels
-  const Pooling& pooling;                      ///< what a pooled head reads
-  const typename A::Ids* picked = nullptr;     ///< rows of x that a row head scores; null: all
+  Weights<A> encoder;                       ///< the encoder's, the embedding table among them
+  const HeadConfig& head;                   ///< its labels
+  const Pooling& pooling;                   ///< what a pooled head reads
+  const typename A::Ids* picked = nullptr;  ///< rows of x that a row head scores; null: all
 
   /// One vector a text: [T, H] → [B, H].
   A pool(const A& x) const {

@@ -1,4 +1,5 @@
-// Makes a model with fnet_train and runs it with fnet: the same numbers. Catches both libraries' errors.
+// Makes a model with fnet_train and runs it with fnet: the same numbers. Catches both libraries'
+// errors.
 #include <fnet/engine.h>
 #include <fnet/train.h>
 
@@ -32,8 +33,9 @@ int main(int, char** argv) {
   const torch::Tensor ids = torch::tensor({{4, 10, 11, 12, 5}}, torch::kLong);
   const torch::NoGradGuard no_gradients;
   const torch::Tensor expected = model->forward(ids).last_hidden_state[0];
-  const torch::Tensor found = torch::from_blob(const_cast<float*>(rows.data.data()),
-                                               {static_cast<long>(rows.rows), static_cast<long>(rows.cols)});
+  const torch::Tensor found =
+      torch::from_blob(const_cast<float*>(rows.data.data()),
+                       {static_cast<long>(rows.rows), static_cast<long>(rows.cols)});
   const double error = (found - expected).abs().max().item<double>();
   std::printf("largest difference %g\n", error);
   return error < 1e-4 ? 0 : 1;

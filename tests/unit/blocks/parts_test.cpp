@@ -48,9 +48,8 @@ TEST(Parts, refuse_options_that_no_part_has_or_allows) {
 
 TEST(Parts, list_their_options_for_people) {
   const auto options = part_options();
-  const auto bias = std::ranges::find_if(options, [](const PartOption& o) {
-    return o.part == "swiglu" && o.name == "bias";
-  });
+  const auto bias = std::ranges::find_if(
+      options, [](const PartOption& o) { return o.part == "swiglu" && o.name == "bias"; });
   ASSERT_NE(bias, options.end());
   EXPECT_EQ(bias->key, "ffn_options");
   EXPECT_EQ(bias->value, "false");

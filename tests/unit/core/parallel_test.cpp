@@ -10,8 +10,8 @@
 #include <array>
 #include <atomic>
 #include <chrono>
-#include <csignal>
 #include <condition_variable>
+#include <csignal>
 #include <fstream>
 #include <memory>
 #include <mutex>
@@ -241,7 +241,9 @@ TEST(ThreadPool, does_not_wait_for_a_worker_that_has_not_begun) {
 
 TEST(Workers, after_fork_a_call_says_why_not_and_nothing_hangs) {
   Workers workers(3);
-  { ThreadPool(workers).run(100, [](std::size_t, int) {}); }
+  {
+    ThreadPool(workers).run(100, [](std::size_t, int) {});
+  }
   const pid_t child = fork();
   if (child == 0) {
     auto mine = std::make_unique<Workers>(2);  // a process may start its own

@@ -263,7 +263,9 @@ TEST_F(Staged, a_kill_at_any_step_leaves_the_old_files_or_the_new_ones) {
           std::erase_if(found, [](const auto& file) { return !owned(file.first); });
           EXPECT_EQ(found, old ? kFirst : kSecond);
           // The next start brings back what is not ours, and leaves nothing beside it.
-          { const StagedDirectory next(directory, owned); }
+          {
+            const StagedDirectory next(directory, owned);
+          }
           EXPECT_EQ(files(directory), with_others(old ? kFirst : kSecond));
         });
   EXPECT_GT(kept, 3);
@@ -277,7 +279,9 @@ TEST_F(Staged, without_exchange_the_next_start_finds_the_old_files_or_the_new_on
         [&](int status, const fs::path& directory) {
           ASSERT_TRUE(status == 9 || status == 0) << status;
           nameless += fs::exists(directory) ? 0 : 1;
-          { const StagedDirectory next(directory, owned); }
+          {
+            const StagedDirectory next(directory, owned);
+          }
           const Files found = files(directory);
           EXPECT_EQ(found, with_others(found.at("model.a") == "1" ? kFirst : kSecond));
         });
@@ -291,7 +295,9 @@ TEST_F(Staged, a_call_that_fails_at_any_step_is_an_error_and_loses_nothing) {
     sweep([&](int k) { return occupied(tag + std::to_string(k)); }, fault,
           [&](int status, const fs::path& directory) {
             ASSERT_TRUE(status == 1 || status == 0) << status;
-            { const StagedDirectory next(directory, owned); }
+            {
+              const StagedDirectory next(directory, owned);
+            }
             const Files found = files(directory);
             EXPECT_EQ(found, with_others(found.at("model.a") == "1" ? kFirst : kSecond));
             EXPECT_TRUE(status == 1 || found.at("model.a") == "2");

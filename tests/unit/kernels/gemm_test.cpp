@@ -69,9 +69,9 @@ TEST(gemm, finishes_with_activation_and_with_its_slope_for_every_table) {
   x[0] = 1e30F, x[1] = -1e30F;  // no NaN from a power of it
   const auto bias = normals(n, 2), grad = normals(m * n, 3);
   for (const Table* isa : tables()) {
-    for (const Activation act : {Activation::none, Activation::gelu, Activation::gelu_tanh,
-                                 Activation::relu, Activation::sigmoid, Activation::silu,
-                                 Activation::tanh}) {
+    for (const Activation act :
+         {Activation::none, Activation::gelu, Activation::gelu_tanh, Activation::relu,
+          Activation::sigmoid, Activation::silu, Activation::tanh}) {
       SCOPED_TRACE(static_cast<int>(act));
       std::vector<float> y(m * n), before(m * n), back(m * n);
       gemm(m, n, n, {x.data(), n}, {unit.data(), n},

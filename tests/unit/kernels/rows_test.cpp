@@ -36,9 +36,9 @@ TEST(activate, stays_within_its_stated_errors_for_all_magnitudes) {
   std::vector<float> y(x.size());
   ThreadPool pool(2);
   for (const Table* isa : tables()) {
-    for (const Activation act : {Activation::none, Activation::gelu, Activation::gelu_tanh,
-                                 Activation::relu, Activation::sigmoid, Activation::silu,
-                                 Activation::tanh}) {
+    for (const Activation act :
+         {Activation::none, Activation::gelu, Activation::gelu_tanh, Activation::relu,
+          Activation::sigmoid, Activation::silu, Activation::tanh}) {
       activate(act, x.data(), x.size(), y.data(), pool, *isa);
       const bool gelu = act == Activation::gelu || act == Activation::gelu_tanh;
       for (std::size_t i = 0; i < x.size(); ++i) {

@@ -11,7 +11,8 @@ namespace {
 
 TEST(InitialValues, depend_on_seed_and_name_alone) {
   const WeightSpec spec{"encoder.layer.0.output.dense.weight", {64, 64}, Init::normal()};
-  const WeightSpec inside_head{"fnet.encoder.layer.0.output.dense.weight", {64, 64}, Init::normal()};
+  const WeightSpec inside_head{
+      "fnet.encoder.layer.0.output.dense.weight", {64, 64}, Init::normal()};
   const WeightSpec other{"encoder.layer.1.output.dense.weight", {64, 64}, Init::normal()};
   EXPECT_EQ(initial_values(spec, 0.02, 1), initial_values(inside_head, 0.02, 1));
   EXPECT_NE(initial_values(spec, 0.02, 1), initial_values(other, 0.02, 1));
@@ -49,7 +50,9 @@ struct Moments {
 
 TEST(InitialValues, of_every_distribution_have_its_moments) {
   const std::vector<std::int64_t> shape = {300, 200};
-  const auto moments = [&](Init init) { return Moments(initial_values({"w", shape, init}, 0.02, 3)); };
+  const auto moments = [&](Init init) {
+    return Moments(initial_values({"w", shape, init}, 0.02, 3));
+  };
   const Moments uniform = moments(Init::uniform(-1, 3));
   EXPECT_NEAR(uniform.mean, 1, 0.02);
   EXPECT_NEAR(uniform.deviation, 4 / std::sqrt(12.0), 0.02);
