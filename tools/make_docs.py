@@ -38,6 +38,11 @@ class Program:
         rows = ([f"`{f['name']}`", f"`{f['default']}`", f["allowed"], f["help"]] for f in self.info["config"])
         return table(["key", "default", "allowed", "meaning"], rows)
 
+    def options(self) -> str:
+        rows = ([f"`{o['part']}`", f"`{o['key']}.{o['name']}`", f"`{o['default']}`", o["allowed"], o["help"]]
+                for o in self.info["options"])  # fmt: skip
+        return table(["part", "option", "default", "allowed", "meaning"], rows)
+
     def presets(self) -> str:
         keys = ("hidden_size", "num_hidden_layers", "intermediate_size", "parameters")
         rows = ([f"`{n}`", *(p[k] for k in keys)] for n, p in self.info["presets"].items())
@@ -61,7 +66,8 @@ class Program:
     def part(self, name: str) -> str | None:
         kind, _, argument = name.partition(" ")
         makers = {"kinds": self.kinds, "flags": self.flags}
-        return makers[kind](argument) if argument else {"config": self.config, "presets": self.presets}[kind]()
+        return makers[kind](argument) if argument else {
+            "config": self.config, "presets": self.presets, "options": self.options}[kind]()
 
 
 def main():

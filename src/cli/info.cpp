@@ -97,6 +97,14 @@ ordered_json build_json() {
                              {"help", field.help}});
   }
   all["help"] = help;
+  for (const PartOption& option : part_options()) {
+    all["options"].push_back({{"key", option.key},
+                              {"part", option.part},
+                              {"name", option.name},
+                              {"default", option.value},
+                              {"allowed", option.allowed},
+                              {"help", option.help}});
+  }
   return all;
 }
 
@@ -111,6 +119,11 @@ std::string build_text(const ordered_json& all) {
   for (const NamedTable& table : tables()) {
     text += fmt::format("\n{}\n", table.key);
     for (const KindRow& row : table.rows) text += fmt::format("  {:20} {}\n", row.name, row.help);
+  }
+  text += "\noptions\n";
+  for (const PartOption& option : part_options()) {
+    text += fmt::format("  {:20} {}.{}={}: {} ({})\n", option.part, option.key, option.name,
+                        option.value, option.help, option.allowed);
   }
   text += "\nvariant               hidden  layers  intermediate   parameters\n";
   for (const auto& [name, preset] : all["presets"].items()) {

@@ -5,7 +5,7 @@
 namespace fnet {
 
 /// A label for each text or pair of texts.
-class TextClassificationTask final : public LabellingTask {
+class TextClassificationTask : public LabellingTask {
  public:
   using LabellingTask::LabellingTask;
 

@@ -17,6 +17,7 @@ NEW_LINE = re.compile(r"<!-- after ([^\n]+) in (\S+) -->\n```cpp\n(.*?)```", re.
 
 def apply(page: str, root: Path):
     for name, text in NEW_FILE.findall(page):
+        (root / name).parent.mkdir(exist_ok=True)
         (root / name).write_text(text, encoding="utf-8")
     for anchor, name, text in NEW_LINE.findall(page):
         lines = (root / name).read_text(encoding="utf-8").splitlines(keepends=True)
@@ -48,16 +49,24 @@ def main():
     run("cmake", "--build", build, "--target", "fnet_cli", "test_tables")
     run("ctest", "--test-dir", build, "--output-on-failure", "--no-tests=error", "-R", "^tables")
     fnet = build / "bin/fnet"
-    assert "center_norm" in json.loads(run(fnet, "info", "--json"))["norm_type"]
+    info = json.loads(run(fnet, "info", "--json"))
+    added = {"norm_type": "center_norm", "ffn_type": "reglu", "mixer": "scaled_fourier", "pooling": "mean_max",
+             "hidden_act": "squared_relu", "task": "language-identification"}  # fmt: skip
+    for key, name in added.items():
+        assert name in info[key], (name, info[key])
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model"
         corpus = Path(folder) / "texts.txt"
         corpus.write_text("the cat sat on the mat\na fine film with a warm heart\nthe quick brown fox jumps\n")
         spiece = Path(folder) / "spiece.model"
         run(fnet, "tokenizer", "train", "--input", corpus, "--vocab-size", "34", "--out", spiece)
-        run(fnet, "init", "--variant", "tiny", "--tokenizer", spiece, "--set", "norm_type=center_norm", "--out", model)
-        assert json.loads((model / "config.json").read_text())["norm_type"] == "center_norm"
+        sets = ("norm_type=center_norm", "ffn_type=reglu", "ffn_options.bias=false", "mixers=scaled_fourier",
+                "pooling=mean_max")  # fmt: skip
+        run(fnet, "init", "--variant", "tiny", "--tokenizer", spiece, *(f"--set={s}" for s in sets), "--out", model,
+            "--task", "language-identification", "--labels", "en,de")  # fmt: skip
+        assert json.loads((model / "config.json").read_text())["ffn_options"] == {"bias": False}
         assert len(run(fnet, "embed", model, corpus).splitlines()) == 3
+        assert len(run(fnet, "predict", model, corpus).splitlines()) == 3
 
 
 main()
