@@ -53,7 +53,8 @@ void tell_interrupted(const FinetuneOptions& o, const TrainingReport& report, bo
   std::string holds;
   if (!report.written) {
     holds = stays ? "is as it was" : "holds no model yet";
-    if (older) holds += fmt::format(", its model better ({} {:.4f})", report.metric, *older);
+    if (older)
+      holds += fmt::format(": none is better than its model ({} {:.4f})", report.metric, *older);
   } else {
     holds = fmt::format("holds the best model, {} ({} {:.4f})",
                         *report.best_epoch == 0 ? "the one that training started from"

@@ -60,7 +60,7 @@ TrainingReport Loop::run() {
   }
   require(report_.best_epoch || report_.interrupted, Kind::input,
           "training: expected a finite loss on the dev data, found none after any epoch; lower "
-          "--lr");
+          "the learning rate");
   return std::move(report_);
 }
 

@@ -201,8 +201,13 @@ TEST_F(Staged, refuses_what_cannot_be_replaced) {
   EXPECT_THAT(message(temporary_.make("file", "x")), HasSubstr("found a file"));
   EXPECT_THAT(message("/"), HasSubstr("replaced as a whole"));
   EXPECT_THAT(message("/proc"), HasSubstr("mounted"));
+  const fs::path before = fs::current_path(), inner = temporary_.path() / "outer" / "inner";
+  fs::create_directories(inner);
+  fs::current_path(inner);
   EXPECT_THAT(message("."), HasSubstr("working directory"));
   EXPECT_THAT(message(".."), HasSubstr("working directory"));
+  EXPECT_FALSE(StagedDirectory("new", owned).occupied());
+  fs::current_path(before);
 }
 
 TEST_F(Staged, one_process_at_a_time) {

@@ -236,7 +236,7 @@ TEST(Finetune, a_better_model_stays_until_the_run_ends) {
     EXPECT_FALSE(report.written);
     EXPECT_EQ(toy.bytes("model.safetensors"), before);
     EXPECT_EQ(toy.bytes("log.jsonl"), log);
-    EXPECT_THAT(lines.back(), HasSubstr("is as it was, its model better"))
+    EXPECT_THAT(lines.back(), HasSubstr("is as it was: none is better than its model"))
         << "after " << steps << " steps";
   }
   const TrainingReport report = finetune(toy.options);
