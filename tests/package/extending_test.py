@@ -43,7 +43,7 @@ def main():
     settings = SETTINGS.read_text(encoding="utf-8").replace(f"{SOURCE}/.deps", f"{WORK}/.deps")
     (WORK / "settings.cmake").write_text(settings, encoding="utf-8")
     apply((SOURCE / "docs/extending.md").read_text(encoding="utf-8"), WORK)
-    os.environ.update(CCACHE_BASEDIR=str(WORK), CCACHE_NOHASHDIR="1")
+    os.environ.update(CCACHE_BASEDIR=str(WORK), CCACHE_NOHASHDIR="1", CCACHE_SLOPPINESS="pch_defines,time_macros")
     run("cmake", "-C", WORK / "settings.cmake", "-S", WORK, "-B", build, "-G", "Ninja", "-Wno-dev", "-DFNET_TRAIN=OFF",
         "-DFNET_EXAMPLES=OFF")  # fmt: skip
     run("cmake", "--build", build, "--target", "fnet_cli", "test_tables")

@@ -6,6 +6,9 @@ endfunction()
 
 # Beside the project's build folder and with its flags: ccache has what was compiled there.
 set(build ${built}-consumer-${way})
+set(ENV{CCACHE_BASEDIR} ${source})
+set(ENV{CCACHE_NOHASHDIR} 1)
+set(ENV{CCACHE_SLOPPINESS} pch_defines,time_macros)
 set(programs consumer two_sentencepieces)
 set(settings -D BUILD_SHARED_LIBS=ON)
 if(way STREQUAL "installed")
@@ -18,8 +21,7 @@ if(way STREQUAL "installed")
   endif()
 endif()
 run(${CMAKE_COMMAND} -C ${same} -S ${CMAKE_CURRENT_LIST_DIR}/consumer -B ${build} -G Ninja -Wno-dev
-    -D FNET_WAY=${way} -D FNET_SOURCE=${source}
-    -D CMAKE_PREFIX_PATH=${build}/prefix ${settings})
+    -D FNET_WAY=${way} -D FNET_SOURCE=${source} -D CMAKE_PREFIX_PATH=${build}/prefix ${settings})
 run(${CMAKE_COMMAND} --build ${build} --target ${programs})
 run(${build}/bin/consumer)
 run(${build}/bin/two_sentencepieces ${source}/tests/golden/text/unigram.model ${source}/tests/golden/text/bpe.model)
