@@ -27,13 +27,12 @@ bool take(const Value& from, T& to) {
 }
 
 template <class T>
-constexpr std::string_view kTypeName = "a word";
-template <>
-constexpr std::string_view kTypeName<bool> = "true or false";
-template <>
-constexpr std::string_view kTypeName<std::int64_t> = "a whole number";
-template <>
-constexpr std::string_view kTypeName<double> = "a number";
+constexpr std::string_view type_name() {
+  if constexpr (std::is_same_v<T, bool>) return "true or false";
+  if constexpr (std::is_same_v<T, std::int64_t>) return "a whole number";
+  if constexpr (std::is_same_v<T, double>) return "a number";
+  return "a word";
+}
 
 std::string show(const auto& value) { return fmt::format("{}", value); }
 
@@ -47,7 +46,7 @@ void set_options(auto& part, std::string_view key, const PartOptions& options,
     using Type = std::decay_t<decltype(member)>;
     const std::string place = fmt::format("{}.{}", key, name);
     require(take(found->second, member), Kind::input, "config: {}: expected {}, found '{}'", place,
-            kTypeName<Type>,
+            type_name<Type>(),
             printable(std::visit([](const auto& v) { return show(v); }, found->second)));
     if (!allowed.names.empty() || allowed.low < allowed.high) check_value(place, member, allowed);
   });
@@ -105,7 +104,7 @@ void list_options(std::string_view key, std::span<const KindRow> rows, auto&& ma
             using Type = std::decay_t<decltype(member)>;
             const bool any = allowed.names.empty() && allowed.low >= allowed.high;
             list.push_back({key, row.name, std::string(name), show(member),
-                            any ? std::string(kTypeName<Type>) : allowed.text(),
+                            any ? std::string(type_name<Type>()) : allowed.text(),
                             std::string(help)});
           });
         },
