@@ -90,7 +90,6 @@ class ProgressBar {
 struct Flags {
   FinetuneOptions options;
   ReadOptions read;
-  std::vector<std::string> settings;
 };
 
 void add_training_flags(FlagSet& set, FinetuneOptions& options) {
@@ -117,7 +116,6 @@ std::string advice(const FinetuneOptions& o) {
 
 void finetune(const Flags& flags) {
   FinetuneOptions options = flags.options;
-  options.set = flags.settings;
   options.input_format = flags.read.format;
   options.skip_bad_lines = flags.read.skip_bad_lines;
   std::signal(SIGINT, ask_to_stop);
@@ -174,7 +172,7 @@ Action declare_finetune(FlagSet& set) {
   set.add("--vocab-size", &o.vocab_size,
           "pieces of that tokenizer; 0: 16000, fewer for little text",
           {.range = Range{0, 1 << 20}});
-  add_settings(set, flags->settings);
+  add_settings(set, o.set);
   add_data(set, flags->read, o.columns);
   add_training_flags(set, o);
   return [flags] { finetune(*flags); };

@@ -41,15 +41,14 @@ void for_blocks(std::size_t count, std::size_t most, kernels::Dtype dtype, const
   const kernels::RowBlocks blocks(count, most, threads);
   if (pass.memory.blocks.size() < threads) pass.memory.blocks.resize(threads);
   const auto task = [&](std::size_t b, int thread) {
-    thread_local ThreadPool alone(1);
-    const TensorScope scope(alone, pass.memory.blocks[static_cast<std::size_t>(thread)], dtype);
+    const TensorScope scope(this_thread(), pass.memory.blocks[static_cast<std::size_t>(thread)],
+                            dtype);
     work(blocks.begin(b), blocks.size(b));
   };
   pass.pool.run(blocks.count(), std::ref(task));
 }
 
-/// Rows of one text each would be read wrongly by a part that looks at texts; parts of blocks never
-/// do.
+/// For parts that look at one row at a time: a block of rows does not end where a text does.
 const Rows kNoRows;
 
 }  // namespace

@@ -37,11 +37,7 @@ thread_local TensorScope* current = nullptr;
 
 /// the scope of this thread, or what stands for it where there is none.
 struct TensorScopeAccess {
-  static ThreadPool& pool() {
-    if (current != nullptr) return *current->pool_;
-    thread_local ThreadPool alone(1);
-    return alone;
-  }
+  static ThreadPool& pool() { return current != nullptr ? *current->pool_ : this_thread(); }
   static kernels::Workspace& workspace() {
     if (current != nullptr) return current->arena_->workspace;
     thread_local kernels::Workspace own;
@@ -178,6 +174,11 @@ std::size_t Arena::bytes() const {
 TensorScope::TensorScope(ThreadPool& pool, Arena& arena, kernels::Dtype dtype)
     : pool_(&pool), arena_(&arena), dtype_(dtype), outer_(std::exchange(current, this)) {}
 TensorScope::~TensorScope() { current = outer_; }
+
+ThreadPool& this_thread() {
+  thread_local ThreadPool alone(1);
+  return alone;
+}
 
 Tensor operator+(const Tensor& a, const Tensor& b) { return combine(Binary::add, a, b); }
 Tensor operator-(const Tensor& a, const Tensor& b) { return combine(Binary::subtract, a, b); }

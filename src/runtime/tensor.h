@@ -92,6 +92,9 @@ class TensorScope {
   TensorScope* outer_;
 };
 
+/// A pool that is this thread alone.
+ThreadPool& this_thread();
+
 // Element by element; [T, 1] and [1, H] are repeated to [T, H].
 Tensor operator+(const Tensor& a, const Tensor& b);
 Tensor operator-(const Tensor& a, const Tensor& b);

@@ -38,4 +38,13 @@ struct RowHead {
   static constexpr bool pooled = false;
 };
 
+/// A head's linear map from a vector to a score for each label, under Hugging Face's name.
+struct Classifier {
+  static constexpr const char* kClassifier = "classifier";
+
+  void weights(const Specs& specs, const Config& config, const HeadConfig& head) const {
+    specs.linear(kClassifier, config.hidden_size, static_cast<std::int64_t>(head.labels.size()));
+  }
+};
+
 }  // namespace fnet

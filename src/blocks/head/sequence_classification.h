@@ -5,14 +5,10 @@
 namespace fnet {
 
 /// logits [B, C] = W drop(pooled) + b. Source: Hugging Face's FNetForSequenceClassification.
-struct SequenceClassification : PooledHead {
-  void weights(const Specs& specs, const Config& config, const HeadConfig& head) const {
-    specs.linear("classifier", config.hidden_size, static_cast<std::int64_t>(head.labels.size()));
-  }
-
+struct SequenceClassification : PooledHead, Classifier {
   template <Algebra A>
   A apply(const A& x, const HeadContext<A>& c) const {
-    return linear(c.drop(c.pool(x), c.config.hidden_dropout_prob, "dropout"), c, "classifier");
+    return linear(c.drop(c.pool(x), c.config.hidden_dropout_prob, "dropout"), c, kClassifier);
   }
 };
 

@@ -5,14 +5,10 @@
 namespace fnet {
 
 /// logits [P, C] = W drop(x[picks]) + b. Source: Hugging Face's FNetForTokenClassification.
-struct TokenClassification : RowHead {
-  void weights(const Specs& specs, const Config& config, const HeadConfig& head) const {
-    specs.linear("classifier", config.hidden_size, static_cast<std::int64_t>(head.labels.size()));
-  }
-
+struct TokenClassification : RowHead, Classifier {
   template <Algebra A>
   A apply(const A& x, const HeadContext<A>& c) const {
-    return linear(c.drop(c.pick(x), c.config.hidden_dropout_prob, "dropout"), c, "classifier");
+    return linear(c.drop(c.pick(x), c.config.hidden_dropout_prob, "dropout"), c, kClassifier);
   }
 };
 
