@@ -52,12 +52,13 @@ add_library(fnet_internal INTERFACE)
 target_include_directories(fnet_internal INTERFACE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src
                            ${FNET_GENERATED})
 target_link_libraries(fnet_internal INTERFACE fnet_modules fnet_fmt nlohmann_json::nlohmann_json)
-target_compile_definitions(fnet_internal INTERFACE FNET_VERSION="${PROJECT_VERSION}")
+# Of these alone: a precompiled header is good only for what has its definitions.
+set_source_files_properties(src/train/setup.cpp src/cli/info.cpp src/cli/arguments.cpp PROPERTIES
+  COMPILE_DEFINITIONS FNET_VERSION="${PROJECT_VERSION}")
 
 if(FNET_TRAIN)
   get_target_property(type fnet_train_objects TYPE)
   if(type STREQUAL OBJECT_LIBRARY)
-    target_compile_definitions(fnet_train_objects PRIVATE FNET_VERSION="${PROJECT_VERSION}")
     add_library(fnet_train_modules STATIC $<TARGET_OBJECTS:fnet_train_objects>)
     target_include_directories(fnet_train_modules SYSTEM PUBLIC ${TORCH_INCLUDE_DIRS})
     target_link_libraries(fnet_train_modules PUBLIC fnet_modules ${TORCH_LIBRARIES})

@@ -3,13 +3,16 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <sstream>
+#include <string>
 
 #include "cli/common_flags.h"
 #include "cli/log.h"
 #include "core/error.h"
+#include "core/parallel.h"
 #include "kernels/kernels.h"
 
 namespace fnet::cli {
@@ -70,7 +73,10 @@ void run_trainer(char** argv) {
           argv[1]);
   // OpenMP's threads wait for each other by spinning for up to 15 ms, which a thread that another
   // program has pushed aside needs for itself; its library reads the limit only when it is loaded.
-  if (std::getenv("OMP_WAIT_POLICY") == nullptr) setenv("GOMP_SPINCOUNT", "10000", 0);
+  if (std::getenv("OMP_WAIT_POLICY") == nullptr) {
+    const int spins = spins_in(std::chrono::microseconds(50));
+    setenv("GOMP_SPINCOUNT", std::to_string(spins).c_str(), 0);
+  }
   execv(trainer.c_str(), argv);
   fail(Kind::system, "{}: expected to start, found: {}", trainer.string(), std::strerror(errno));
 }

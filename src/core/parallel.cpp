@@ -27,16 +27,17 @@ inline void pause_cpu() {
 #endif
 }
 
-// About 50 µs: longer than the gap between two steps of a forward pass, short enough not to burn a
-// core while nobody calls, and to leave it soon to a thread that another program has pushed aside.
-constexpr int kSpins = 2000;
+// Longer than the gap between two steps of a forward pass, short enough not to burn a core while
+// nobody calls, and to leave it soon to a thread that another program has pushed aside.
+constexpr std::chrono::microseconds kSpinning(50);
 
 /// What a worker is at. Whoever waits for a change of it says so before it sleeps.
 enum Work : int { kIdle, kAsleep, kPosted, kWorking, kAwaited, kStop };
 
 /// Waits while `work` is `old`: spins, then sleeps with `work` as `sleeping`, for wake().
 int wait_while(std::atomic<int>& work, int old, int sleeping) {
-  for (int i = 0; i < kSpins; ++i) {
+  static const int spins = spins_in(kSpinning);
+  for (int i = 0; i < spins; ++i) {
     if (const int now = work.load(std::memory_order_acquire); now != old) return now;
     pause_cpu();
   }
@@ -51,6 +52,17 @@ void wake(std::atomic<int>& work, int next, int sleeping) {
 }
 
 }  // namespace
+
+int spins_in(std::chrono::nanoseconds time) {
+  constexpr int kSteps = 200;
+  auto best = std::chrono::nanoseconds::max();
+  for (int attempt = 0; attempt < 5; ++attempt) {
+    const auto start = std::chrono::steady_clock::now();
+    for (int i = 0; i < kSteps; ++i) pause_cpu();
+    best = std::min<std::chrono::nanoseconds>(best, std::chrono::steady_clock::now() - start);
+  }
+  return static_cast<int>(time * kSteps / std::max(best, std::chrono::nanoseconds(kSteps)));
+}
 
 /// What the threads of a caller share.
 struct Workers::Team {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -16,6 +17,9 @@ struct Split {
   std::size_t size(std::size_t part) const { return begin(part + 1) - begin(part); }
   std::size_t largest() const { return (total + parts - 1) / parts; }
 };
+
+/// How many steps of a loop that waits take about this long here: a CPU pauses for 5 to 150 cycles.
+int spins_in(std::chrono::nanoseconds time);
 
 /// Worker threads that callers share. Each caller runs on a ThreadPool of its own, made of a part
 /// of them; what several callers do at once needs no lock between them.

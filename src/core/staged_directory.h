@@ -12,7 +12,7 @@ class LockFile;
 /// A directory whose files are replaced as a whole: they are written to a staging directory beside
 /// it, which then takes its name in one rename. Whoever opens the name finds the files from before
 /// or those from after, never some of each; so does the next start after a kill at any instant (see
-/// docs/decisions/009-run-directory.md).
+/// docs/decisions/010-run-directory.md).
 ///
 /// One process at a time: a lock beside the directory is held while the object lives.
 class StagedDirectory {

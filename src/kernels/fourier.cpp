@@ -58,14 +58,15 @@ void mix(const FourierText& text, const NormArgs& norm, float* spectrum, const T
   }
 }
 
-/// Who mixes the texts of a batch, one after the other: the thread in whose part of the rows a text
-/// lies, as in the steps before and after, or all but less than 64 of its rows; else all threads
-/// share it, whose barriers and exchange cost less than the work of 64 rows.
-class Owners {
+/// Which part of the rows, and so which thread, each text of a batch belongs to, asked one after
+/// the other: the part that holds all of it but less than 64 rows, as in the steps before and
+/// after. Else all threads share the text: barriers and exchange cost less than the work of 64
+/// rows.
+class TextParts {
  public:
-  static constexpr std::size_t kAll = SIZE_MAX;
+  static constexpr std::size_t kShared = SIZE_MAX;
 
-  Owners(std::span<const FourierText> texts, std::size_t threads) : parts_{0, threads} {
+  TextParts(std::span<const FourierText> texts, std::size_t threads) : parts_{0, threads} {
     for (const FourierText& text : texts) parts_.total += text.plan->length();
   }
   std::size_t next(const FourierText& text) {
@@ -77,7 +78,7 @@ class Owners {
       const std::size_t after = end - std::min(end, parts_.begin(part + 1));
       if (before + after < 64) return part;
     }
-    return kAll;
+    return kShared;
   }
 
  private:
@@ -92,10 +93,10 @@ struct Layout {
 
   Layout(std::span<const FourierText> texts, std::size_t thread_count, std::size_t lanes)
       : threads(thread_count) {
-    Owners owners(texts, threads);
+    TextParts parts(texts, threads);
     for (const FourierText& text : texts) {
       const Shape shape(text.plan->tables(), lanes);
-      if (owners.next(text) == Owners::kAll) {
+      if (parts.next(text) == TextParts::kShared) {
         spectrum = std::max(spectrum, shape.spectrum);
         each = std::max(each, shape.work);
       } else {
@@ -193,9 +194,9 @@ void fourier_mix(std::span<const FourierText> texts, const NormArgs& norm, Threa
     return spectrum + layout.spectrum + static_cast<std::size_t>(thread) * layout.each;
   };
   // By reference: a std::function of these lambdas themselves would take memory.
-  Owners owners(texts, layout.threads);
+  TextParts parts(texts, layout.threads);
   for (const FourierText& text : texts) {
-    if (owners.next(text) != Owners::kAll) continue;
+    if (parts.next(text) != TextParts::kShared) continue;
     const Shape shape(text.plan->tables(), isa.lanes);
     const auto column_task = [&](std::size_t i, int thread) {
       isa.fourier.columns(text.plan->tables(), text.x, i, spectrum, work(thread));
@@ -206,10 +207,10 @@ void fourier_mix(std::span<const FourierText> texts, const NormArgs& norm, Threa
     pool.run(shape.column_tasks, std::cref(column_task));
     pool.run(shape.row_tasks, std::cref(row_task));
   }
-  const auto own_texts = [&](std::size_t owner, int thread) {
-    Owners all(texts, layout.threads);
+  const auto own_texts = [&](std::size_t part, int thread) {
+    TextParts of_texts(texts, layout.threads);
     for (const FourierText& text : texts) {
-      if (all.next(text) == owner) mix(text, norm, work(thread), isa);
+      if (of_texts.next(text) == part) mix(text, norm, work(thread), isa);
     }
   };
   pool.run(layout.threads, std::cref(own_texts));

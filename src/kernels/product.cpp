@@ -1,10 +1,10 @@
 #include "kernels/product.h"
 
-#include <cmath>
 #include <functional>
 #include <utility>
 
 #include "core/error.h"
+#include "core/int8_scale.h"
 #include "kernels/split.h"
 
 namespace fnet::kernels {
@@ -14,12 +14,6 @@ constexpr std::size_t kMostRows = 96;  // of a block: with two sub-panels it sta
 
 std::size_t units_of(std::size_t length, Dtype dtype) {
   return (length + per_unit(dtype) - 1) / per_unit(dtype);
-}
-
-float largest_magnitude(const float* x, std::size_t n) {
-  float most = 0.0F;
-  for (std::size_t i = 0; i < n; ++i) most = std::max(most, std::fabs(x[i]));
-  return most;
 }
 
 }  // namespace
@@ -77,7 +71,7 @@ PackedMatrix pack(const float* weights, std::size_t n, std::size_t k, Dtype dtyp
     const std::size_t columns = std::min(width, n - panel * width);
     auto* scale = int8 ? const_cast<float*>(m.scale_) + panel * width : nullptr;
     for (std::size_t j = 0; int8 && j < width; ++j) {
-      scale[j] = j < columns ? largest_magnitude(w + j * k, k) / 127.0F : 0.0F;
+      scale[j] = j < columns ? int8_scale({w + j * k, k}) : 0.0F;
     }
     for (std::size_t c = 0; c < m.chunks_.count; ++c) {
       const RightChunk chunk = m.chunk(panel, c);

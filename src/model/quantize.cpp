@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "core/error.h"
+#include "core/int8_scale.h"
 #include "model/safetensors.h"
 
 namespace fnet {
@@ -23,14 +24,6 @@ bool is_large(const WeightSpec& spec) {
   const std::string_view name = spec.name;
   return name.ends_with("word_embeddings.weight") || name.find("encoder.layer.") != name.npos ||
          name.ends_with("embeddings.projection.weight");
-}
-
-/// 0 for a row of numbers so small that their scale, rounded, would leave the range of int8.
-float scale_of(std::span<const float> row) {
-  float most = 0;
-  for (const float v : row) most = std::max(most, std::abs(v));
-  const float scale = most / 127.0F;
-  return std::isnormal(scale) ? scale : 0.0F;
 }
 
 /// One buffer serves all tensors: the writer asks for them one at a time.
@@ -56,7 +49,7 @@ void save_quantized(const std::filesystem::path& directory, const std::vector<We
   for (const WeightSpec& spec : specs) {
     const std::string& name = spec.name;
     if (dtype == "bfloat16") {
-      tensors.push_back({name, Dtype::bf16, spec.shape, [&values, buffer, name] {
+      tensors.push_back({name, StoredType::bf16, spec.shape, [&values, buffer, name] {
                            return convert<std::uint16_t>(
                                buffer, values(name),
                                [](std::size_t, float v) { return to_bfloat16(v); });
@@ -64,25 +57,25 @@ void save_quantized(const std::filesystem::path& directory, const std::vector<We
       continue;
     }
     if (!is_large(spec)) {
-      tensors.push_back(
-          {name, Dtype::f32, spec.shape, [&values, name] { return std::as_bytes(values(name)); }});
+      tensors.push_back({name, StoredType::f32, spec.shape,
+                         [&values, name] { return std::as_bytes(values(name)); }});
       continue;
     }
     const auto width = static_cast<std::size_t>(spec.shape[1]);
     const auto rows = static_cast<std::size_t>(spec.shape[0]);
-    tensors.push_back({name, Dtype::i8, spec.shape, [&values, buffer, name, width] {
+    tensors.push_back({name, StoredType::i8, spec.shape, [&values, buffer, name, width] {
                          const std::span<const float> all = values(name);
                          float scale = 0;
                          return convert<std::int8_t>(buffer, all, [&](std::size_t i, float v) {
-                           if (i % width == 0) scale = scale_of(all.subspan(i, width));
+                           if (i % width == 0) scale = int8_scale(all.subspan(i, width));
                            return static_cast<std::int8_t>(scale > 0 ? std::lrintf(v / scale) : 0);
                          });
                        }});
     tensors.push_back(
-        {name + "_scale", Dtype::f32, {spec.shape[0]}, [&values, buffer, name, width, rows] {
+        {name + "_scale", StoredType::f32, {spec.shape[0]}, [&values, buffer, name, width, rows] {
            const std::span<const float> all = values(name);
            return convert<float>(buffer, all.first(rows), [&](std::size_t row, float) {
-             return scale_of(all.subspan(row * width, width));
+             return int8_scale(all.subspan(row * width, width));
            });
          }});
   }

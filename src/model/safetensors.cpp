@@ -85,15 +85,17 @@ std::string load_header(const InputFile& file) {
 
 }  // namespace
 
-std::string_view dtype_name(Dtype dtype) { return kDtypes[static_cast<std::size_t>(dtype)].name; }
-
-std::optional<Dtype> dtype_from_name(std::string_view name) {
-  const auto row = std::ranges::find(kDtypes, name, &DtypeRow::name);
-  if (row == kDtypes.end()) return std::nullopt;
-  return static_cast<Dtype>(row - kDtypes.begin());
+std::string_view stored_type_name(StoredType dtype) {
+  return kDtypes[static_cast<std::size_t>(dtype)].name;
 }
 
-std::optional<std::uint64_t> dtype_bytes(Dtype dtype, std::uint64_t count) {
+std::optional<StoredType> stored_type_from_name(std::string_view name) {
+  const auto row = std::ranges::find(kDtypes, name, &DtypeRow::name);
+  if (row == kDtypes.end()) return std::nullopt;
+  return static_cast<StoredType>(row - kDtypes.begin());
+}
+
+std::optional<std::uint64_t> stored_type_bytes(StoredType dtype, std::uint64_t count) {
   std::uint64_t bits = 0;
   if (__builtin_mul_overflow(count, kDtypes[static_cast<std::size_t>(dtype)].bits, &bits) ||
       bits % 8 != 0) {
@@ -148,21 +150,21 @@ void SafetensorsFile::read(const TensorInfo& tensor, std::span<float> out) const
           "found {}",
           printable(tensor.name), tensor.count(), out.size());
   switch (tensor.dtype) {
-    case Dtype::f32:
+    case StoredType::f32:
       file_.read(tensor.begin, std::as_writable_bytes(out));
       break;
-    case Dtype::f16:
+    case StoredType::f16:
       read_converted<std::uint16_t>(file_, tensor.begin, out, from_f16);
       break;
-    case Dtype::bf16:
+    case StoredType::bf16:
       read_converted<std::uint16_t>(file_, tensor.begin, out, from_bf16);
       break;
-    case Dtype::f64:
+    case StoredType::f64:
       read_converted<double>(file_, tensor.begin, out, from_f64);
       break;
     default:
       fail(Kind::input, "{}: tensor '{}': expected dtype F32, F16, BF16 or F64, found {}",
-           printable(name()), printable(tensor.name), dtype_name(tensor.dtype));
+           printable(name()), printable(tensor.name), stored_type_name(tensor.dtype));
   }
   if (options_.allow_nonfinite || all_finite(out)) return;
   const auto bad = std::ranges::find_if_not(out, [](float value) { return std::isfinite(value); });
@@ -175,7 +177,7 @@ void SafetensorsFile::read(const TensorInfo& tensor, std::span<float> out) const
 std::vector<std::byte> SafetensorsFile::read_raw(const TensorInfo& tensor) const {
   std::vector<std::byte> bytes(tensor.bytes);
   file_.read(tensor.begin, bytes);
-  if (tensor.dtype == Dtype::boolean) {
+  if (tensor.dtype == StoredType::boolean) {
     const auto bad = std::ranges::find_if(bytes, [](std::byte b) { return b > std::byte{1}; });
     require(bad == bytes.end(), Kind::input,
             "{}: tensor '{}': expected 0 or 1, found {} at element {}", printable(name()),

@@ -18,7 +18,7 @@ namespace fnet {
 /// Element types of safetensors, in the order of the reference library, which is the order of its
 /// writer. The six- and four-bit types are known so that a file with them can be told from a bad
 /// one.
-enum class Dtype {
+enum class StoredType {
   boolean,
   f4,
   f6_e2m3,
@@ -44,10 +44,10 @@ enum class Dtype {
 };
 
 /// The name in the file, such as "F32".
-std::string_view dtype_name(Dtype dtype);
+std::string_view stored_type_name(StoredType dtype);
 
 /// Bytes of `count` elements, or nothing where that is no whole number or overflows.
-std::optional<std::uint64_t> dtype_bytes(Dtype dtype, std::uint64_t count);
+std::optional<std::uint64_t> stored_type_bytes(StoredType dtype, std::uint64_t count);
 
 /// A shape for messages: "[3, 4]".
 std::string shape_text(std::span<const std::int64_t> shape);
@@ -55,7 +55,7 @@ std::string shape_text(std::span<const std::int64_t> shape);
 /// One tensor of a file: row-major, little endian.
 struct TensorInfo {
   std::string name = {};
-  Dtype dtype = Dtype::f32;
+  StoredType dtype = StoredType::f32;
   std::vector<std::int64_t> shape = {};
   std::uint64_t begin = 0;  ///< of its bytes, from the start of the file
   std::uint64_t bytes = 0;
@@ -108,7 +108,7 @@ class SafetensorsFile {
 /// the next call, so one buffer can serve all tensors.
 struct TensorSource {
   std::string name = {};
-  Dtype dtype = Dtype::f32;
+  StoredType dtype = StoredType::f32;
   std::vector<std::int64_t> shape = {};
   std::function<std::span<const std::byte>()> data = {};
 };

@@ -63,7 +63,7 @@ class HeaderEvents : public JsonEvents {
       header.metadata.emplace(name_, std::move(scalar.get_ref<std::string&>()));
     } else if (depth() == 2 && field_ == Field::dtype) {
       const auto dtype =
-          scalar.is_string() ? dtype_from_name(scalar.get_ref<std::string&>()) : std::nullopt;
+          scalar.is_string() ? stored_type_from_name(scalar.get_ref<std::string&>()) : std::nullopt;
       if (!dtype) {
         fail_here(fmt::format("expected {}, found {}", expected(2), printable(scalar.dump(), 40)));
       }
@@ -118,12 +118,12 @@ class HeaderEvents : public JsonEvents {
                               shape_text(tensor_.shape)));
       }
     }
-    auto bytes = dtype_bytes(tensor_.dtype, product);
+    auto bytes = stored_type_bytes(tensor_.dtype, product);
     const bool empty = std::ranges::find(tensor_.shape, 0) != tensor_.shape.end();
     if (bytes && empty) bytes = 0;
     if (!bytes) {
       fail_here(fmt::format("expected a whole number of bytes below 2^61, found shape {} of {}",
-                            shape_text(tensor_.shape), dtype_name(tensor_.dtype)));
+                            shape_text(tensor_.shape), stored_type_name(tensor_.dtype)));
     }
     if (offsets_[0] > offsets_[1]) {
       fail_here(
@@ -131,7 +131,7 @@ class HeaderEvents : public JsonEvents {
     }
     if (offsets_[1] - offsets_[0] != *bytes) {
       fail_here(fmt::format("expected {} bytes for shape {} of {}, found {}", *bytes,
-                            shape_text(tensor_.shape), dtype_name(tensor_.dtype),
+                            shape_text(tensor_.shape), stored_type_name(tensor_.dtype),
                             offsets_[1] - offsets_[0]));
     }
     tensor_.begin = offsets_[0];

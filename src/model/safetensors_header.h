@@ -30,6 +30,6 @@ SafetensorsHeader parse_safetensors_header(std::string_view text, std::string_vi
 /// What is wrong with a tensor's name, or empty.
 std::string tensor_name_fault(std::string_view name);
 
-std::optional<Dtype> dtype_from_name(std::string_view name);
+std::optional<StoredType> stored_type_from_name(std::string_view name);
 
 }  // namespace fnet

@@ -14,7 +14,7 @@ std::string quoted(const std::string& text) { return nlohmann::json(text).dump()
 
 std::uint64_t bytes_of(const TensorSource& tensor) {
   const TensorInfo info{.name = tensor.name, .dtype = tensor.dtype, .shape = tensor.shape};
-  const auto bytes = dtype_bytes(tensor.dtype, info.count());
+  const auto bytes = stored_type_bytes(tensor.dtype, info.count());
   require(bytes.has_value(), Kind::internal, "tensor '{}': expected a whole number of bytes",
           printable(tensor.name));
   return *bytes;
@@ -44,7 +44,7 @@ void write_safetensors(const std::filesystem::path& path, std::vector<TensorSour
     const std::uint64_t end = begin + bytes_of(tensor);
     if (header.size() > 1) header += ',';
     header += fmt::format(R"({}:{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})",
-                          quoted(tensor.name), dtype_name(tensor.dtype),
+                          quoted(tensor.name), stored_type_name(tensor.dtype),
                           fmt::join(tensor.shape, ","), begin, end);
     begin = end;
   }

@@ -39,8 +39,9 @@ bool is_buffer(std::string_view name) {
          name.find(".fourier.self.dft_mat_") != name.npos;
 }
 
-bool is_float(Dtype dtype) {
-  return dtype == Dtype::f32 || dtype == Dtype::f16 || dtype == Dtype::bf16 || dtype == Dtype::f64;
+bool is_float(StoredType dtype) {
+  return dtype == StoredType::f32 || dtype == StoredType::f16 || dtype == StoredType::bf16 ||
+         dtype == StoredType::f64;
 }
 
 std::string list_of(std::string_view what, const std::vector<std::string>& names) {
@@ -124,12 +125,12 @@ class WeightReader::Matcher {
       return;
     }
     const TensorInfo& tensor = *at->second.tensor;
-    if (tensor.dtype == Dtype::i8) find_scale(at->second, at->first);
+    if (tensor.dtype == StoredType::i8) find_scale(at->second, at->first);
     const bool fits = tensor.shape == spec.shape && (is_float(tensor.dtype) || at->second.scale);
     if (fits) {
       used_.insert(at->first);
-      reader_.report_.has_int8 |= tensor.dtype == Dtype::i8;
-      reader_.report_.has_bfloat16 |= tensor.dtype == Dtype::bf16;
+      reader_.report_.has_int8 |= tensor.dtype == StoredType::i8;
+      reader_.report_.has_bfloat16 |= tensor.dtype == StoredType::bf16;
       require(reader_.found_.emplace(spec.name, at->second).second, Kind::internal,
               "weight '{}': expected one spec, found two", spec.name);
     } else if (optional) {
@@ -138,7 +139,7 @@ class WeightReader::Matcher {
       used_.insert(at->first);
       wrong_.push_back(fmt::format(
           "{} (expected {} of a float type, or I8 with ..._scale, found {} of {})", spec.name,
-          shape_text(spec.shape), shape_text(tensor.shape), dtype_name(tensor.dtype)));
+          shape_text(spec.shape), shape_text(tensor.shape), stored_type_name(tensor.dtype)));
     }
   }
 
@@ -147,7 +148,7 @@ class WeightReader::Matcher {
     const auto at = stored_.find(std::string(name) + "_scale");
     if (at == stored_.end() || at->second.file != place.file) return;
     const TensorInfo& scale = *at->second.tensor;
-    const bool fits = place.tensor->shape.size() == 2 && scale.dtype == Dtype::f32 &&
+    const bool fits = place.tensor->shape.size() == 2 && scale.dtype == StoredType::f32 &&
                       scale.shape == std::vector{place.tensor->shape[0]};
     if (!fits) return;
     place.scale = &scale;

@@ -81,7 +81,7 @@ void PackedFile::write() const {
   for (const auto& [name, bytes] : parts_) {
     const std::size_t size = (bytes.size + kAlignment - 1) / kAlignment * kAlignment;
     tensors.push_back({.name = name,
-                       .dtype = Dtype::u8,
+                       .dtype = StoredType::u8,
                        .shape = {static_cast<std::int64_t>(size)},
                        .data = [&padded, &bytes = bytes, size] {
                          const std::span source(bytes.memory.get(), bytes.size);

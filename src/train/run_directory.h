@@ -19,7 +19,7 @@ namespace fnet {
 /// The directory of a training run: model, run.json, log and report. It is replaced as a whole, so
 /// whoever reads it finds one model with its own config, tokenizer and report. A model that stood
 /// there before stays until the run has a better one, or has come to its end: see
-/// docs/decisions/009-run-directory.md.
+/// docs/decisions/010-run-directory.md.
 class RunDirectory : public Saver {
  public:
   /// Takes the directory for this process. Throws: input where another process is at work there,

@@ -8,7 +8,7 @@ import sys
 import unittest
 from pathlib import Path
 
-from support import BIN, CAN_TRAIN, FNET, SOURCE, CliTest
+from support import BIN, CAN_TRAIN, FNET, SOURCE, CliTest, fnet
 
 NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 BLOCK = re.compile(r"<!-- run -->\n```console\n(.*?)```", re.DOTALL)
@@ -89,6 +89,15 @@ class Examples(CliTest):
         self.assertEqual(rows[0], rows[1])
         self.assertEqual(rows[0][:2], [1, 1])
         self.assertLess(rows[0][2], 1)
+
+    def test_the_program_of_the_api_page(self):
+        folder = self.folder / "api_page"
+        folder.mkdir()
+        (folder / "reviews").symlink_to(self.classifier, target_is_directory=True)
+        run = subprocess.run([str(BIN / "example_api_page")], cwd=folder, capture_output=True, text=True)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        answer = fnet("predict", self.classifier, stdin="a warm and clever film\n").stdout
+        self.assertIn(run.stdout.strip(), answer.split())
 
     @unittest.skipUnless(CAN_TRAIN, "this build has no libtorch")
     def test_build_from_blocks(self):

@@ -96,7 +96,7 @@ TEST_F(Quantize, another_dtype_is_refused) { EXPECT_THROW(save("float16"), Error
 TEST_F(Quantize, int8_without_its_scale_is_refused) {
   const std::vector<std::byte> codes(96 * 64 + 0);
   write_safetensors(directory_.path() / "model.safetensors",
-                    {{"encoder.layer.0.output.dense.weight", Dtype::i8, {64, 96}, [&] {
+                    {{"encoder.layer.0.output.dense.weight", StoredType::i8, {64, 96}, [&] {
                         return std::span<const std::byte>(codes);
                       }}});
   EXPECT_THROW(WeightReader::open(directory_.path(), {kSpecs[2]}), Error);

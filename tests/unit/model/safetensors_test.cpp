@@ -41,8 +41,8 @@ void read_all(const fs::path& path) {
   const SafetensorsFile file = SafetensorsFile::open(path);
   for (const TensorInfo& tensor : file.tensors()) {
     file.read_raw(tensor);
-    if (tensor.dtype == Dtype::f32 || tensor.dtype == Dtype::f16 || tensor.dtype == Dtype::bf16 ||
-        tensor.dtype == Dtype::f64) {
+    if (tensor.dtype == StoredType::f32 || tensor.dtype == StoredType::f16 ||
+        tensor.dtype == StoredType::bf16 || tensor.dtype == StoredType::f64) {
       std::vector<float> values(tensor.count());
       file.read(tensor, values);
     }
@@ -152,7 +152,7 @@ TEST(Safetensors, converts_long_tensors_block_by_block) {
   for (std::size_t i = 0; i < halves.size(); ++i)
     halves[i] = static_cast<std::uint16_t>(i % 0x7f00);
   write_safetensors(temporary.path() / "f",
-                    {{.name = "w", .dtype = Dtype::bf16, .shape = {200'003}, .data = [&] {
+                    {{.name = "w", .dtype = StoredType::bf16, .shape = {200'003}, .data = [&] {
                         return std::as_bytes(std::span(halves));
                       }}});
   const SafetensorsFile file = SafetensorsFile::open(temporary.path() / "f");
@@ -166,8 +166,8 @@ TEST(Safetensors, converts_long_tensors_block_by_block) {
 /// A file of random tensors and what is in it.
 std::vector<TensorSource> random_tensors(std::mt19937& random,
                                          std::vector<std::vector<std::byte>>& store) {
-  constexpr Dtype kinds[] = {Dtype::boolean, Dtype::u8,  Dtype::f16,
-                             Dtype::bf16,    Dtype::f32, Dtype::i64};
+  constexpr StoredType kinds[] = {StoredType::boolean, StoredType::u8,  StoredType::f16,
+                                  StoredType::bf16,    StoredType::f32, StoredType::i64};
   std::vector<TensorSource> tensors;
   const auto count = 1 + random() % 6;
   store.assign(count, {});
@@ -175,9 +175,9 @@ std::vector<TensorSource> random_tensors(std::mt19937& random,
     TensorSource tensor{.name = fmt::format("t\"é/{}", random() % 1000 * 10 + i),
                         .dtype = kinds[random() % 6]};
     for (auto rank = random() % 4; rank > 0; --rank) tensor.shape.push_back(random() % 5);
-    store[i].resize(*dtype_bytes(tensor.dtype, TensorInfo{.shape = tensor.shape}.count()));
+    store[i].resize(*stored_type_bytes(tensor.dtype, TensorInfo{.shape = tensor.shape}.count()));
     for (std::byte& byte : store[i])
-      byte = std::byte(random() & (tensor.dtype == Dtype::boolean ? 1 : 255));
+      byte = std::byte(random() & (tensor.dtype == StoredType::boolean ? 1 : 255));
     tensor.data = [&store, i] { return std::span<const std::byte>(store[i]); };
     tensors.push_back(std::move(tensor));
   }

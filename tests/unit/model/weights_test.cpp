@@ -165,10 +165,11 @@ TEST(Weights, let_a_head_be_new_when_asked) {
 TEST(Weights, must_be_of_a_float_type) {
   const TemporaryDirectory temporary;
   const std::int64_t value = 1;
-  write_safetensors(temporary.path() / "model.safetensors",
-                    {{.name = "classifier.bias", .dtype = Dtype::i64, .shape = {1}, .data = [&] {
-                        return std::as_bytes(std::span(&value, 1));
-                      }}});
+  write_safetensors(
+      temporary.path() / "model.safetensors",
+      {{.name = "classifier.bias", .dtype = StoredType::i64, .shape = {1}, .data = [&] {
+          return std::as_bytes(std::span(&value, 1));
+        }}});
   EXPECT_THAT(
       error_of([&] { WeightReader::open(temporary.path(), {{"classifier.bias", {1}}}); }).what(),
       HasSubstr("found [1] of I64"));
