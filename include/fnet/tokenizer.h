@@ -49,8 +49,9 @@ enum class Truncation {
 struct EncodeOptions {
   std::size_t max_length = 0;  ///< tokens, special ones included; 0 is no limit
   Truncation truncation = Truncation::longest_first;
-  bool add_special_tokens = true;       ///< [CLS] A [SEP], or [CLS] A [SEP] B [SEP]
-  std::size_t max_bytes = 1024 * 1024;  ///< a longer text is an Error (input)
+  bool add_special_tokens = true;  ///< [CLS] A [SEP], or [CLS] A [SEP] B [SEP]
+  /// Of a text; a longer one is an Error (input), but where max_length cuts it before that.
+  std::size_t max_bytes = 1024 * 1024;
 };
 
 /// What happens to a text before SentencePiece sees it.

@@ -1,6 +1,11 @@
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <bit>
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -30,26 +35,29 @@ std::string jsonl(const Example& example, std::span<const float> vector) {
 }
 
 /// NumPy's format, version 1.0. Its header tells the number of rows, which is known last: the rows
-/// wait in a temporary file without a name.
+/// wait in a temporary file (in $TMPDIR, else /tmp) that has no name any more.
 class NpyWriter {
  public:
-  NpyWriter() : rows_(std::tmpfile(), &std::fclose) {
-    require(rows_ != nullptr, Kind::system, "temporary file: expected to be made, found: {}",
-            std::strerror(errno));
+  NpyWriter() : path_((std::filesystem::temp_directory_path() / "fnet-XXXXXX").string()) {
+    const int descriptor = mkostemp(path_.data(), O_CLOEXEC);
+    check(descriptor >= 0, "made");
+    unlink(path_.c_str());
+    rows_.reset(fdopen(descriptor, "w+b"));
+    check(rows_ != nullptr, "opened");
   }
 
   void add(const Matrix& rows) {
     static_assert(std::endian::native == std::endian::little);
-    require(std::fwrite(rows.data.data(), sizeof(float), rows.data.size(), rows_.get()) ==
-                rows.data.size(),
-            Kind::system, "temporary file: expected to be written, found: {}",
-            std::strerror(errno));
+    check(std::fwrite(rows.data.data(), sizeof(float), rows.data.size(), rows_.get()) ==
+              rows.data.size(),
+          "written");
     count_ += rows.rows;
     width_ = rows.cols;
   }
 
   /// Prints header and rows.
   void finish(std::size_t width) {
+    check(std::fflush(rows_.get()) == 0, "written");
     if (count_ == 0) width_ = width;
     std::string header = fmt::format(
         "{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", count_, width_);
@@ -63,11 +71,21 @@ class NpyWriter {
     while (const std::size_t n = std::fread(buffer.data(), 1, buffer.size(), rows_.get())) {
       print({buffer.data(), n});
     }
+    check(std::ferror(rows_.get()) == 0, "read");
     flush();
   }
 
  private:
-  std::unique_ptr<std::FILE, int (*)(std::FILE*)> rows_;
+  void check(bool ok, std::string_view done) const {
+    require(ok, Kind::system, "{}: expected a temporary file to be {}, found: {}", path_, done,
+            std::strerror(errno));
+  }
+
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  std::string path_;
+  std::unique_ptr<std::FILE, Close> rows_;
   std::size_t count_ = 0, width_ = 0;
 };
 

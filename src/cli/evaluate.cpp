@@ -31,6 +31,8 @@ void run(const Flags& flags) {
     for (std::size_t i = 0; i < batch.size(); ++i) scorer->add(batch[i], samples[i], scores[i]);
   });
   const Evaluation evaluation = scorer->finish();
+  require(evaluation.report.count > 0, Kind::input, "{}: expected at least one example, found none",
+          flags.input.path.string());
   if (evaluation.cut_off > 0) {
     log_warning("{}: {} {} beyond the length that the model reads, counted as wrong",
                 flags.input.path.string(), evaluation.cut_off, evaluation.unit);

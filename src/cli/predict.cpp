@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <memory>
 
 #include "cli/command.h"
+#include "cli/log.h"
 #include "cli/output.h"
 #include "cli/stream.h"
 #include "core/error.h"
@@ -25,15 +27,22 @@ void run(const Flags& flags) {
           flags.model.directory.string());
   const Task& task = find_task(engine.config().task);
   const Reading reading = task.reading(flags.input.columns, false);
+  std::size_t cut_off = 0;
   flags.input.for_each_batch(engine, reading, [&](std::span<const Example> batch) {
     const std::vector<Sample> samples = encode(engine, task, batch);
     const auto scores = scores_of(engine, samples);
     for (std::size_t i = 0; i < batch.size(); ++i) {
       const Answer answer = task.answer(scores[i], samples[i], engine.config().labels, flags.top_k);
+      cut_off += static_cast<std::size_t>(
+          std::ranges::count_if(answer, [](const auto& best) { return best.empty(); }));
       print(flags.format == "tsv" ? task.tsv(batch[i], answer) : task.json(batch[i], answer));
     }
     flush();
   });
+  if (cut_off > 0) {
+    log_warning("{}: {} words beyond the length that the model reads, without an answer",
+                flags.input.path.string(), cut_off);
+  }
 }
 
 }  // namespace

@@ -60,6 +60,7 @@ class ReadAhead : public std::enable_shared_from_this<ReadAhead> {
 
   /// After the end.
   std::size_t skipped() const { return reader_.skipped(); }
+  std::size_t cut() const { return reader_.cut(); }
 
  private:
   void read() {
@@ -90,6 +91,16 @@ class ReadAhead : public std::enable_shared_from_this<ReadAhead> {
 
 }  // namespace
 
+/// What stands in front of a table that is read as plain text is its header.
+void InputFlags::warn_of_header(const Example& first) const {
+  if (path != "-" || !options.format.empty() || first.texts.empty()) return;
+  const std::string line = '\t' + first.texts[0] + '\t';
+  if (line.find('\t' + columns.text + '\t') == line.npos || first.texts[0] == columns.text) return;
+  log_warning(
+      "standard input: read as plain text, though its first line looks like the header of a table, "
+      "which --input-format tsv reads");
+}
+
 void InputFlags::declare(FlagSet& flags) {
   flags.add("--batch-size", &batch_size, "texts that run at once", {.range = Range{1, 65536}});
   add_data(flags, options, columns);
@@ -101,10 +112,12 @@ std::size_t InputFlags::for_each_batch(
   const bool full = engine.config().lengths().kind == LengthPolicy::Kind::batch;
   const auto ahead = std::make_shared<ReadAhead>(ExampleReader(DataReader(path, options), reading));
   ahead->start();
-  std::size_t bad = 0;
+  std::size_t bad = 0, good = 0;
   for (;;) {
     const std::vector<Example> batch = ahead->next(batch_size, full);
     if (batch.empty()) break;
+    if (good == 0) warn_of_header(batch[0]);
+    good += batch.size();
     try {
       answer(batch);
       continue;
@@ -124,7 +137,11 @@ std::size_t InputFlags::for_each_batch(
     }
   }
   bad += ahead->skipped();
-  if (bad > 0) log_warning("{}: {} bad lines skipped", path.string(), bad);
+  if (bad > 0) log_warning("{}: {} bad lines skipped", ahead->name(), bad);
+  if (ahead->cut() > 0) {
+    log_warning("{}: {} lines of more than {} bytes cut there", ahead->name(), ahead->cut(),
+                options.max_bytes);
+  }
   return bad;
 }
 

@@ -29,6 +29,9 @@ struct InputFlags {
   /// thrown. Returns how many bad lines were skipped.
   std::size_t for_each_batch(const Engine& engine, const Reading& reading,
                              const std::function<void(std::span<const Example>)>& answer) const;
+
+ private:
+  void warn_of_header(const Example& first) const;
 };
 
 }  // namespace fnet::cli

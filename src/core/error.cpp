@@ -20,7 +20,10 @@ int exit_code(Error::Kind kind) noexcept {
 
 std::string printable(std::string_view text, std::size_t limit) {
   std::string out;
-  for (const char c : text.substr(0, limit)) {
+  std::size_t end = std::min(limit, text.size());
+  // Not inside a letter: UTF-8's further bytes are 10xxxxxx.
+  while (end > 0 && end < text.size() && (text[end] & 0xc0) == 0x80) --end;
+  for (const char c : text.substr(0, end)) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte < 0x20 || byte == 0x7f)
       out += fmt::format("\\x{:02x}", byte);
@@ -29,6 +32,10 @@ std::string printable(std::string_view text, std::size_t limit) {
   }
   if (text.size() > limit) out += "…";
   return out;
+}
+
+std::string field(std::string_view text) {
+  return text.empty() ? "_" : printable(text, text.size());
 }
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {

@@ -49,22 +49,32 @@ class InputFile {
 /// The whole of a regular file of at most `max_bytes` bytes.
 std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes);
 
-/// Lines of a file, a pipe or standard input, plain or gzip (told by its first bytes), in memory
-/// bounded by the longest line.
+/// Lines of a file, a pipe, standard input or bytes in memory, plain or gzip (told by the first
+/// bytes), in memory bounded by the longest line. `\n`, `\r\n` and a lone `\r` end a line.
 class LineReader {
  public:
   /// `path` "-" is standard input.
   explicit LineReader(const std::filesystem::path& path, std::size_t max_line_bytes = 1 << 20);
+
+  /// Over bytes in memory; `name` stands for the file in messages.
+  LineReader(std::string bytes, std::string name, std::size_t max_line_bytes = 1 << 20);
+
   LineReader(LineReader&&) noexcept;
   LineReader& operator=(LineReader&&) noexcept;
   ~LineReader();
 
-  /// The next line without its `\n` or `\r\n`, valid until the next call; false at the end. A byte
-  /// order mark at the start of the file is dropped; the last line may lack its newline.
+  /// The next line without its end, valid until the next call; false at the end. A byte order mark
+  /// at the start of the file is dropped; the last line may lack its end.
   ///
   /// Throws: input where a line is longer than the limit (the next call goes on with the line after
   /// it) or the gzip data is damaged or cut short, system where reading fails.
   bool next(std::string_view& line);
+
+  /// From now on a line that is too long is cut at the limit instead of refused.
+  void cut_long_lines() noexcept;
+
+  /// Lines cut so far.
+  std::size_t cut() const noexcept;
 
   /// Number of the line that `next` gave or refused last, from 1; 0 before the first.
   std::uint64_t line_number() const noexcept;

@@ -2,6 +2,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -23,7 +24,9 @@ constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 struct LineReader::State {
   std::string name;
   std::size_t max_line_bytes = 0;
-  int descriptor = -1;
+  int descriptor = -1;  // -1: the bytes are in `memory`
+  std::string memory;   // what is left of them begins at `at`
+  std::size_t at = 0;
   std::uint64_t line_number = 0;
 
   std::array<char, kChunk> raw;    // as read from the file; used for gzip only
@@ -31,6 +34,9 @@ struct LineReader::State {
   std::string_view rest;           // what of `chunk` no line has taken yet
   std::string carry;               // start of a line that crosses chunks
   bool ended = false, skipping = false;
+  bool after_return = false;  // the line before ended with `\r`, so a `\n` belongs to it
+  bool cuts = false;
+  std::size_t cut = 0;
 
   z_stream gzip{};
   bool is_gzip = false, in_member = false;
@@ -41,6 +47,11 @@ struct LineReader::State {
   }
 
   std::size_t read_raw(char* out, std::size_t capacity) {
+    if (descriptor < 0) {
+      const std::size_t count = memory.copy(out, capacity, at);
+      at += count;
+      return count;
+    }
     for (;;) {
       const ssize_t count = ::read(descriptor, out, capacity);
       if (count >= 0) return static_cast<std::size_t>(count);
@@ -112,12 +123,35 @@ struct LineReader::State {
     return kChunk - gzip.avail_out;
   }
 
+  /// Where the line ends that `text` begins with: at `\n` or `\r`; npos where that is further on.
+  static std::size_t line_end(std::string_view text) {
+    const std::size_t feed = text.find('\n');
+    return std::min(feed, text.substr(0, feed).find('\r'));
+  }
+
+  /// Takes the line end at `end` of `rest`, where there is one, and what stands before it.
+  void take(std::size_t end) {
+    const bool found = end != std::string_view::npos;
+    after_return = found && rest[end] == '\r';
+    rest = found ? rest.substr(end + 1) : std::string_view{};
+  }
+
+  /// Makes `rest` what comes next: more bytes where it is empty, without the `\n` of a `\r\n`. That
+  /// is looked for no sooner than the next line is asked for: somebody may be typing.
+  void refill() {
+    do {
+      if (rest.empty() && !ended) fill();
+      if (after_return && rest.starts_with('\n')) rest.remove_prefix(1);
+      after_return = false;
+    } while (rest.empty() && !ended);
+  }
+
   /// Drops the rest of a line that was too long.
   void skip_line() {
     while (skipping && !ended) {
-      const std::size_t end = rest.find('\n');
+      const std::size_t end = line_end(rest);
       skipping = end == std::string_view::npos;
-      rest = skipping ? std::string_view{} : rest.substr(end + 1);
+      take(end);
       if (skipping) fill();
     }
     skipping = false;
@@ -127,35 +161,31 @@ struct LineReader::State {
     skip_line();
     carry.clear();
     for (;;) {
-      if (rest.empty() && !ended) fill();
+      refill();
       if (rest.empty() && carry.empty()) return false;
-      const std::size_t end = rest.find('\n');
+      const std::size_t end = line_end(rest);
       const bool complete = end != std::string_view::npos || ended;
       const std::string_view part = rest.substr(0, end);
-      if (carry.size() + part.size() > max_line_bytes + 1) {  // + 1: a `\r` that will be dropped
-        rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
-        skipping = !complete;
-        fail_too_long();
-      }
-      rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
+      const std::size_t room = max_line_bytes - carry.size();
       if (complete && carry.empty()) {
-        line = part;
+        line = part.substr(0, room);
       } else {
-        carry += part;
+        carry += part.substr(0, room);
         line = carry;
+      }
+      take(end);
+      if (part.size() > room) {
+        skipping = !complete;
+        ++line_number;
+        require(cuts, Kind::input, "{}: line {}: expected at most {} bytes, found more", name,
+                line_number, max_line_bytes);
+        ++cut;
+        return true;
       }
       if (complete) break;
     }
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    if (line.size() > max_line_bytes) fail_too_long();
     ++line_number;
     return true;
-  }
-
-  [[noreturn]] void fail_too_long() {
-    ++line_number;
-    fail(Kind::input, "{}: line {}: expected at most {} bytes, found more", name, line_number,
-         max_line_bytes);
   }
 };
 
@@ -173,12 +203,22 @@ LineReader::LineReader(const std::filesystem::path& path, std::size_t max_line_b
   state_->start();
 }
 
+LineReader::LineReader(std::string bytes, std::string name, std::size_t max_line_bytes)
+    : state_(std::make_unique<State>()) {
+  state_->max_line_bytes = max_line_bytes;
+  state_->name = std::move(name);
+  state_->memory = std::move(bytes);
+  state_->start();
+}
+
 LineReader::LineReader(LineReader&&) noexcept = default;
 LineReader& LineReader::operator=(LineReader&&) noexcept = default;
 LineReader::~LineReader() = default;
 
 bool LineReader::next(std::string_view& line) { return state_->next(line); }
 std::uint64_t LineReader::line_number() const noexcept { return state_->line_number; }
+void LineReader::cut_long_lines() noexcept { state_->cuts = true; }
+std::size_t LineReader::cut() const noexcept { return state_->cut; }
 const std::string& LineReader::name() const noexcept { return state_->name; }
 
 }  // namespace fnet

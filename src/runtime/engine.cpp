@@ -33,6 +33,21 @@ kernels::Dtype product_type(std::string_view name) {
   return static_cast<kernels::Dtype>(found - kernels::kDtypeNames.begin());
 }
 
+/// Throws input where a pass overflowed.
+void require_finite(std::span<const Matrix> results, std::string_view what) {
+  std::size_t bad = 0, all = 0;
+  for (const Matrix& matrix : results) {
+    for (std::size_t i = 0; i < matrix.rows; ++i) {
+      bad += !std::ranges::all_of(matrix.row(i), [](float v) { return std::isfinite(v); });
+      ++all;
+    }
+  }
+  require(bad == 0, Kind::input,
+          "{}: expected finite numbers, found {} of {} rows with infinities or NaN: the model's "
+          "weights overflow",
+          what, bad, all);
+}
+
 }  // namespace
 
 struct Engine::Impl {
@@ -259,6 +274,7 @@ Matrix Engine::embed(std::span<const Encoding> batch, std::string_view pooling,
     const Tensor pooled = m.model->head_context("", none, kind, rows).pool(x);
     std::ranges::copy(pooled.values(), result.row(begin).begin());
   });
+  require_finite({&result, 1}, "embedding");
   if (normalize) {
     for (std::size_t i = 0; i < result.rows; ++i) {
       double sum = 0;
@@ -326,6 +342,7 @@ std::vector<Matrix> Engine::scores(std::span<const Encoding> batch,
       }
     }
   });
+  require_finite(result, "scores");
   return result;
 }
 

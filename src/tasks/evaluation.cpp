@@ -10,6 +10,9 @@ namespace {
 
 using nlohmann::ordered_json;
 
+/// Classes up to which JSON has the whole confusion matrix.
+constexpr std::size_t kMatrixClasses = 200;
+
 ordered_json class_scores(std::span<const ClassScore> classes) {
   ordered_json list = ordered_json::array();
   for (const ClassScore& c : classes) {
@@ -37,21 +40,38 @@ std::string class_table(std::span<const ClassScore> classes) {
 std::string confusion_table(const ClassificationReport& report) {
   std::size_t width = 0, cell = 3;
   for (const ClassScore& c : report.classes) width = std::max(width, c.name.size());
-  for (const auto& row : report.confusion) {
-    for (const std::size_t n : row) cell = std::max(cell, std::to_string(n).size());
-  }
+  for (const auto& [at, n] : report.confusion) cell = std::max(cell, std::to_string(n).size());
   std::string text = "\nconfusion: a row for each true class, a column for each predicted one\n";
   text += std::string(width + 4, ' ');
   for (std::size_t i = 1; i <= report.classes.size(); ++i) text += fmt::format(" {:>{}}", i, cell);
   text += '\n';
   for (std::size_t i = 0; i < report.classes.size(); ++i) {
     text += fmt::format("{:3} {:{}}", i + 1, report.classes[i].name, width);
-    for (const std::size_t n : report.confusion[i]) {
+    for (std::size_t j = 0; j < report.classes.size(); ++j) {
+      const std::size_t n = report.confused(i, j);
       text += fmt::format(" {:>{}}", n == 0 ? "." : std::to_string(n), cell);
     }
     text += '\n';
   }
   return text;
+}
+
+/// The matrix [C, C], or of many classes {truth: {prediction: count}} of what occurred.
+ordered_json confusion_json(const ClassificationReport& report) {
+  const std::size_t classes = report.classes.size();
+  if (classes <= kMatrixClasses) {
+    ordered_json rows = ordered_json::array();
+    for (std::size_t t = 0; t < classes; ++t) {
+      ordered_json& row = rows.emplace_back(ordered_json::array());
+      for (std::size_t p = 0; p < classes; ++p) row.push_back(report.confused(t, p));
+    }
+    return rows;
+  }
+  ordered_json by_truth = ordered_json::object();
+  for (const auto& [at, n] : report.confusion) {
+    by_truth[report.classes[at.first].name][report.classes[at.second].name] = n;
+  }
+  return by_truth;
 }
 
 /// The most frequent class, and how often it alone would be right.
@@ -118,7 +138,7 @@ std::string evaluation_json(const Evaluation& evaluation) {
                        {"mcc", report.mcc},
                        {"majority", {{"label", label}, {"accuracy", share}}},
                        {"classes", class_scores(report.classes)},
-                       {"confusion", report.confusion}})
+                       {"confusion", confusion_json(report)}})
              .dump(2) +
          '\n';
 }

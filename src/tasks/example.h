@@ -56,6 +56,8 @@ class ExampleReader {
   /// Bad lines and records that did not fit, skipped so far.
   std::size_t skipped() const noexcept { return reader_.skipped() + skipped_; }
 
+  std::size_t cut() const noexcept { return reader_.cut(); }  ///< as DataReader::cut
+
  private:
   DataReader reader_;
   Reading reading_;

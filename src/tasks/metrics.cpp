@@ -39,7 +39,6 @@ ClassificationReport classification_report(std::span<const std::int32_t> truth,
   const std::size_t classes = names.size();
   ClassificationReport out;
   out.count = truth.size();
-  out.confusion.assign(classes, std::vector<std::size_t>(classes));
   std::vector<std::size_t> of_truth(classes), of_prediction(classes);
   std::size_t correct = 0;
   for (std::size_t i = 0; i < truth.size(); ++i) {
@@ -47,13 +46,13 @@ ClassificationReport classification_report(std::span<const std::int32_t> truth,
     require(t < classes && p < classes, Kind::usage,
             "metrics: example {}: expected classes 0 to {}, found {} and {}", i, classes - 1,
             truth[i], predicted[i]);
-    ++out.confusion[t][p], ++of_truth[t], ++of_prediction[p];
+    ++out.confusion[{t, p}], ++of_truth[t], ++of_prediction[p];
     correct += t == p;
   }
 
   std::vector<double> f1;
   for (std::size_t c = 0; c < classes; ++c) {
-    out.classes.push_back(score(names[c], out.confusion[c][c], of_prediction[c], of_truth[c]));
+    out.classes.push_back(score(names[c], out.confused(c, c), of_prediction[c], of_truth[c]));
     if (of_truth[c] + of_prediction[c] > 0) f1.push_back(out.classes.back().f1);
   }
   const auto n = static_cast<double>(out.count), right = static_cast<double>(correct);

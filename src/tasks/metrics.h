@@ -2,8 +2,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace fnet {
@@ -23,7 +25,14 @@ struct ClassificationReport {
   double micro_f1 = 0;              ///< over all decisions; one label a text makes it the accuracy
   double mcc = 0;                   ///< Matthews correlation; Source: Gorodkin 2004
   std::vector<ClassScore> classes;  ///< [C], in the order of the names
-  std::vector<std::vector<std::size_t>> confusion;  ///< [C, C]: rows truth, columns prediction
+  /// How often (truth, prediction) occurred; only what did, as C may be thousands.
+  std::map<std::pair<std::size_t, std::size_t>, std::size_t> confusion;
+
+  /// A cell of the confusion matrix [C, C].
+  std::size_t confused(std::size_t truth, std::size_t prediction) const {
+    const auto cell = confusion.find({truth, prediction});
+    return cell == confusion.end() ? 0 : cell->second;
+  }
 };
 
 /// Compares class indices in [0, names.size()). `truth` and `predicted` are equally long.

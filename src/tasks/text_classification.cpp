@@ -34,7 +34,7 @@ std::string TextClassificationTask::tsv(const Example&, const Answer& answer) co
   std::string line;
   for (const Prediction& p : answer[0]) {
     fmt::format_to(std::back_inserter(line), "{}{}\t{:.6f}", line.empty() ? "" : "\t",
-                   printable(p.label), p.score);
+                   field(p.label), p.score);
   }
   return line + '\n';
 }

@@ -16,11 +16,6 @@ std::vector<std::string> split(const std::string& text) {
   return words;
 }
 
-/// The tag of a word as it is written; `O` where truncation cut the word off.
-std::string tag_of(const std::vector<Prediction>& best) {
-  return best.empty() || best[0].label.empty() ? "O" : best[0].label;
-}
-
 }  // namespace
 
 std::vector<std::string> TokenClassificationTask::metrics(
@@ -79,7 +74,8 @@ Sample TokenClassificationTask::encode_input(const Example& example, const Token
 std::string TokenClassificationTask::tsv(const Example& example, const Answer& answer) const {
   std::string lines;
   for (std::size_t i = 0; i < example.words.size(); ++i) {
-    lines += example.words[i] + '\t' + printable(tag_of(answer[i])) + '\n';
+    lines += field(example.words[i]) + '\t' +
+             field(answer[i].empty() ? std::string_view() : answer[i][0].label) + '\n';
   }
   return lines + '\n';
 }
@@ -88,8 +84,11 @@ std::string TokenClassificationTask::json(const Example& example, const Answer& 
   nlohmann::ordered_json line = {{"line", example.line}, {"tokens", example.words}};
   line["tags"] = line["scores"] = nlohmann::ordered_json::array();
   for (const std::vector<Prediction>& best : answer) {
-    line["tags"].push_back(tag_of(best));
-    line["scores"].push_back(best.empty() ? 0.0 : rounded(best[0].score));
+    if (best.empty()) {
+      line["tags"].push_back(nullptr), line["scores"].push_back(nullptr);
+    } else {
+      line["tags"].push_back(best[0].label), line["scores"].push_back(rounded(best[0].score));
+    }
   }
   return line.dump() + '\n';
 }

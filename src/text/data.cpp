@@ -59,34 +59,27 @@ const Record::Value& at(const Record& record, std::string_view name) {
 }  // namespace
 
 Lines::Lines(const std::filesystem::path& path, std::size_t max_bytes)
-    : file_(std::in_place, path, max_bytes), name_(file_->name()), max_bytes_(max_bytes) {}
+    : file_(path, max_bytes), max_bytes_(max_bytes) {}
 
 Lines::Lines(std::string bytes, std::string name, std::size_t max_bytes)
-    : bytes_(std::move(bytes)), name_(std::move(name)), max_bytes_(max_bytes) {
-  if (bytes_.starts_with("\xef\xbb\xbf")) at_ = 3;  // byte order mark
-}
-
-std::uint64_t Lines::number() const noexcept { return file_ ? file_->line_number() : number_; }
+    : file_(std::move(bytes), std::move(name), max_bytes), max_bytes_(max_bytes) {}
 
 bool Lines::next(std::string_view& line) {
-  if (!(file_ ? file_->next(line) : next_in_memory(line))) return false;
-  const std::size_t at = invalid_utf8(line);
-  if (at != std::string_view::npos)
-    bad(number(), "byte {}: expected UTF-8, found 0x{:02x}", at,
-        static_cast<unsigned char>(line[at]));
+  const std::size_t cut = file_.cut();
+  if (!file_.next(line)) return false;
+  if (file_.cut() > cut) {  // no half a letter where the line was cut
+    const std::size_t at = invalid_utf8(line);
+    if (at != std::string_view::npos && at + 4 > line.size()) line = line.substr(0, at);
+  }
+  check(line);
   return true;
 }
 
-bool Lines::next_in_memory(std::string_view& line) {
-  if (at_ >= bytes_.size()) return false;
-  const std::size_t end = std::min(bytes_.find('\n', at_), bytes_.size());
-  line = std::string_view(bytes_).substr(at_, end - at_);
-  at_ = end + 1;
-  ++number_;
-  if (line.ends_with('\r')) line.remove_suffix(1);
-  if (line.size() > max_bytes_)
-    bad(number_, "expected at most {} bytes in a line, found {}", max_bytes_, line.size());
-  return true;
+void Lines::check(std::string_view line) const {
+  const std::size_t at = invalid_utf8(line);
+  if (at == std::string_view::npos) return;
+  bad(number(), "byte {}: expected UTF-8, found 0x{:02x}", at,
+      static_cast<unsigned char>(line[at]));
 }
 
 const Record::Value* Record::find(std::string_view name) const {
@@ -140,9 +133,10 @@ bool DataReader::next(Record& record) {
       return state_->format->next(record);
     } catch (const Error& error) {
       // Where no line was read, it is the file that is bad, and the next try would fail again.
-      const bool line = error.kind() == Kind::input && state_->lines.number() > before;
+      const std::uint64_t after = state_->lines.number();
+      const bool line = error.kind() == Kind::input && after > before && !state_->format->lost();
       if (!state_->skip_bad_lines || !line) throw;
-      ++state_->skipped;
+      state_->skipped += after - (record.line > 0 ? record.line - 1 : after - 1);
     }
   }
 }
@@ -154,6 +148,7 @@ std::span<const std::string> DataReader::fields() const noexcept {
 }
 bool DataReader::skips_bad_lines() const noexcept { return state_->skip_bad_lines; }
 std::size_t DataReader::skipped() const noexcept { return state_->skipped; }
+std::size_t DataReader::cut() const noexcept { return state_->lines.cut(); }
 
 std::span<const std::string_view> data_formats() {
   static constexpr auto names = [] {

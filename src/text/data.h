@@ -42,12 +42,14 @@ struct Record {
 struct ReadOptions {
   std::string format;           ///< tsv, csv, jsonl, conll, text; empty: by the file's extension
   bool skip_bad_lines = false;  ///< count bad lines instead of throwing
-  std::size_t max_bytes = 16 * 1024 * 1024;  ///< of one line, record or sentence
+  /// Of one line, record or sentence; a longer line of plain text is cut.
+  std::size_t max_bytes = 16 * 1024 * 1024;
 };
 
 /// A stream of records from a file (plain or gzip) or, where the path is "-", from standard input.
 /// Memory is bounded by the longest record. A line of plain text is the field "text"; a sentence of
-/// CoNLL has the lists "tokens" and, where there are any, "tags".
+/// CoNLL has the lists "tokens" and, where there are any, "tags". docs/data-formats.md has the
+/// rules.
 class DataReader {
  public:
   /// Opens the file and reads its header.
@@ -62,7 +64,8 @@ class DataReader {
   DataReader(DataReader&&) noexcept;
 
   /// The next record, or false at the end.
-  /// Throws: input at a bad line, `file:line: place: expected …, found …`, unless skip_bad_lines.
+  /// Throws: input at a bad line, `file:line: place: expected …, found …`, unless skip_bad_lines;
+  /// even then where nobody can tell at which line the bad record ends.
   bool next(Record& record);
 
   /// The path, or "standard input", for messages.
@@ -77,8 +80,11 @@ class DataReader {
 
   bool skips_bad_lines() const noexcept;
 
-  /// Bad lines skipped so far.
+  /// Lines of bad records skipped so far.
   std::size_t skipped() const noexcept;
+
+  /// Lines of plain text longer than `max_bytes` so far, which were cut there.
+  std::size_t cut() const noexcept;
 
  private:
   struct State;

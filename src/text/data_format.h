@@ -3,7 +3,6 @@
 #include <array>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,32 +22,48 @@ class Lines {
   /// itself the next call goes on behind it.
   bool next(std::string_view& line);
 
-  std::uint64_t number() const noexcept;  ///< of the last line, from 1
-  const std::string& name() const noexcept { return name_; }
+  /// The same without the check.
+  bool next_bytes(std::string_view& line) { return file_.next(line); }
+
+  /// Throws: input unless the line is UTF-8.
+  void check(std::string_view line) const;
+
+  /// From now on a line that is too long is cut, between two letters.
+  void cut_long_lines() noexcept { file_.cut_long_lines(); }
+  std::size_t cut() const noexcept { return file_.cut(); }  ///< lines so far
+
+  std::uint64_t number() const noexcept { return file_.line_number(); }  ///< of the last, from 1
+  const std::string& name() const noexcept { return file_.name(); }
   std::size_t max_bytes() const noexcept { return max_bytes_; }
 
-  /// Refuses a line: `file:line: message`.
+  /// What is wrong with a line: `file:line: message`.
+  template <class... Args>
+  Error error(std::uint64_t line, fmt::format_string<Args...> format, Args&&... args) const {
+    return {Kind::input, fmt::format("{}:{}: {}", name(), line,
+                                     fmt::format(format, std::forward<Args>(args)...))};
+  }
+
+  /// Refuses a line so.
   template <class... Args>
   [[noreturn]] void bad(std::uint64_t line, fmt::format_string<Args...> format,
                         Args&&... args) const {
-    fail(Kind::input, "{}:{}: {}", name_, line, fmt::format(format, std::forward<Args>(args)...));
+    throw error(line, format, std::forward<Args>(args)...);
   }
 
  private:
-  bool next_in_memory(std::string_view& line);
-
-  std::optional<LineReader> file_;
-  std::string bytes_, name_;
-  std::size_t max_bytes_, at_ = 0;
-  std::uint64_t number_ = 0;
+  LineReader file_;
+  std::size_t max_bytes_;
 };
 
 /// A way to write records down.
 class DataFormat {
  public:
   virtual ~DataFormat() = default;
-  /// As DataReader::next, every bad line an Error; `record` is empty before.
+  /// As DataReader::next, every bad line an Error; `record` is empty before. Its `line` is set as
+  /// soon as it is known. After an Error the next call begins behind the bad record, unless lost().
   virtual bool next(Record& record) = 0;
+  /// Whether nobody can tell where the bad record ends.
+  virtual bool lost() const { return false; }
   /// As DataReader::fields.
   virtual std::span<const std::string> fields() const = 0;
 };

@@ -8,7 +8,7 @@ namespace {
 
 class PlainText final : public DataFormat {
  public:
-  explicit PlainText(Lines& lines) : lines_(lines) {}
+  explicit PlainText(Lines& lines) : lines_(lines) { lines_.cut_long_lines(); }
 
   bool next(Record& record) override {
     std::string_view line;
@@ -26,7 +26,9 @@ class PlainText final : public DataFormat {
 };
 
 // The token stands in the first column, its tag in the last; a blank line ends a sentence. Columns
-// are parted by tabs or, where a line has none, by spaces.
+// are parted by tabs or, where a line has none, by spaces. Before a sentence, a line that begins
+// with "# " and has no tab is a comment, unless the sentence goes on in two columns parted by
+// spaces and it has two as well.
 class Conll final : public DataFormat {
  public:
   explicit Conll(Lines& lines) : lines_(lines) {}
@@ -34,10 +36,12 @@ class Conll final : public DataFormat {
   bool next(Record& record) override {
     tokens_.clear();
     tags_.clear();
+    hashes_ = 0;
     try {
       read_sentence(record.line);
     } catch (const Error&) {
-      skip_rest_ = true;  // half a sentence is none
+      if (record.line == 0) record.line = lines_.number();
+      skip_sentence();  // half a sentence is none
       throw;
     }
     if (tokens_.empty()) return false;
@@ -52,13 +56,12 @@ class Conll final : public DataFormat {
   void read_sentence(std::size_t& first_line) {
     std::size_t size = 0;
     for (std::string_view line; lines_.next(line);) {
-      const bool blank = line.find_first_not_of(" \t") == std::string_view::npos;
-      if (blank || line.starts_with("-DOCSTART-")) {
-        skip_rest_ = false;
+      line = line.substr(0, line.find_last_not_of(' ') + 1);
+      if (ends_sentence(line)) {
         if (tokens_.empty()) continue;
         return;
       }
-      if (skip_rest_) continue;
+      if (tokens_.size() == hashes_ && is_comment(line)) continue;
       size += line.size();
       if (size > lines_.max_bytes())
         lines_.bad(lines_.number(),
@@ -69,15 +72,32 @@ class Conll final : public DataFormat {
     }
   }
 
+  static bool ends_sentence(std::string_view line) {
+    return line.find_first_not_of(" \t") == std::string_view::npos ||
+           line.starts_with("-DOCSTART-");
+  }
+
+  // Whether it begins with "# ", has no tab, and is not just `#` and a tag.
+  static bool is_comment(std::string_view line) {
+    return line.starts_with("# ") && line.find('\t') == std::string_view::npos &&
+           line.find_first_not_of(' ', 2) != line.find_last_of(' ') + 1;
+  }
+
+  void skip_sentence() {
+    for (std::string_view line; lines_.next_bytes(line) && !ends_sentence(line);) continue;
+  }
+
   void add(std::string_view line) {
-    const char separator = line.find('\t') != std::string_view::npos ? '\t' : ' ';
-    if (separator == ' ') {
-      line.remove_prefix(line.find_first_not_of(' '));
-      line = line.substr(0, line.find_last_not_of(' ') + 1);
+    if (tokens_.size() == hashes_ && hashes_ > 0 && line.find('\t') != std::string_view::npos) {
+      tokens_.clear(), tags_.clear();  // comments after all
+      hashes_ = 0;
     }
+    const char separator = line.find('\t') != std::string_view::npos ? '\t' : ' ';
+    if (separator == ' ') line.remove_prefix(line.find_first_not_of(' '));
     const std::size_t first = line.find(separator), last = line.rfind(separator);
     const std::string_view token = line.substr(0, first);
-    const std::string_view tag = last == std::string_view::npos ? "" : line.substr(last + 1);
+    std::string_view tag = last == std::string_view::npos ? "" : line.substr(last + 1);
+    tag.remove_prefix(std::min(tag.find_first_not_of(' '), tag.size()));
     const bool tagged = last != std::string_view::npos;
     if (token.empty()) lines_.bad(lines_.number(), "column 1: expected a token, found nothing");
     if (tagged && tag.empty())
@@ -85,6 +105,7 @@ class Conll final : public DataFormat {
     if (!tokens_.empty() && tagged == tags_.empty())
       lines_.bad(lines_.number(), "expected {} as in the sentence's other lines, found '{}'",
                  tagged ? "no tag" : "a tag", printable(line));
+    if (tokens_.size() == hashes_ && token == "#" && separator == ' ') ++hashes_;
     tokens_.emplace_back(token);
     if (tagged) tags_.emplace_back(tag);
   }
@@ -92,7 +113,7 @@ class Conll final : public DataFormat {
   Lines& lines_;
   const std::array<std::string, 2> fields_ = {"tokens", "tags"};
   std::vector<std::string> tokens_, tags_;
-  bool skip_rest_ = false;
+  std::size_t hashes_ = 0;  // lines "# tag" that the sentence begins with
 };
 
 }  // namespace

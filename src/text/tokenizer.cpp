@@ -22,6 +22,24 @@ void check_text(std::string_view text, const char* place, std::size_t max_bytes)
           place, bad, bad < text.size() ? static_cast<unsigned char>(text[bad]) : 0);
 }
 
+/// What of a text longer than the limit truncation can keep: the limit's bytes of it, whole
+/// letters.
+std::string_view within_limit(std::string_view text, const EncodeOptions& options) {
+  if (text.size() <= options.max_bytes || options.max_length == 0 ||
+      options.truncation == Truncation::error)
+    return text;
+  const auto inside_letter = [&](std::size_t i) {
+    return i < text.size() && (static_cast<unsigned char>(text[i]) & 0xC0U) == 0x80;
+  };
+  std::size_t at = options.max_bytes;
+  if (options.truncation != Truncation::left) {
+    while (at > 0 && inside_letter(at)) --at;
+    return text.substr(0, at);
+  }
+  for (at = text.size() - at; inside_letter(at);) ++at;
+  return text.substr(at);
+}
+
 void keep_first(std::vector<Token>& tokens, std::size_t n) {
   tokens.resize(std::min(n, tokens.size()));
 }
@@ -145,20 +163,35 @@ Tokenizer Tokenizer::load(const std::filesystem::path& path) {
 Encoding Tokenizer::encode(std::string_view text, std::optional<std::string_view> pair,
                            const EncodeOptions& options) const {
   const std::size_t room = impl_->room(options, pair.has_value());
-  check_text(text, "text", options.max_bytes);
-  if (pair) check_text(*pair, "text_pair", options.max_bytes);
-  std::vector<Token> first = impl_->segmenter.segment(text), second;
-  if (pair) second = impl_->segmenter.segment(*pair);
+  struct Side {
+    const char* place;
+    std::string_view whole, part;
+    std::vector<Token> tokens;
+    std::size_t all;
+  };
+  const auto side = [&](const char* place, std::string_view whole) {
+    const std::string_view part = within_limit(whole, options);
+    check_text(part, place, options.max_bytes);
+    std::vector<Token> tokens = impl_->segmenter.segment(part);
+    const std::size_t all = tokens.size();
+    return Side{place, whole, part, std::move(tokens), all};
+  };
+  Side first = side("text", text), second = pair ? side("text_pair", *pair) : Side{};
 
   Encoding out;
-  out.truncated = truncate(first, second, room, options);
+  out.truncated = truncate(first.tokens, second.tokens, room, options);
+  // Of a text that was read in part, what was not read must be beyond what is kept.
+  for (const Side* s : {&first, &second}) {
+    if (s->part.size() < s->whole.size() && s->tokens.size() == s->all)
+      check_text(s->whole, s->place, options.max_bytes);
+  }
   const SpecialIds& special = impl_->special;
   const bool around = options.add_special_tokens;
   if (around) Impl::put(out, special.cls, 0, {});
-  for (const Token& token : first) Impl::put(out, token.id, 0, token.bytes);
+  for (const Token& token : first.tokens) Impl::put(out, token.id, 0, token.bytes);
   if (around) Impl::put(out, special.sep, 0, {});
   if (!pair) return out;
-  for (const Token& token : second) Impl::put(out, token.id, 1, token.bytes);
+  for (const Token& token : second.tokens) Impl::put(out, token.id, 1, token.bytes);
   if (around) Impl::put(out, special.sep, 1, {});
   return out;
 }

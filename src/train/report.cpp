@@ -131,7 +131,7 @@ std::string confusion_matrix(const ClassificationReport& report) {
     const double total = std::max<double>(1, static_cast<double>(report.classes[r].support));
     html += "<tr><th class='t'>" + escape_html(report.classes[r].name);
     for (const std::size_t c : shown) {
-      const std::size_t count = report.confusion[r][c];
+      const std::size_t count = report.confused(r, c);
       const double share = static_cast<double>(count) / total;
       html += count == 0
                   ? "<td>"

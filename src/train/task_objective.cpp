@@ -11,8 +11,8 @@
 namespace fnet {
 namespace {
 
-/// Tokens of a batch in evaluation.
-constexpr std::size_t kEvaluationTokens = 4096;
+/// Rows of a batch in evaluation, padding of a fixed length included.
+constexpr std::int64_t kEvaluationRows = 4096;
 /// Stream of the tokens' dropout; those below are the epochs' orders.
 constexpr std::uint64_t kTokenDropoutStream = std::uint64_t{1} << 40;
 
@@ -119,9 +119,12 @@ Evaluation TaskObjective::evaluate() {
   for (std::size_t begin = 0; begin < order.size();) {
     std::vector<const Sample*> samples;
     std::size_t end = begin;
-    for (std::size_t tokens = 0; end < order.size() && tokens < kEvaluationTokens; ++end) {
+    for (std::int64_t rows = 0; end < order.size() && rows < kEvaluationRows; ++end) {
       samples.push_back(&dev_[order[end]]);
-      tokens += tokens_of(*samples.back());
+      for (const Encoding& text : samples.back()->texts) {
+        const std::size_t tokens = text.input_ids.size();
+        rows += rows_of(tokens, model_->config(), static_cast<std::int64_t>(tokens));
+      }
     }
     const Scores batch = scores(samples, packed, {});
     loss += loss_of(batch, at::Reduction::Sum, {}, 0).item<double>();

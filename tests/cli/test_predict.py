@@ -4,9 +4,11 @@ import gzip
 import json
 import math
 import struct
+import subprocess
+import sys
 import unittest
 
-from support import CORPUS, CliTest, done, fnet
+from support import CORPUS, FNET, CliTest, done, fnet
 
 TEXTS = CORPUS.splitlines()
 
@@ -20,6 +22,16 @@ def npy(data):
     rows, cols = header["shape"]
     values = struct.unpack(f"<{rows * cols}f", data[10 + length :])
     return [list(values[i * cols : (i + 1) * cols]) for i in range(rows)]
+
+
+def fill_weight(model, name, value):
+    """Sets all numbers of a float32 tensor."""
+    path = model / "model.safetensors"
+    data = bytearray(path.read_bytes())
+    start = 8 + struct.unpack("<Q", data[:8])[0]
+    begin, end = json.loads(data[8:start])[name]["data_offsets"]
+    data[start + begin : start + end] = struct.pack("<f", value) * ((end - begin) // 4)
+    path.write_bytes(data)
 
 
 class Predict(CliTest):
@@ -93,6 +105,40 @@ class Predict(CliTest):
         self.assertEqual(done("predict", self.classifier, "--max-length", 4, stdin="the cat sat\n"),
                          done("predict", self.classifier, "--max-length", 4, stdin="the cat sat on the mat\n"))  # fmt: skip
 
+    def test_labels_are_never_cut(self):
+        labels = [f"{'ä' * 150}{end}" for end in ("one", "two")]
+        model = self.model("long", "text-classification", ",".join(labels))
+        line = done("predict", model, "--top-k", 2, stdin="the cat\n").rstrip("\n").split("\t")
+        self.assertEqual(sorted(line[::2]), labels)
+
+    def test_columns_can_be_read_again_whatever_the_words(self):
+        words = ["a\tb", "line\nend", "", "#", "plain"]
+        data = self.write("odd.jsonl", json.dumps({"tokens": words}) + "\n")
+        columns = done("predict", self.tagger, data)
+        self.assertEqual(len(columns.splitlines()), len(words) + 1)
+        again = self.write("again.conll", columns)
+        done("evaluate", self.tagger, "--data", again)
+        rows = json.loads(done("predict", self.tagger, again, "--format", "jsonl"))
+        self.assertEqual(rows["tokens"], ["a\\x09b", "line\\x0aend", "_", "#", "plain"])
+
+    def test_a_long_line_is_cut_and_told(self):
+        result = fnet("predict", self.classifier, stdin="the cat " * 2_200_000 + "\nshort\n")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(len(result.stdout.splitlines()), 2)
+        self.assertIn("1 lines of more than 16777216 bytes", result.stderr)
+
+    def test_a_table_on_standard_input_is_warned_about(self):
+        result = fnet("predict", self.classifier, stdin="text\tlabel\nfine\tgood\n")
+        self.assertIn("--input-format tsv", result.stderr)
+        self.assertEqual(fnet("predict", self.classifier, stdin="some text\tmore\n").stderr, "")
+
+    def test_answers_that_are_not_finite_are_an_error_that_counts_them(self):
+        model = self.model("overflow", "text-classification", "a,b")
+        fill_weight(model, "classifier.weight", 3e38)
+        fill_weight(model, "fnet.pooler.dense.bias", 100)
+        error = self.fails("predict", model, "--format", "jsonl", stdin="the cat\n")
+        self.assertIn("standard input:1: scores: expected finite numbers, found 1 of 1 rows", error)
+
     def test_encoder_has_nothing_to_predict(self):
         self.assertIn("fnet embed", self.fails("predict", self.model("encoder"), stdin="x\n"))
 
@@ -149,6 +195,25 @@ class Evaluate(CliTest):
         error = self.fails("evaluate", self.classifier, "--data", self.write("none.tsv", "text\nfine\n"))
         self.assertIn("label", error)
 
+    def test_no_example_is_an_error(self):
+        empty = self.write("empty.tsv", "text\tlabel\n")
+        error = self.fails("evaluate", self.classifier, "--data", empty)
+        self.assertIn("empty.tsv: expected at least one example, found none", error)
+
+    def test_many_labels_take_memory_only_for_what_occurs(self):
+        labels = [f"label{i}" for i in range(4000)]
+        model = self.model("many", "text-classification", ",".join(labels))
+        data = self.write("many.tsv", "text\tlabel\nfine\tlabel0\nbad\tlabel3999\n")
+        peak = "import resource, subprocess, sys; print(subprocess.run(sys.argv[1:], check=True, " \
+               "stdout=subprocess.PIPE).stdout.decode()); " \
+               "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"  # fmt: skip
+        out = subprocess.run([sys.executable, "-c", peak, FNET, "evaluate", model, "--data", data, "--json"],
+                             capture_output=True, text=True, check=True).stdout  # fmt: skip
+        text, _, kilobytes = out.rstrip("\n").rpartition("\n")
+        report = json.loads(text)
+        self.assertEqual(sum(sum(row.values()) for row in report["confusion"].values()), 2)
+        self.assertLess(int(kilobytes), 120_000)
+
     def test_tagger_is_scored_by_entities(self):
         words = "Anna Berg went from Oslo to Rome".split()
         rows = json.loads(done("predict", self.tagger, "--format", "jsonl", stdin=" ".join(words) + "\n"))
@@ -184,10 +249,15 @@ class Evaluate(CliTest):
         words = "Anna Berg went from Oslo to Rome".split()
         short = ("--max-length", 9)
         rows = json.loads(done("predict", self.tagger, "--format", "jsonl", *short, stdin=" ".join(words) + "\n"))
-        kept = sum(score > 0 for score in rows["scores"])
+        kept = sum(score is not None for score in rows["scores"])
         self.assertTrue(0 < kept < len(words))
-        self.assertEqual(set(rows["tags"][kept:]), {"O"})
-        data = self.write("cut.conll", "".join(f"{w}\t{t}\n" for w, t in zip(words, rows["tags"])) + "\n")
+        self.assertEqual(set(rows["tags"][kept:]), {None})
+        columns = fnet("predict", self.tagger, *short, stdin=" ".join(words) + "\n")
+        self.assertEqual([line.split("\t")[1] for line in columns.stdout.split("\n")[kept:len(words)]],
+                         ["_"] * (len(words) - kept))  # fmt: skip
+        self.assertIn(f"{len(words) - kept} words beyond the length", columns.stderr)
+        tags = [tag or "O" for tag in rows["tags"]]
+        data = self.write("cut.conll", "".join(f"{w}\t{t}\n" for w, t in zip(words, tags)) + "\n")
         result = fnet("evaluate", self.tagger, "--data", data, "--json", *short)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn(f"{len(words) - kept} words beyond the length", result.stderr)

@@ -98,14 +98,16 @@ TEST_F(File, splits_lines_of_every_ending) {
   EXPECT_THAT(lines_of(make("c", "")), ElementsAre());
   EXPECT_THAT(lines_of(make("d", "\n")), ElementsAre(""));
   EXPECT_THAT(lines_of(make("e", "\xef\xbb\xbfone\r")), ElementsAre("one"));
+  EXPECT_THAT(lines_of(make("f", "one\rtwo\r\nthree\r\rfour")),
+              ElementsAre("one", "two", "three", "", "four"));
 }
 
 TEST_F(File, finds_the_same_lines_wherever_they_cross_chunks) {
   std::string text;
   std::vector<std::string> expected;
   for (int i = 0; i < 3000; ++i) {
-    expected.push_back(std::string(static_cast<std::size_t>(i * 7 % 211), 'a' + i % 26));
-    text += expected.back() + (i % 3 == 0 ? "\r\n" : "\n");
+    expected.push_back(std::string(static_cast<std::size_t>(1 + i * 7 % 211), 'a' + i % 26));
+    text += expected.back() + (i % 3 == 0 ? "\r\n" : i % 3 == 1 ? "\r" : "\n");
   }
   EXPECT_EQ(lines_of(make("plain", text)), expected);
   EXPECT_EQ(lines_of(make("zip", gzip(text))), expected);
@@ -141,6 +143,17 @@ TEST_F(File, refuses_long_lines_and_goes_on_after_them) {
     EXPECT_EQ(line, "after");
     EXPECT_EQ(reader.line_number(), 3);
     EXPECT_FALSE(reader.next(line));
+  }
+}
+
+TEST_F(File, cuts_long_lines_when_asked) {
+  for (const std::size_t length : {11, 12, 200'000}) {
+    LineReader reader("0123456789\r\n" + std::string(length, 'x') + "\rafter", "memory", 10);
+    reader.cut_long_lines();
+    std::vector<std::string> lines;
+    for (std::string_view line; reader.next(line);) lines.emplace_back(line);
+    EXPECT_THAT(lines, ElementsAre("0123456789", "xxxxxxxxxx", "after"));
+    EXPECT_EQ(reader.cut(), 1U);
   }
 }
 

@@ -155,10 +155,10 @@ TEST(Task, answers_are_written_as_tsv_and_json) {
             "{\"line\":7,\"label\":\"good\",\"score\":0.123457}\n");
   const Example two = sentence({"Anna", "ran"});
   const Answer tags = {{{"B-PER", 0.5F}}, {}};
-  EXPECT_EQ(tagger().tsv(two, tags), "Anna\tB-PER\nran\tO\n\n");
+  EXPECT_EQ(tagger().tsv(two, tags), "Anna\tB-PER\nran\t_\n\n");
   EXPECT_EQ(tagger().json(two, tags),
-            "{\"line\":7,\"tokens\":[\"Anna\",\"ran\"],\"scores\":[0.5,0.0],"
-            "\"tags\":[\"B-PER\",\"O\"]}\n");
+            "{\"line\":7,\"tokens\":[\"Anna\",\"ran\"],\"scores\":[0.5,null],"
+            "\"tags\":[\"B-PER\",null]}\n");
   EXPECT_EQ(tagger().tsv(sentence({}), {}), "\n");
 }
 
@@ -203,7 +203,7 @@ TEST(Scorer, a_word_that_was_cut_off_is_none_of_the_classes) {
   EXPECT_EQ(all.report.classes[0].precision, 1);
   EXPECT_NEAR(all.report.classes[0].recall, 1.0 / 3, 1e-12);
   EXPECT_EQ(all.report.classes[2].name, "(beyond the model's length)");
-  EXPECT_EQ(all.report.confusion[0][2], 2U);
+  EXPECT_EQ(all.report.confused(0, 2), 2U);
   ASSERT_EQ(all.worst.size(), 2U);
   EXPECT_EQ(all.worst[0].text, "Anna ran »to« Rome");
   EXPECT_EQ(all.worst[0].answer, "(beyond the model's length)");

@@ -159,7 +159,7 @@ TEST(DataReader, refuses_what_it_cannot_read) {
               HasSubstr("a.tsv:3: byte 0: expected UTF-8, found 0xff"));
   ReadOptions options;
   options.max_bytes = 10;
-  EXPECT_THAT(message("01234567890\n", "a.txt", options), HasSubstr("at most 10 bytes"));
+  EXPECT_THAT(message("01234567890\n", "a.tsv", options), HasSubstr("at most 10 bytes"));
   EXPECT_THAT(message("a", "a.xls"), HasSubstr("name the format: tsv, csv, jsonl, conll, text"));
   EXPECT_THAT(message("a", "README"), HasSubstr("expected an extension"));
   options.format = "xml";
@@ -180,10 +180,74 @@ TEST(DataReader, skips_and_counts_bad_lines_when_asked) {
   using Counts = std::pair<std::size_t, std::size_t>;
   EXPECT_EQ(count("text\tlabel\na\tb\nbad\n\xff\t\n" + std::string(50, 'x') + "\nc\td\n", "a.tsv"),
             Counts(2, 3));
-  EXPECT_EQ(count("text,l\na,b\n\"x\"y,c\nd,e\n\"open", "a.csv"), Counts(2, 2));
+  EXPECT_EQ(count("text,l\na,b\n\"x\"y,c\nd,e\n", "a.csv"), Counts(2, 1));
   EXPECT_EQ(count("{\"text\":\"a\"}\n{\n{\"text\":\"b\"}\n", "a.jsonl"), Counts(2, 1));
-  EXPECT_EQ(count("a\tO\n\nb\tO\nc\nd\tO\n\ne\tO\n", "a.conll"), Counts(2, 1));
+  EXPECT_EQ(count("a\tO\n\nb\tO\nc\nd\tO\n\ne\tO\n", "a.conll"), Counts(2, 4));
   EXPECT_EQ(count("a\n\xff\nb\n", "a.txt"), Counts(2, 1));
+}
+
+TEST(DataReader, skipping_a_bad_csv_record_invents_no_row_and_hides_none) {
+  ReadOptions options;
+  options.skip_bad_lines = true;
+  const auto skipping = [&](const std::string& rows) {
+    DataReader reader("text,label\n" + rows, "a.csv", options);
+    std::vector<Record> records;
+    for (Record record; reader.next(record);) records.push_back(record);
+    return std::pair(texts(records), reader.skipped());
+  };
+  using Result = std::pair<std::vector<std::string>, std::size_t>;
+  // A bad byte inside quotes: the record goes to its closing quote.
+  EXPECT_EQ(skipping("\"a\xff\nin,side\",x\nb,y\n"), Result({"b"}, 2));
+  EXPECT_EQ(skipping("\"a\nin\xff,side\nmore,text\",x\nb,y\n"), Result({"b"}, 3));
+  // A fault of quotes before a field over several lines.
+  EXPECT_EQ(skipping("\"a\" \"b\",\"x\nin,side\"\nb,y\n"), Result({"b"}, 2));
+  EXPECT_EQ(skipping("a\"b,\"x\nin,side\"\nb,y\n"), Result({"b"}, 2));
+  // A quote that some later record closes: all lines between are counted.
+  EXPECT_EQ(skipping("\"open,x\na,y\nb,y\n\"c\",z\nd,y\n"), Result({"d"}, 4));
+  // One that none closes hides the rest of the file.
+  EXPECT_THAT(message("text,label\na,x\n\"open,y\nb,y\nc,z\n", "a.csv", options),
+              HasSubstr("a.csv:3: expected a closing quote, found the end of the file"));
+  options.max_bytes = 100;
+  EXPECT_THAT(
+      message("text,label\n\"" + std::string(60, 'a') + "\n" + std::string(60, 'b') + "\nc,y\n",
+              "a.csv", options),
+      HasSubstr("is a quote not closed?"));
+}
+
+TEST(DataReader, a_lone_carriage_return_ends_a_line) {
+  EXPECT_THAT(texts(read("text\tlabel\ra\tx\rb\ty\r", "a.tsv")), ElementsAre("a", "b"));
+  EXPECT_THAT(texts(read("text,label\r\"a\rb\",x\rc,y", "a.csv")), ElementsAre("a\nb", "c"));
+  EXPECT_THAT(texts(read("a\rb\r\nc\nd\r\re", "a.txt")), ElementsAre("a", "b", "c", "d", "", "e"));
+}
+
+TEST(DataReader, a_line_of_text_that_is_too_long_is_cut_between_letters) {
+  ReadOptions options;
+  options.max_bytes = 10;
+  DataReader reader("0123456789ab\n12345678\u20ac9\nc\n", "a.txt", options);
+  std::vector<Record> records;
+  for (Record record; reader.next(record);) records.push_back(record);
+  EXPECT_THAT(texts(records), ElementsAre("0123456789", "12345678", "c"));
+  EXPECT_EQ(records[2].line, 3U);
+  EXPECT_EQ(reader.cut(), 2U);
+}
+
+TEST(DataReader, conll_trims_tags_and_skips_comments) {
+  const auto rows = [](const std::string& bytes) {
+    std::string out;
+    for (const Record& record : read(bytes, "a.conll")) {
+      const auto& tokens = record.list("tokens");
+      const auto& tags = record.list("tags");
+      for (std::size_t i = 0; i < tokens.size(); ++i) out += tokens[i] + "/" + tags[i] + " ";
+      out += "| ";
+    }
+    return out;
+  };
+  EXPECT_EQ(rows("a\tB-PER \nb\t O\nc O  \n"), "a/B-PER b/O c/O | ");
+  EXPECT_EQ(rows("# sent_id = 1\n# newpar\n# text = a b\na\tX\tO\n# \tX\tB\n\n# id 2\nb\tX\tO\n"),
+            "a/O # /B | b/O | ");
+  EXPECT_EQ(rows("# key value\na O\n# O\n"), "a/O #/O | ");  // a token where the columns fit
+  EXPECT_EQ(rows("# O\n1 B\n\n#\tO\nb\tO\n"), "#/O 1/B | #/O b/O | ");
+  EXPECT_EQ(read("# key value\n# more\n", "a.conll").size(), 1U);
 }
 
 TEST(DataReader, reads_plain_and_gzip_files_alike) {

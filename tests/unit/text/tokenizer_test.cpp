@@ -158,6 +158,38 @@ TEST(Tokenizer, left_truncation_keeps_the_end) {
   EXPECT_EQ(e.offsets[1].end, 8U);
 }
 
+TEST(Tokenizer, reads_no_more_of_a_long_text_than_truncation_keeps) {
+  std::string text;
+  for (int i = 0; i < 5000; ++i) text += "the quick brown f\u00f6x ";
+  for (const Truncation truncation :
+       {Truncation::longest_first, Truncation::right, Truncation::only_first, Truncation::left}) {
+    EncodeOptions options;
+    options.max_length = 20;
+    options.truncation = truncation;
+    const Encoding whole = bpe().encode(text, {}, options);
+    for (const std::size_t bytes : {1001, 1002, 1003}) {
+      options.max_bytes = bytes;
+      const Encoding part = bpe().encode(text, {}, options);
+      EXPECT_TRUE(part.truncated);
+      EXPECT_EQ(part.input_ids, whole.input_ids);
+    }
+    options.max_bytes = 50;  // fewer tokens than are kept: not enough of the text
+    options.max_length = 200;
+    EXPECT_THAT(message([&] { bpe().encode(text, {}, options); }), HasSubstr("at most 50 bytes"));
+  }
+}
+
+TEST(Tokenizer, a_long_run_of_unknown_letters_is_one_token) {
+  std::string text;
+  for (int i = 0; i < 300'000; ++i) text += "\u4e00";
+  EncodeOptions options;
+  options.add_special_tokens = false;
+  const Encoding all = bpe().encode(text, {}, options);
+  EXPECT_EQ(all.input_ids.back(), bpe().special().unk);
+  EXPECT_LE(all.input_ids.size(), 2U);
+  EXPECT_EQ(all.offsets.back().end, text.size());
+}
+
 TEST(Tokenizer, words_get_tokens_and_first_flags) {
   const Tokenizer& t = bpe();
   const std::vector<std::string> words = {"The", "\u200b", "transform", "", "."};

@@ -188,7 +188,7 @@ TEST(Report, escapes_what_data_and_settings_say) {
   best.worst.push_back({3, "<script>alert(1)</script>", "<b>", "a&b", 0.9F});
   best.report.count = 1;
   best.report.classes = {{"<b>", 0, 0, 0, 1}};
-  best.report.confusion = {{1}};
+  best.report.confusion = {{{0, 0}, 1}};
   TrainingReport report;
   report.metric = "accuracy";
   report.best_epoch = 1;
