@@ -93,8 +93,9 @@ if(FNET_TRAIN AND EXISTS ${PROJECT_SOURCE_DIR}/src/cli/train_main.cpp)
   fnet_warnings(fnet_train_cli)
   # Without torch's headers, among which is another fmt.
   target_link_libraries(fnet_train_cli PRIVATE fnet_program_objects $<LINK_ONLY:fnet_train_modules>)
-  # Beside each other, as `fnet finetune` looks for it; libtorch stays where it was found.
-  set_target_properties(fnet_train_cli PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
+  # Beside each other, as `fnet finetune` looks for it; libtorch stays where it was found. By name: CMake's
+  # INSTALL_RPATH_USE_LINK_PATH leaves out what lies in the project's folder, as .venv does.
+  set_target_properties(fnet_train_cli PROPERTIES INSTALL_RPATH ${FNET_TORCH_LIB})
 endif()
 
 # Install: headers, archives, executables, and what find_package(fnet) reads.

@@ -58,7 +58,7 @@ class Program:
             return None
         rows = []
         for flag in flags:
-            default = f"`{flag['default']}`" if flag["default"] else "required" if flag["required"] else ""
+            default = "required" if flag["required"] else f"`{flag['default']}`" if flag["default"] else ""
             meaning = flag["help"] + (f" (or `{flag['environment']}`)" if flag["environment"] else "")
             rows.append([f"`{flag['name']}`", default, flag["allowed"], meaning])
         return table(["argument", "default", "allowed", "meaning"], rows)

@@ -19,12 +19,13 @@ namespace fnet {
 /// What `finetune` is to do. The defaults are the recipe for a few thousand labelled texts.
 struct FinetuneOptions {
   std::string task = "text-classification";  ///< or token-classification
-  std::filesystem::path train, dev;          ///< data files: see docs/data-formats.md
-  std::filesystem::path out;                 ///< model directory to write
-  bool overwrite = false;                    ///< `out` may hold a model or a log
-  std::string input_format;                  ///< of both; empty: by the files' extensions
-  Columns columns;                           ///< of both
-  bool skip_bad_lines = false;               ///< count bad lines instead of failing
+  /// Data files: see docs/data-formats.md. Without `dev`, a tenth of `train` is held out.
+  std::filesystem::path train, dev;
+  std::filesystem::path out;    ///< model directory to write
+  bool overwrite = false;       ///< `out` may hold a model or a log
+  std::string input_format;     ///< of both; empty: by the files' extensions
+  Columns columns;              ///< of both
+  bool skip_bad_lines = false;  ///< count bad lines instead of failing
 
   std::filesystem::path from;    ///< a model directory to start from; empty: a new model
   std::string variant = "tiny";  ///< of a new model

@@ -73,6 +73,8 @@ struct TokenizerConfig {
   bool do_lower_case = false;
   bool keep_accents = true;  ///< false: NFKD, then combining marks are dropped
   std::string cls_token = "[CLS]", sep_token = "[SEP]", mask_token = "[MASK]", pad_token = "<pad>";
+  std::int64_t model_max_length =
+      0;  ///< tokens of a text that the model was trained with; 0: not said
 };
 
 /// A SentencePiece model (BPE or unigram) with FNet's special tokens. Immutable, cheap to copy,
@@ -100,6 +102,9 @@ class FNET_API Tokenizer {
   /// bytes of the word.
   Encoding encode_words(std::span<const std::string> words,
                         const EncodeOptions& options = {}) const;
+
+  /// The same tokenizer whose texts have at most so many tokens (`model_max_length`).
+  Tokenizer with_max_length(std::int64_t tokens) const;
 
   /// The text of these ids; special tokens are left out, or stand in it by name.
   /// Throws: input where an id is not in [0, vocab_size()).

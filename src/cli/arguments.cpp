@@ -44,6 +44,7 @@ Options add_options(CLI::App& app, const FlagSet& flags) {
       option = app.add_option(flag.name, CLI::callback_t(), help);
       option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
       option->expected(1, flag.rules.several ? CLI::detail::expected_max_vector_size : 1);
+      option->allow_extra_args(flag.rules.several);
       option->type_name(label(flag))->default_str(flag.default_text);
     }
     option->required(flag.rules.required);
@@ -91,6 +92,12 @@ void fill(const FlagSet& flags, const Options& options) {
   for (const Flag& flag : flags.flags()) {
     const CLI::Option& option = *options.at(&flag);
     if (option.count() > 0) {
+      for (const Flag& other : flags.flags()) {
+        const bool both = std::ranges::count(flag.rules.without, other.name) > 0 &&
+                          options.at(&other)->count() > 0;
+        require(!both, Kind::usage, "{}: expected none beside {}, which settles it", flag.name,
+                other.name);
+      }
       flag.read(option.results(), flag.name);
     } else if (!flag.rules.environment.empty()) {
       const char* text = std::getenv(flag.rules.environment.c_str());  // NOLINT: one thread

@@ -13,6 +13,7 @@
 #include "cli/log.h"
 #include "core/error.h"
 #include "core/parallel.h"
+#include "core/staged_directory.h"
 #include "kernels/kernels.h"
 
 namespace fnet::cli {
@@ -37,13 +38,13 @@ void ModelFlags::declare(FlagSet& flags) {
   flags.group("Options");
 }
 
-void make_new_directory(const std::filesystem::path& directory) {
-  std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  require(!error, Kind::system, "{}: expected to make the directory, found: {}", directory.string(),
-          error.message());
-  require(std::filesystem::is_empty(directory), Kind::input,
+void write_new_directory(const std::filesystem::path& directory,
+                         const std::function<void(const std::filesystem::path&)>& write) {
+  StagedDirectory staged(directory, [](const std::string&) { return true; });
+  require(!staged.occupied(), Kind::input,
           "{}: expected a new or empty directory, found files in it", directory.string());
+  write(staged.stage());
+  staged.publish();
 }
 
 Engine ModelFlags::load() const {

@@ -25,8 +25,11 @@ std::filesystem::path find_trainer();
 /// Becomes fnet-train with the same arguments. Throws: usage where there is none.
 void run_trainer(char** argv);
 
-/// Makes a directory to write into. Throws: input where it has files already, system.
-void make_new_directory(const std::filesystem::path& directory);
+/// Makes a new directory as a whole: `write` fills one beside it that then gets its name, so
+/// nothing is in the way of the next try after an interruption. Throws: input where it has files
+/// already, system.
+void write_new_directory(const std::filesystem::path& directory,
+                         const std::function<void(const std::filesystem::path&)>& write);
 
 /// --dtype
 void add_dtype(FlagSet& flags, std::string& dtype);

@@ -19,13 +19,17 @@ void add_threads(FlagSet& flags, int& threads) {
             {.range = Range{0, 1024}, .environment = "FNET_THREADS"});
 }
 
-void add_variant(FlagSet& flags, std::string& variant, std::string help) {
-  flags.add("--variant", &variant, std::move(help), {.words = names_of(Config::variants())});
+void add_variant(FlagSet& flags, std::string& variant, std::string help, std::string without) {
+  FlagRules rules = {.words = names_of(Config::variants())};
+  if (!without.empty()) rules.without.push_back(std::move(without));
+  flags.add("--variant", &variant, std::move(help), std::move(rules));
 }
 
-void add_settings(FlagSet& flags, std::vector<std::string>& settings) {
+void add_settings(FlagSet& flags, std::vector<std::string>& settings, std::string without) {
+  FlagRules rules = {.option = "config"};
+  if (!without.empty()) rules.without.push_back(std::move(without));
   flags.add("--set", &settings, "a key of config.json: key=value; may be given again",
-            {.option = "config"});
+            std::move(rules));
 }
 
 void add_data(FlagSet& flags, ReadOptions& options, Columns& columns) {

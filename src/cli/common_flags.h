@@ -20,11 +20,11 @@ std::vector<std::string> names_of(std::span<const std::string_view> names);
 /// --threads
 void add_threads(FlagSet& flags, int& threads);
 
-/// --variant
-void add_variant(FlagSet& flags, std::string& variant, std::string help);
+/// --variant; `without`: the flag that names a model in its place, where there is one.
+void add_variant(FlagSet& flags, std::string& variant, std::string help, std::string without = {});
 
 /// --set
-void add_settings(FlagSet& flags, std::vector<std::string>& settings);
+void add_settings(FlagSet& flags, std::vector<std::string>& settings, std::string without = {});
 
 /// Where the records of a data file are, and what becomes of bad ones: one set of flags for all who
 /// read data, so that one command line's flags fit the next command.

@@ -46,8 +46,8 @@ void run(const Flags& flags) {
 Action declare_evaluate(FlagSet& set) {
   const auto flags = std::make_shared<Flags>();
   flags->model.declare(set);
-  set.add("--data", &flags->input.path, "labelled texts, or words with tags; -: standard input",
-          {.required = true});
+  set.add("FILE", &flags->input.path, "labelled texts, or words with tags; -: standard input");
+  set.add("--data", &flags->input.path, "the same as FILE", {.without = {"FILE"}});
   set.add("--json", &flags->json, "one JSON object instead of tables");
   flags->input.declare(set);
   return [flags] { run(*flags); };

@@ -28,9 +28,10 @@ struct FlagRules {
   std::vector<std::string> words = {};        ///< the only values allowed, where there are any
   std::optional<Range> range = std::nullopt;  ///< of a number
   char separator = 0;                         ///< parts the values of a list: `a,b`
-  bool several = false;          ///< a list takes all that follows, up to the next flag
-  std::string environment = {};  ///< a variable that stands in for the flag
-  std::string option = {};       ///< the library's name for it; else as the flag: max_length
+  bool several = false;                   ///< a list takes all that follows, up to the next flag
+  std::string environment = {};           ///< a variable that stands in for the flag
+  std::vector<std::string> without = {};  ///< flags that leave it no meaning: not both
+  std::string option = {};  ///< the library's name for it; else as the flag: max_length
 };
 
 /// A flag `--name VALUE`, a switch `--name` (its value is a bool), or an argument by position

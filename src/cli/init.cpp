@@ -47,19 +47,21 @@ void run(const Flags& flags) {
   if (!flags.tokenizer.empty()) tokenizer = Tokenizer::load(flags.tokenizer);
   const Config config = configure(flags, tokenizer);
 
-  make_new_directory(flags.out);
   const std::vector<WeightSpec> specs = model_weights(config);
   std::vector<float> values;
   std::int64_t count = 0;
-  save_weights(flags.out, specs, [&](const std::string& name) -> std::span<const float> {
+  const auto weights = [&](const std::string& name) -> std::span<const float> {
     const auto spec = std::find_if(specs.begin(), specs.end(),
                                    [&](const WeightSpec& s) { return s.name == name; });
     values = initial_values(*spec, config.initializer_range, flags.seed);
     count += static_cast<std::int64_t>(values.size());
     return values;
+  };
+  write_new_directory(flags.out, [&](const std::filesystem::path& directory) {
+    save_weights(directory, specs, weights);
+    if (tokenizer) tokenizer->save(directory);
+    write_file(directory / "config.json", config.to_json());
   });
-  if (tokenizer) tokenizer->save(flags.out);
-  write_file(flags.out / "config.json", config.to_json());
   log_info("{}: {} parameters", flags.out.string(), count);
 }
 

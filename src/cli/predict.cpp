@@ -26,6 +26,8 @@ void run(const Flags& flags) {
           "'fnet finetune' a head",
           flags.model.directory.string());
   const Task& task = find_task(engine.config().task);
+  require(flags.top_k == 1 || !task.reads_words(), Kind::usage,
+          "top_k: expected 1 for a model that labels words, found {}", flags.top_k);
   const Reading reading = task.reading(flags.input.columns, false);
   std::size_t cut_off = 0;
   flags.input.for_each_batch(engine, reading, [&](std::span<const Example> batch) {

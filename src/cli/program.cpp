@@ -37,7 +37,13 @@ struct CommonFlags {
 };
 
 void run(const Program& program, const std::string& name, FlagSet& flags, int argc, char** argv) {
-  const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+  std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+  // `fnet help predict` is `fnet predict --help`; `fnet help` and `fnet` list the commands.
+  if (arguments.empty()) arguments = {"--help"};
+  if (arguments[0] == "help") {
+    std::ranges::rotate(arguments, arguments.begin() + 1);
+    arguments.back() = "--help";
+  }
   const Command* command = find_command(program.commands, arguments);
   if (command != nullptr && command->start != nullptr) return command->start(argv);
   Action action;

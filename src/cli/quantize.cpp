@@ -24,12 +24,11 @@ struct Flags {
   bool report = false;
 };
 
-std::uintmax_t weight_file_bytes(const std::filesystem::path& directory) {
+/// Bytes of the files that a model's weights come from.
+double weight_bytes(const WeightReader& reader) {
   std::uintmax_t bytes = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
-    if (entry.path().extension() == ".safetensors") bytes += entry.file_size();
-  }
-  return bytes;
+  for (const auto& file : reader.report().files) bytes += std::filesystem::file_size(file);
+  return static_cast<double>(bytes);
 }
 
 /// Texts to compare on: the first lines of --data, or random tokens.
@@ -40,7 +39,7 @@ std::vector<Encoding> sample(const Flags& flags, const Engine& engine) {
     std::uint64_t state = 1;
     for (std::size_t i = 0; i < count; ++i) {
       Encoding& text = texts.emplace_back();
-      const auto length = std::min<std::int64_t>(engine.config().max_position_embeddings,
+      const auto length = std::min<std::int64_t>(engine.config().longest_text(),
                                                  static_cast<std::int64_t>(16 + 8 * i));
       for (std::int64_t k = 0; k < length; ++k) {
         state = state * 6364136223846793005ULL + 1442695040888963407ULL;
@@ -61,6 +60,11 @@ std::vector<Encoding> sample(const Flags& flags, const Engine& engine) {
       texts.push_back(engine.encode(example.texts[0]));
     }
   }
+  if (reader.skipped() > 0) {
+    log_warning("{}: {} bad lines skipped", reader.name(), reader.skipped());
+  }
+  require(!texts.empty(), Kind::input, "{}: expected at least one text to compare on, found none",
+          reader.name());
   return texts;
 }
 
@@ -88,6 +92,7 @@ void report(const Flags& flags) {
       return reader.read(name);
     };
   };
+  std::vector<Encoding> texts;
   print("layer  relative difference of the hidden state\n");
   for (std::int64_t layers = 1; layers <= whole.num_hidden_layers; ++layers) {
     Config config = whole;
@@ -98,7 +103,7 @@ void report(const Flags& flags) {
     quantized.dtype = flags.dtype;
     const Engine a(config, source(before), exact, tokenizer);
     const Engine b(config, source(after), quantized, tokenizer);
-    const auto texts = sample(flags, a);
+    if (texts.empty()) texts = sample(flags, a);
     print(fmt::format("{:>5}  {:.2e}\n", layers, difference(b.forward(texts), a.forward(texts))));
   }
   flush();
@@ -108,19 +113,24 @@ void run(const Flags& flags) {
   const Config config = Config::load(flags.directory);
   const std::vector<WeightSpec> specs = model_weights(config);
   const WeightReader reader = WeightReader::open(flags.directory, specs);
-  make_new_directory(flags.out);
+  require(!reader.report().has_int8, Kind::usage,
+          "{}: expected weights of full precision, found int8; quantize the model that it was made "
+          "of",
+          flags.directory.string());
   std::vector<float> values;
-  save_quantized(
-      flags.out, specs,
-      [&](const std::string& name) -> std::span<const float> { return values = reader.read(name); },
-      flags.dtype);
-  for (const char* name : {"config.json", "spiece.model", "tokenizer_config.json", "task.json"}) {
-    if (std::filesystem::exists(flags.directory / name)) {
-      std::filesystem::copy_file(flags.directory / name, flags.out / name);
+  const auto source = [&](const std::string& name) -> std::span<const float> {
+    return values = reader.read(name);
+  };
+  write_new_directory(flags.out, [&](const std::filesystem::path& directory) {
+    save_quantized(directory, specs, source, flags.dtype);
+    for (const char* name : {"config.json", "spiece.model", "tokenizer_config.json"}) {
+      if (std::filesystem::exists(flags.directory / name)) {
+        std::filesystem::copy_file(flags.directory / name, directory / name);
+      }
     }
-  }
-  const auto before = static_cast<double>(weight_file_bytes(flags.directory));
-  const auto after = static_cast<double>(weight_file_bytes(flags.out));
+  });
+  const double before = weight_bytes(reader);
+  const double after = weight_bytes(WeightReader::open(flags.out, specs));
   log_info("{}: {:.1f} MB of weights, {:.1f} % of {:.1f} MB", flags.out.string(), 1e-6 * after,
            100 * after / before, 1e-6 * before);
   if (flags.report) report(flags);

@@ -50,9 +50,12 @@ std::function<bool(std::string&)> texts_of_files(const TrainFlags& flags) {
         if (!example.words.empty()) {
           state->texts.push_back(fmt::format("{}", fmt::join(example.words, " ")));
         }
-      } else if (state->left.empty()) {
-        return false;
       } else {
+        if (state->reader && state->reader->skipped() > 0) {
+          log_warning("{}: {} bad lines skipped", state->reader->name(), state->reader->skipped());
+        }
+        state->reader.reset();
+        if (state->left.empty()) return false;
         state->reader.emplace(DataReader(state->left.back(), options), reading);
         state->left.pop_back();
       }

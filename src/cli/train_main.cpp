@@ -158,20 +158,22 @@ Action declare_finetune(FlagSet& set) {
   std::vector<std::string> tasks = names_of(task_kinds());
   std::erase(tasks, "encoder");
   set.add("--task", &o.task, "what the model learns", {.words = tasks});
-  set.add("--train", &o.train, "training data: TSV, CSV, JSONL or CoNLL, plain or gzip",
+  set.add("--train", &o.train,
+          "training data: TSV, CSV, JSONL, CoNLL or fastText's lines, plain or gzip",
           {.required = true});
-  set.add("--dev", &o.dev, "data that selects the best epoch", {.required = true});
+  set.add("--dev", &o.dev,
+          "data that selects the best epoch; without it a tenth of --train, chosen by --seed");
   set.add("--out", &o.out, "model directory to write", {.required = true});
   set.add("--overwrite", &o.overwrite,
           "replace the model that --out holds, once there is a better one or training ends");
   set.group("Model");
   set.add("--from", &o.from, "model directory to start from");
-  add_variant(set, o.variant, "size of a new model");
+  add_variant(set, o.variant, "size of a new model", "--from");
   set.add("--tokenizer", &o.tokenizer,
-          "SentencePiece model of a new model; without it one is trained");
+          "SentencePiece model of a new model; without it one is trained", {.without = {"--from"}});
   set.add("--vocab-size", &o.vocab_size,
           "pieces of that tokenizer; 0: 16000, fewer for little text",
-          {.range = Range{0, 1 << 20}});
+          {.range = Range{0, 1 << 20}, .without = {"--from", "--tokenizer"}});
   add_settings(set, o.set);
   add_data(set, flags->read, o.columns);
   add_training_flags(set, o);

@@ -24,6 +24,18 @@ std::filesystem::path parent_of(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : ".";
 }
 
+/// Where a link of Hugging Face's cache leads, models--…/snapshots/REVISION/NAME →
+/// ../../blobs/HASH: into the `blobs` of its own tree. Empty for any other link.
+std::filesystem::path blob_of(const std::filesystem::path& link) {
+  std::error_code error;
+  const auto file = std::filesystem::canonical(link, error);
+  const auto folder = std::filesystem::canonical(parent_of(link), error);
+  const auto tree = folder.parent_path().parent_path();
+  const bool cached = !error && folder.parent_path().filename() == "snapshots" &&
+                      file.parent_path() == tree / "blobs";
+  return cached ? file : std::filesystem::path();
+}
+
 }  // namespace
 
 void fail_errno(std::string_view name, std::string_view action) {
@@ -69,8 +81,15 @@ InputFile InputFile::open_in(const std::filesystem::path& directory, const std::
   close(folder);
   const std::string full = (directory / name).native();
   if (descriptor < 0) {
-    require(code != ELOOP, Kind::input, "{}: expected a regular file, found a symbolic link",
-            printable(full));
+    if (code == ELOOP) {
+      const std::filesystem::path blob = blob_of(full);
+      require(
+          !blob.empty(), Kind::input,
+          "{}: expected a regular file, found a symbolic link (allowed in Hugging Face's cache, "
+          "into its blobs)",
+          printable(full));
+      return open(blob);
+    }
     errno = code;
     fail_errno(full, "open");
   }

@@ -19,7 +19,8 @@ class InputFile {
   static InputFile open(const std::filesystem::path& path);
 
   /// Opens `name` inside `directory`. A name with a separator, `.`, `..` or a symbolic link is
-  /// refused: for names that come out of a file.
+  /// refused, but for one of Hugging Face's cache into its own blobs: for names that come out of a
+  /// file.
   static InputFile open_in(const std::filesystem::path& directory, const std::string& name);
 
   InputFile(InputFile&& other) noexcept;

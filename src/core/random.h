@@ -2,8 +2,10 @@
 
 #include <array>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <numbers>
+#include <utility>
 
 namespace fnet {
 
@@ -56,6 +58,11 @@ class Philox {
     const double u = (next() + 1.0) * 0x1p-32;  // in (0, 1]
     const double v = next() * 0x1p-32;
     return static_cast<float>(std::sqrt(-2.0 * std::log(u)) * std::cos(2.0 * std::numbers::pi * v));
+  }
+
+  /// A random order of `items`. Source: Fisher and Yates.
+  void shuffle(auto& items) {
+    for (std::size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[below(i)]);
   }
 
  private:

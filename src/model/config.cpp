@@ -93,6 +93,17 @@ void check_head(const std::string& name, const HeadConfig& head, const Config& c
           "config: heads: expected names without a dot, found '{}'", printable(name));
   require(!head.labels.empty(), Kind::input, "config: {}: expected labels for {}, found none",
           place, head.task);
+  std::uint64_t bytes = 0;
+  for (const std::string& label : head.labels) bytes += label.size();
+  require(static_cast<std::int64_t>(head.labels.size()) <= kMaxLabels && bytes <= kMaxLabelBytes,
+          Kind::input,
+          "config: {}: expected at most {} labels of {} bytes together, found {} of {}", place,
+          kMaxLabels, kMaxLabelBytes, head.labels.size(), bytes);
+  require(head.labels.size() > 1 || architecture_of(head.task) != "FNetForSequenceClassification",
+          Kind::input,
+          "config: {}: expected at least two labels for {}, found one, with which transformers "
+          "means regression",
+          place, head.task);
   std::vector<std::string> sorted = head.labels;
   std::ranges::sort(sorted);
   const auto twice = std::ranges::adjacent_find(sorted);

@@ -1,13 +1,22 @@
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
+#include "core/json.h"
 #include "fnet/config.h"
 #include "model/allowed.h"
 #include "model/kinds.h"
 
 namespace fnet {
+
+/// Most labels of a head, and their bytes together.
+constexpr std::int64_t kMaxLabels = 1'000'000;
+constexpr std::uint64_t kMaxLabelBytes = std::uint64_t{4} << 20;
+/// Of config.json, as it is written and read: room for the most labels, twice and escaped.
+constexpr std::uint64_t kMaxConfigBytes = std::uint64_t{128} << 20;
+constexpr JsonLimits kConfigLimits{.max_values = 8 * kMaxLabels, .max_bytes = kMaxConfigBytes};
 
 /// The one list of config.json's keys that are plain values; reading, writing, --set, describe and
 /// validate walk it. `architectures`, `id2label` and `label2id` are read by themselves.

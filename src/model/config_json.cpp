@@ -25,7 +25,7 @@ constexpr std::string_view kIgnored[] = {"model_type",
                                          "return_dict",
                                          "output_hidden_states",
                                          "output_attentions",
-                                         "problem_type",
+                                         "problem_type",  // but see check_problem_type
                                          "num_labels",
                                          "chunk_size_feed_forward",
                                          "use_tpu_fourier_optimizations",
@@ -55,6 +55,14 @@ constexpr std::string_view kIgnored[] = {"model_type",
                                          "id2label",
                                          "label2id",
                                          "auto_map"};
+
+/// What our own keys say where transformers would compute something else: it does not read them,
+/// and by the model's type it knows that it cannot.
+constexpr std::string_view kOwnType = "fnet-cpp";
+constexpr std::string_view kOwnKeys[] = {
+    "fourier_norm", "embedding_projection", "embedding_norm_eps", "pooler",
+    "norm_type",    "norm_position",        "ffn_type",           "mixers",
+    "norm_options", "ffn_options",          "mixer_options",      "pooling"};
 
 /// Keys of the Keras families, whose numerics differ: loading them by luck would be wrong silently.
 const std::map<std::string_view, std::string_view> kForeign = {
@@ -173,6 +181,19 @@ std::map<std::string, HeadConfig> read_heads(const Json& json, std::string_view 
   return heads;
 }
 
+/// Refuses a sequence classifier whose scores are no softmax over classes. Source: transformers,
+/// FNetForSequenceClassification.forward.
+void check_problem_type(const Json& json, const Config& config, std::string_view source) {
+  const auto found = json.find("problem_type");
+  if (!config.has_head() || found == json.end() || found->is_null()) return;
+  std::string type;
+  read(*found, type, source, "problem_type");
+  require(type == "single_label_classification", fnet::Kind::input,
+          "{}: problem_type: expected single_label_classification, found '{}', a task that fnet "
+          "does not have",
+          source, printable(type));
+}
+
 nlohmann::ordered_json to_ordered(const auto& value) { return value; }
 nlohmann::ordered_json to_ordered(const std::vector<std::string>& names) {
   return names.size() == 1 ? nlohmann::ordered_json(names.front()) : nlohmann::ordered_json(names);
@@ -189,16 +210,17 @@ nlohmann::ordered_json to_ordered(const PartOptions& options) {
 
 Config Config::load(const std::filesystem::path& directory, std::vector<std::string>* warnings) {
   const std::filesystem::path path = directory / "config.json";
-  return from_json(read_file(path, 1 << 20), path.string(), warnings);
+  return from_json(read_file(path, kMaxConfigBytes), path.string(), warnings);
 }
 
 Config Config::from_json(std::string_view text, std::string_view source,
                          std::vector<std::string>* warnings) {
-  const Json json = parse_json(text, source);
+  const Json json = parse_json(text, source, kConfigLimits);
   if (!json.is_object()) wrong_type(source, "config", "a JSON object", json);
   if (const auto type = json.find("model_type"); type != json.end()) {
-    require(*type == "fnet", fnet::Kind::input, "{}: model_type: expected \"fnet\", found {}",
-            source, printable(type->dump()));
+    require(*type == "fnet" || *type == kOwnType, fnet::Kind::input,
+            "{}: model_type: expected \"fnet\" or \"{}\", found {}", source, kOwnType,
+            printable(type->dump()));
   }
 
   Config config;
@@ -226,11 +248,12 @@ Config Config::from_json(std::string_view text, std::string_view source,
   } else if (config.has_head()) {
     std::int64_t count = 2;  // transformers leaves the default out
     if (json.contains("num_labels")) read(json["num_labels"], count, source, "num_labels");
-    require(count >= 1 && count <= 1'000'000, fnet::Kind::input,
-            "{}: num_labels: expected 1 to 1000000, found {}", source, count);
+    require(count >= 1 && count <= kMaxLabels, fnet::Kind::input,
+            "{}: num_labels: expected 1 to {}, found {}", source, kMaxLabels, count);
     for (std::int64_t i = 0; i < count; ++i) config.labels.push_back(fmt::format("LABEL_{}", i));
   }
   if (!config.has_head()) config.labels.clear();
+  check_problem_type(json, config, source);
   if (const auto found = json.find("heads"); found != json.end() && !found->is_null()) {
     config.heads = read_heads(*found, source);
   }
@@ -268,6 +291,8 @@ std::string Config::to_json() const {
   json["model_type"] = "fnet";
   config_fields([&](const char* name, auto member, const Allowed&, std::string_view) {
     auto value = to_ordered(this->*member);
+    const bool own = std::ranges::find(kOwnKeys, name) != std::end(kOwnKeys);
+    if (own && value != to_ordered(Config().*member)) json["model_type"] = kOwnType;
     if (value != nlohmann::ordered_json::object()) json[name] = std::move(value);
   });
   for (const auto& [name, head] : heads) {
@@ -282,7 +307,11 @@ std::string Config::to_json() const {
       json["label2id"][labels[i]] = i;
     }
   }
-  return json.dump(2) + "\n";
+  std::string text = json.dump(2) + "\n";
+  require(text.size() <= kMaxConfigBytes, fnet::Kind::input,
+          "config: expected at most {} bytes of JSON, found {}: too many labels", kMaxConfigBytes,
+          text.size());
+  return text;
 }
 
 }  // namespace fnet

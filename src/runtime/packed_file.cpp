@@ -11,6 +11,7 @@
 #include "core/file.h"
 #include "core/hash.h"
 #include "kernels/kernels.h"
+#include "model/config_fields.h"
 #include "model/safetensors.h"
 
 namespace fnet {
@@ -20,8 +21,8 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kAlignment = 64;
 
-/// Name, size, time and header of a weights file: training or a download that replaces the weights
-/// changes at least one of them. Reading all of the weights would take as long as packing them.
+/// Name, size, time and header of a weights file and a sample of its bytes: other weights differ in
+/// at least one of them. Reading all of them would take as long as packing them.
 std::uint64_t add_identity(std::uint64_t hash, const fs::path& path) {
   const InputFile file = InputFile::open(path);
   std::uint64_t length = 0;
@@ -30,7 +31,15 @@ std::uint64_t add_identity(std::uint64_t hash, const fs::path& path) {
   file.read(sizeof length, std::as_writable_bytes(std::span(header)));
   const auto time = fs::last_write_time(path).time_since_epoch().count();
   hash = fnv1a(fmt::format("{} {} {}", path.filename().native(), file.size(), time), hash);
-  return fnv1a(header, hash);
+  hash = fnv1a(header, hash);
+  constexpr std::size_t kSamples = 64;
+  std::string bytes(std::min<std::uint64_t>(1024, file.size()), '\0');
+  for (std::size_t i = 0; i < kSamples; ++i) {
+    const std::uint64_t last = file.size() - bytes.size();
+    file.read(last / kSamples * (i + 1), std::as_writable_bytes(std::span(bytes)));
+    hash = fnv1a(bytes, hash);
+  }
+  return hash;
 }
 
 }  // namespace
@@ -39,7 +48,7 @@ PackedFile::PackedFile(const fs::path& directory, std::span<const fs::path> weig
                        kernels::Dtype dtype) {
   const kernels::Table& isa = kernels::table();
   path_ = directory / fmt::format("packed-{}-{}.safetensors", isa.name, kernels::name_of(dtype));
-  std::uint64_t hash = fnv1a(read_file(directory / "config.json", std::uint64_t{1} << 24));
+  std::uint64_t hash = fnv1a(read_file(directory / "config.json", kMaxConfigBytes));
   for (const fs::path& file : weights) hash = add_identity(hash, file);
   // The layout's version goes up when pack() changes.
   key_ = fmt::format("1 {} {} panel {} chunk {} weights {:016x}", isa.name, kernels::name_of(dtype),

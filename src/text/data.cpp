@@ -65,13 +65,18 @@ Lines::Lines(std::string bytes, std::string name, std::size_t max_bytes)
     : file_(std::move(bytes), std::move(name), max_bytes), max_bytes_(max_bytes) {}
 
 bool Lines::next(std::string_view& line) {
+  if (!next_bytes(line)) return false;
+  check(line);
+  return true;
+}
+
+bool Lines::next_bytes(std::string_view& line) {
   const std::size_t cut = file_.cut();
   if (!file_.next(line)) return false;
   if (file_.cut() > cut) {  // no half a letter where the line was cut
     const std::size_t at = invalid_utf8(line);
     if (at != std::string_view::npos && at + 4 > line.size()) line = line.substr(0, at);
   }
-  check(line);
   return true;
 }
 
@@ -112,6 +117,7 @@ struct DataReader::State {
   bool skip_bad_lines;
   std::unique_ptr<DataFormat> format = entry.open(lines);
   std::size_t skipped = 0;
+  std::uint64_t line = 0;  // where the last record ended
 };
 
 DataReader::DataReader(const std::filesystem::path& path, const ReadOptions& options)
@@ -127,14 +133,17 @@ DataReader::DataReader(DataReader&&) noexcept = default;
 
 bool DataReader::next(Record& record) {
   for (;;) {
-    const std::uint64_t before = state_->lines.number();
     record = {};
     try {
-      return state_->format->next(record);
+      const bool more = state_->format->next(record);
+      state_->line = state_->lines.number();
+      return more;
     } catch (const Error& error) {
       // Where no line was read, it is the file that is bad, and the next try would fail again.
       const std::uint64_t after = state_->lines.number();
-      const bool line = error.kind() == Kind::input && after > before && !state_->format->lost();
+      const bool line =
+          error.kind() == Kind::input && after > state_->line && !state_->format->lost();
+      state_->line = after;
       if (!state_->skip_bad_lines || !line) throw;
       state_->skipped += after - (record.line > 0 ? record.line - 1 : after - 1);
     }

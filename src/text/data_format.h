@@ -23,7 +23,7 @@ class Lines {
   bool next(std::string_view& line);
 
   /// The same without the check.
-  bool next_bytes(std::string_view& line) { return file_.next(line); }
+  bool next_bytes(std::string_view& line);
 
   /// Throws: input unless the line is UTF-8.
   void check(std::string_view line) const;

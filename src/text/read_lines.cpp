@@ -1,28 +1,65 @@
 // Plain text, a text a line, and CoNLL columns, a token a line.
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "text/data_format.h"
 
 namespace fnet {
 namespace {
 
+// Where the first line begins with __label__, every line begins with one or more of these:
+// fastText's form.
 class PlainText final : public DataFormat {
  public:
-  explicit PlainText(Lines& lines) : lines_(lines) { lines_.cut_long_lines(); }
+  explicit PlainText(Lines& lines) : lines_(lines) {
+    lines_.cut_long_lines();
+    std::string_view line;
+    if (lines_.next_bytes(line)) first_ = line;
+    labelled_ = first_ && first_->starts_with(kLabel);
+  }
 
   bool next(Record& record) override {
+    const std::optional<std::string> first = std::exchange(first_, {});
     std::string_view line;
-    if (!lines_.next(line)) return false;
-    record.fields.push_back({fields_[0], std::string(line)});
+    if (first) {
+      line = *first;
+    } else if (!lines_.next_bytes(line)) {
+      return false;
+    }
     record.line = lines_.number();
+    lines_.check(line);
+    if (labelled_) read_labels(line, record);
+    record.fields.push_back({fields_[0], std::string(line)});
     return true;
   }
 
-  std::span<const std::string> fields() const override { return fields_; }
+  std::span<const std::string> fields() const override {
+    return std::span(fields_).first(labelled_ ? 2 : 1);
+  }
 
  private:
+  static constexpr std::string_view kLabel = "__label__";
+
+  // Moves the labels from the line into the record; more than one are a list.
+  void read_labels(std::string_view& line, Record& record) {
+    std::vector<std::string> labels;
+    while (line.starts_with(kLabel)) {
+      const std::size_t end = std::min(line.find_first_of(" \t"), line.size());
+      labels.emplace_back(line.substr(kLabel.size(), end - kLabel.size()));
+      line.remove_prefix(std::min(line.find_first_not_of(" \t", end), line.size()));
+    }
+    if (labels.empty())
+      lines_.bad(record.line, "expected '{}' at the start as in the first line, found '{}'", kLabel,
+                 printable(line, 40));
+    record.fields.push_back(
+        {fields_[1], labels.size() == 1 ? Record::Value(labels[0]) : Record::Value(labels)});
+  }
+
   Lines& lines_;
-  const std::array<std::string, 1> fields_ = {"text"};
+  const std::array<std::string, 2> fields_ = {"text", "label"};
+  std::optional<std::string> first_;  // read already, to see which form it has
+  bool labelled_ = false;
 };
 
 // The token stands in the first column, its tag in the last; a blank line ends a sentence. Columns

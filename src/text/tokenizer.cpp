@@ -225,6 +225,12 @@ Encoding Tokenizer::encode_words(std::span<const std::string> words,
   return out;
 }
 
+Tokenizer Tokenizer::with_max_length(std::int64_t tokens) const {
+  TokenizerConfig config = impl_->config;
+  config.model_max_length = tokens;
+  return parse(impl_->model, config, impl_->name);
+}
+
 std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_special) const {
   std::string out;
   std::vector<int> run;  // ids between two special ones

@@ -37,6 +37,13 @@ TokenizerConfig read_tokenizer_config(const std::filesystem::path& path) {
   read("keep_accents", config.keep_accents);
   std::string mode = "raw";
   read("normalization", mode);
+  // transformers writes 10^30 where there is no limit.
+  const auto length = json.find("model_max_length");
+  if (length != json.end() && length->is_number() && length->get<double>() <= 1e9) {
+    read("model_max_length", config.model_max_length);
+    require(config.model_max_length >= 0, Kind::input,
+            "{}: model_max_length: expected at least 0, found {}", source, config.model_max_length);
+  }
   const auto* at = std::find(kNormalizations.begin(), kNormalizations.end(), mode);
   require(at != kNormalizations.end(), Kind::input,
           "{}: normalization: expected raw, hf_slow or hf_fast, found '{}'", source,
@@ -59,6 +66,7 @@ std::string tokenizer_config_json(const TokenizerConfig& config, const std::stri
   json["keep_accents"] = config.keep_accents;
   json["normalization"] = kNormalizations[static_cast<std::size_t>(config.normalization)];
   json["unk_token"] = unk_token;
+  if (config.model_max_length > 0) json["model_max_length"] = config.model_max_length;
   for (const TokenKey& token : kTokens) json[token.key] = config.*token.member;
   return json.dump(2) + "\n";
 }

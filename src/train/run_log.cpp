@@ -1,5 +1,7 @@
 #include "train/run_log.h"
 
+#include <unistd.h>
+
 #include <array>
 #include <bit>
 #include <chrono>
@@ -104,7 +106,8 @@ std::string scalar_event(std::string_view tag, std::int64_t step, double value, 
 
 RunLog::RunLog(const std::filesystem::path& directory)
     : directory_(directory),
-      events_(fmt::format("events.out.tfevents.{}.fnet", static_cast<std::int64_t>(now()))) {
+      events_(fmt::format("events.out.tfevents.{}.{}.fnet", static_cast<std::int64_t>(now()),
+                          getpid())) {
   append(directory_ / kLines, "");
   append(directory_ / events_, first_event(now()));
 }

@@ -3,10 +3,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <numeric>
 #include <optional>
 #include <set>
 
 #include "core/error.h"
+#include "core/random.h"
 #include "train/finetune_options.h"
 
 namespace fnet {
@@ -15,6 +17,13 @@ namespace {
 using Log = std::function<void(std::string_view)>;
 
 constexpr std::int32_t kVocabSize = 16000;
+/// Stream of the choice of examples that are held out; epochs and steps have those below.
+constexpr std::uint64_t kHoldOutStream = std::uint64_t{1} << 60;
+
+/// Where the dev examples come from.
+const std::filesystem::path& dev_file(const FinetuneOptions& o) {
+  return o.dev.empty() ? o.train : o.dev;
+}
 
 /// Throws usage where the options name a metric that is not among `names`.
 void check_metric(const FinetuneOptions& o, const std::vector<std::string>& names,
@@ -36,6 +45,27 @@ std::vector<Example> read(const std::filesystem::path& path, const Task& task,
   require(!examples.empty(), Kind::input, "{}: expected at least one example, found none",
           path.string());
   return examples;
+}
+
+/// Takes a tenth of the examples, at least one, out of `train`; which, `seed` tells.
+std::vector<Example> hold_out(std::vector<Example>& train, const std::filesystem::path& file,
+                              std::uint64_t seed) {
+  require(train.size() > 1, Kind::input,
+          "{}: expected at least two examples, one of them to select the best epoch, found {}",
+          file.string(), train.size());
+  std::vector<std::size_t> order(train.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  Philox(seed, kHoldOutStream).shuffle(order);
+  order.resize(std::max<std::size_t>(1, train.size() / 10));
+  std::ranges::sort(order);
+  std::vector<Example> dev, rest;
+  for (std::size_t i = 0, next = 0; i < train.size(); ++i) {
+    const bool held = next < order.size() && order[next] == i;
+    next += held;
+    (held ? dev : rest).push_back(std::move(train[i]));
+  }
+  train = std::move(rest);
+  return dev;
 }
 
 /// Examples as the task encodes them. Throws: input, with the place in the file.
@@ -111,7 +141,7 @@ nlohmann::ordered_json run_json(const FinetuneOptions& o, const TrainingSetup& s
           {"task", o.task},
           {"data",
            {{"train", data_json(o.train, setup.train_examples)},
-            {"dev", data_json(o.dev, setup.dev_examples)}}},
+            {"dev", data_json(dev_file(o), setup.dev_examples)}}},
           {"from", o.from.string()},
           {"variant", o.from.empty() ? o.variant : ""},
           {"tokenizer", o.tokenizer.string()},
@@ -162,8 +192,9 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
   check_metric(o, task.metrics({}), o.task);
   std::size_t skipped = 0;
   std::vector<Example> train = read(o.train, task, o, skipped);
-  std::vector<Example> dev = read(o.dev, task, o, skipped);
   std::vector<std::string> labels = task.labels(train);
+  std::vector<Example> dev =
+      o.dev.empty() ? hold_out(train, o.train, o.seed) : read(o.dev, task, o, skipped);
   require(labels.size() >= 2, Kind::input, "{}: label: expected at least two labels, found {}",
           o.train.string(), labels.size());
   log(fmt::format("data: {} training and {} dev examples, {} labels{}", train.size(), dev.size(),
@@ -203,8 +234,12 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
   const std::int64_t limit = config.longest_text();
   require(static_cast<std::int64_t>(o.max_length) <= limit, Kind::usage,
           "max_length: expected at most {}, the model's limit, found {}", limit, o.max_length);
+  if (o.max_length > 0) {
+    tokenizer = tokenizer->with_max_length(static_cast<std::int64_t>(o.max_length));
+  }
+  const std::int64_t own = tokenizer->config().model_max_length;
   EncodeOptions encoding;
-  encoding.max_length = o.max_length > 0 ? o.max_length : static_cast<std::size_t>(limit);
+  encoding.max_length = static_cast<std::size_t>(own > 0 ? std::min(own, limit) : limit);
 
   auto model = std::make_shared<nn::FNetWithHeadImpl>(config, o.seed);
   if (!o.from.empty()) model->load_weights(o.from, new_head);
@@ -226,12 +261,18 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
                       .skipped_lines = skipped,
                       .run = {}};
   setup.train = encode(task, setup.train_examples, setup.tokenizer, encoding, labels, o.train);
-  setup.dev = encode(task, setup.dev_examples, setup.tokenizer, encoding, labels, o.dev);
+  const auto has_answer = [](const Sample& sample) {
+    return std::ranges::any_of(sample.units, [](std::int32_t row) { return row >= 0; });
+  };
+  require(std::ranges::any_of(setup.train, has_answer), Kind::usage,
+          "max_length: expected room for a word, found {}, which cuts all of them off",
+          encoding.max_length);
+  setup.dev = encode(task, setup.dev_examples, setup.tokenizer, encoding, labels, dev_file(o));
   std::ptrdiff_t cut = 0;
   for (const Sample& sample : setup.dev) cut += std::ranges::count(sample.units, -1);
   if (cut > 0) {
     log(fmt::format("{}: {} {} beyond the length that the model reads, counted as wrong",
-                    o.dev.string(), cut, task.reads_words() ? "words" : "texts"));
+                    dev_file(o).string(), cut, task.reads_words() ? "words" : "texts"));
   }
   check_metric(o, task.metrics(labels), "these labels");
   if (setup.metric.empty()) setup.metric = task.metrics(labels).front();
@@ -249,11 +290,13 @@ std::optional<OtherModel> load_other(const std::filesystem::path& directory,
       std::make_shared<nn::FNetWithHeadImpl>(config, options.seed), Tokenizer::load(directory), {}};
   other.model->load_weights(directory);
   EncodeOptions encoding;
-  encoding.max_length = static_cast<std::size_t>(config.longest_text());
+  const std::int64_t own = other.tokenizer.config().model_max_length;
+  encoding.max_length = static_cast<std::size_t>(own > 0 ? std::min(own, config.longest_text())
+                                                         : config.longest_text());
   if (options.max_length > 0)
     encoding.max_length = std::min(encoding.max_length, options.max_length);
   other.dev = encode(*setup.task, setup.dev_examples, other.tokenizer, encoding, config.labels,
-                     options.dev);
+                     dev_file(options));
   return other;
 }
 

@@ -56,12 +56,9 @@ std::vector<std::vector<std::size_t>> make_batches(std::span<const Sample> sampl
   constexpr std::size_t kPool = 50;
   const auto size = static_cast<std::size_t>(batch_size);
   Philox random(seed, static_cast<std::uint64_t>(epoch));
-  const auto shuffle = [&](auto& items) {
-    for (std::size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[random.below(i)]);
-  };
   std::vector<std::size_t> order(samples.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  shuffle(order);
+  random.shuffle(order);
   std::vector<std::vector<std::size_t>> batches;
   for (std::size_t begin = 0; begin < order.size(); begin += kPool * size) {
     const std::size_t end = std::min(order.size(), begin + kPool * size);
@@ -72,7 +69,7 @@ std::vector<std::vector<std::size_t>> make_batches(std::span<const Sample> sampl
       batches.emplace_back(batch.begin(), batch.end());
     }
   }
-  shuffle(batches);
+  random.shuffle(batches);
   return batches;
 }
 

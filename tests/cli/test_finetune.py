@@ -63,6 +63,36 @@ class Finetune(CliTest):
         self.assertGreater(report["accuracy"], 0.9)
         self.assertTrue(done("predict", out, stdin="a lovely film\n").startswith("good\t"))
 
+    @unittest.skipUnless(CAN_TRAIN, "this build has no fnet-train")
+    def test_without_dev_a_tenth_is_held_out_by_the_seed(self):
+        rows = [f"__label__good {text}\n" for text in GOOD.split("|")] + \
+               [f"__label__bad {text}\n" for text in BAD.split("|")]  # fmt: skip
+        train, runs = self.write("fasttext.txt", "".join(rows) * 4), []
+        for name, seed in (("held", 1), ("again", 1), ("other", 2)):
+            out = self.folder / name
+            result = fnet("finetune", "--task", "text-classification", "--train", train, "--out", out, "--epochs", 1,
+                          "--seed", seed, "--from", self.classifier, "--threads", 2)  # fmt: skip
+            self.assertEqual(result.returncode, 0, result.stderr)
+            runs.append(json.loads((out / "run.json").read_text())["data"])
+        held = len(rows) * 4 // 10
+        self.assertEqual(runs[0]["dev"]["examples"], held)
+        self.assertEqual(runs[0]["train"]["examples"], len(rows) * 4 - held)
+        self.assertEqual(runs[0], runs[1])
+        self.assertNotEqual(runs[0]["dev"]["fingerprint"], runs[2]["dev"]["fingerprint"])
+
+    @unittest.skipUnless(CAN_TRAIN, "this build has no fnet-train")
+    def test_the_length_of_training_stays_with_the_model(self):
+        train, out = self.data("short.tsv"), self.folder / "short"
+        common = ("--task", "text-classification", "--train", train, "--dev", train, "--out", out, "--epochs", 1)
+        done("finetune", *common, "--from", self.classifier, "--max-length", 4, "--threads", 2)
+        self.assertEqual(json.loads((out / "tokenizer_config.json").read_text())["model_max_length"], 4)
+        long, short = "a lovely film for everyone\n", "a lovely film for everyone and more of it\n"
+        self.assertEqual(done("predict", out, stdin=long), done("predict", out, stdin=short))
+        self.assertNotEqual(done("predict", out, "--max-length", 30, stdin=long), done("predict", out, stdin=long))
+        for flag, value in (("--variant", "tiny"), ("--vocab-size", 100), ("--tokenizer", self.spiece)):
+            self.assertIn(f"{flag}: expected none beside --from",
+                          self.fails("finetune", *common, "--from", self.classifier, flag, value))  # fmt: skip
+
     def accuracy(self, model, data):
         return json.loads(done("evaluate", model, "--data", data, "--json"))["accuracy"]
 

@@ -48,17 +48,26 @@ class Help(CliTest):
         self.assertIn("(or FNET_THREADS)", text)
 
     def test_an_argument_that_is_required_says_so(self):
-        self.assertTrue(flags("evaluate")["--data"]["required"])
-        error = self.fails("evaluate", self.classifier)
-        self.assertIn("--data: expected labelled texts", error)
-        self.assertIn("fnet evaluate --help", error)
+        self.assertTrue(flags("quantize")["--out"]["required"])
+        error = self.fails("quantize", self.classifier)
+        self.assertIn("--out: expected new directory, found none", error)
+        self.assertIn("fnet quantize --help", error)
+
+    def test_a_flag_that_another_leaves_no_meaning_is_refused(self):
+        data = self.write("both.tsv", "text\tlabel\nfine\tgood\n")
+        for arguments, flag, other in (
+            (("bench", self.classifier, "--variant", "tiny"), "--variant", "DIR"),
+            (("bench", self.classifier, "--set", "hidden_size=8"), "--set", "DIR"),
+            (("evaluate", self.classifier, data, "--data", data), "--data", "FILE"),
+        ):
+            self.assertIn(f"{flag}: expected none beside {other}", self.fails(*arguments))
+        self.assertIn("--top-k: expected 1 for a model that labels words", self.fails("predict", self.tagger, "--top-k", 2))
 
     def test_a_group_of_commands_lists_them(self):
         self.assertIn("\n  encode ", done("tokenizer", "--help"))
         self.assertIn("expected one of train, encode, decode, found none", self.fails("tokenizer"))
         self.assertIn("did you mean 'decode'?", self.fails("tokenizer", "decod"))
         self.assertIn("did you mean 'predict'?", self.fails("predct", self.classifier))
-        self.assertIn("found none", self.fails())
 
 
 class Errors(CliTest):

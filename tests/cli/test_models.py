@@ -107,6 +107,34 @@ class Info(CliTest):
         self.assertEqual(presets["large"]["num_hidden_layers"], 24)
 
 
+class Quantize(CliTest):
+    def test_reports_on_a_model_of_a_fixed_length(self):
+        model = self.model("fixed", "text-classification", "a,b", "length_policy=fixed:64")
+        report = done("quantize", model, "--out", self.folder / "fixed-int8", "--report").splitlines()
+        self.assertEqual([line.split()[0] for line in report], ["layer", "1", "2"])
+
+    def test_weighs_the_weights_alone(self):
+        result = fnet("quantize", self.classifier, "--out", self.folder / "before")
+        done("predict", self.classifier, "--packed-file", stdin="the cat\n")
+        again = fnet("quantize", self.classifier, "--out", self.folder / "after")
+        self.assertEqual(result.stderr.split(": ")[2], again.stderr.split(": ")[2])
+
+    def test_refuses_what_is_quantized(self):
+        done("quantize", self.tagger, "--out", self.folder / "once")
+        error = self.fails("quantize", self.folder / "once", "--out", self.folder / "twice")
+        self.assertIn("expected weights of full precision, found int8", error)
+        self.assertFalse((self.folder / "twice").exists())
+
+    def test_tells_how_many_lines_it_skipped(self):
+        data = self.write("some.tsv", "text\nfine\na\tb\n")
+        result = fnet("quantize", self.classifier, "--out", self.folder / "told", "--report", "--data", data,
+                      "--skip-bad-lines")  # fmt: skip
+        self.assertIn("some.tsv: 1 bad lines skipped", result.stderr)
+        result = fnet("tokenizer", "train", "--input", self.corpus, data, "--skip-bad-lines", "--vocab-size", 80,
+                      "--out", self.folder / "told.model")  # fmt: skip
+        self.assertIn("some.tsv: 1 bad lines skipped", result.stderr)
+
+
 class Program(CliTest):
     def test_help_names_every_command(self):
         text = done("--help")
@@ -115,13 +143,15 @@ class Program(CliTest):
             if command != "finetune":
                 self.assertIn("Usage: fnet", done(command, "--help"))
         self.assertTrue(done("--version").startswith("fnet "))
+        for arguments in ((), ("help",)):
+            self.assertEqual(done(*arguments), text)
+        self.assertEqual(done("help", "predict"), done("predict", "--help"))
 
     def test_usage_errors_are_one_line_with_exit_code_2(self):
         self.assertIn("did you mean '--format'?", self.fails("predict", self.classifier, "--fromat", "tsv"))
         self.assertIn("DIR", self.fails("predict"))
         self.assertIn("jsnl", self.fails("predict", self.classifier, "--format", "jsnl"))
         self.assertEqual(fnet("nonsense").returncode, 2)
-        self.assertEqual(fnet().returncode, 2)
 
     def test_missing_model_is_named(self):
         self.assertIn("nowhere/config.json", self.fails("predict", self.folder / "nowhere"))

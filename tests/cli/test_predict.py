@@ -184,6 +184,7 @@ class Evaluate(CliTest):
         self.assertEqual([c["name"] for c in report["classes"]], ["bad", "good", "so-so"])
         self.assertEqual(sum(map(sum, report["confusion"])), len(TEXTS))
         text = done("evaluate", self.classifier, "--data", data)
+        self.assertEqual(done("evaluate", self.classifier, data), text)
         self.assertIn(f"accuracy   {report['accuracy']:.4f}", text)
         self.assertIn("confusion", text)
 

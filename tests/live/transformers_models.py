@@ -52,6 +52,15 @@ def scores(model):
     return np.array([[row[label] for label in LABELS] for row in rows])
 
 
+def refused(model):
+    """What transformers says to a model that it would compute otherwise."""
+    try:
+        transformers.AutoModelForSequenceClassification.from_pretrained(model)
+    except ValueError as error:
+        return str(error)
+    return "loaded"
+
+
 def tags(model):
     out = fnet("predict", model, "-", "--input-format", "jsonl", "--format", "jsonl", stdin="".join(
         json.dumps({"tokens": text.split()}) + "\n" for text in TEXTS))  # fmt: skip
@@ -159,6 +168,11 @@ class Models(unittest.TestCase):
     def test_transformers_loads_our_tagger(self):
         out = self.init("tagger", "--task", "token-classification", "--labels", ",".join(LABELS))
         self.same_tags(out, self.load(transformers.FNetForTokenClassification, out))
+
+    def test_transformers_refuses_what_it_would_compute_otherwise(self):
+        out = self.init("own", "--task", "text-classification", "--labels", ",".join(LABELS),
+                        "--set", "fourier_norm=ortho")  # fmt: skip
+        self.assertIn("fnet-cpp", refused(out))
 
     # What transformers writes: its models have always been padded to their position table.
 

@@ -83,6 +83,29 @@ TEST_F(File, opens_plain_names_in_a_directory_only) {
               HasSubstr("symbolic link"));
 }
 
+TEST_F(File, follows_links_of_hugging_faces_cache_into_its_own_blobs) {
+  const fs::path tree = directory_ / "models--a--b", snapshot = tree / "snapshots" / "0123";
+  for (const fs::path& folder : {tree / "blobs", tree / "snapshots" / "other", snapshot}) {
+    fs::create_directories(folder);
+  }
+  make("outside", "1");
+  make("models--a--b/blobs/hash", "12");
+  make("models--a--b/snapshots/other/file", "123");
+  fs::create_symlink("../../blobs/hash", snapshot / "good");
+  EXPECT_EQ(InputFile::open_in(snapshot, "good").size(), 2);
+  fs::create_symlink("../../../outside", snapshot / "out");
+  fs::create_symlink(directory_ / "outside", tree / "blobs" / "out");
+  fs::create_symlink("../../blobs/out", snapshot / "twice");
+  fs::create_symlink("../other/file", snapshot / "other");
+  fs::create_symlink("../../blobs/none", snapshot / "dangling");
+  fs::create_symlink("../../blobs", snapshot / "folder");
+  for (const char* name : {"out", "twice", "other", "dangling", "folder"}) {
+    EXPECT_THAT(error_of([&] { InputFile::open_in(snapshot, name); }).what(),
+                HasSubstr("symbolic link"))
+        << name;
+  }
+}
+
 TEST_F(File, says_so_when_a_file_shrinks_while_it_is_read) {
   const auto path = make("a", "12345678");
   const InputFile file = InputFile::open(path);

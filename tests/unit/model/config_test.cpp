@@ -95,6 +95,50 @@ TEST(Config, refuses_the_keys_of_another_family_with_the_reason) {
               HasSubstr("norm_type"));
 }
 
+TEST(Config, refuses_a_sequence_classifier_whose_scores_are_no_classes) {
+  const auto classifier = [](const std::string& more) {
+    return message_of(
+        [&] { parse(R"({"architectures": ["FNetForSequenceClassification"], )" + more + "}"); });
+  };
+  for (const std::string type : {"regression", "multi_label_classification"}) {
+    EXPECT_THAT(classifier(R"("problem_type": ")" + type + "\""),
+                AllOf(HasSubstr("problem_type: expected single_label"), HasSubstr(type)));
+  }
+  EXPECT_THAT(classifier(R"("id2label": {"0": "score"})"), HasSubstr("means regression"));
+  EXPECT_THAT(classifier(R"("num_labels": 1)"), HasSubstr("means regression"));
+  EXPECT_EQ(classifier(R"("problem_type": "single_label_classification")"), "no error");
+  EXPECT_EQ(classifier(R"("problem_type": null)"), "no error");
+  EXPECT_EQ(message_of([] { parse(R"({"problem_type": "regression"})"); }),
+            "no error");  // an encoder
+}
+
+TEST(Config, a_model_that_transformers_would_compute_otherwise_has_a_type_of_its_own) {
+  Config config = Config::preset("tiny");
+  config.length_policy = "exact";
+  EXPECT_THAT(config.to_json(), HasSubstr(R"("model_type": "fnet",)"));
+  for (const std::string setting : {"fourier_norm=ortho", "pooling=mean", "norm_type=rms_norm",
+                                    "ffn_options.bias=true", "mixers=identity"}) {
+    Config other = config;
+    other.assign(setting);
+    EXPECT_THAT(other.to_json(), HasSubstr(R"("model_type": "fnet-cpp",)")) << setting;
+    EXPECT_EQ(parse(other.to_json()).to_json(), other.to_json());
+  }
+}
+
+TEST(Config, what_it_writes_it_reads) {
+  const TemporaryDirectory directory;
+  Config config = Config::preset("tiny");
+  config.task = "text-classification";
+  for (int i = 0; i < 40'000; ++i) {
+    config.labels.push_back(std::string(90, '\x01') + std::to_string(i));
+  }
+  config.validate();
+  directory.make("config.json", config.to_json());
+  EXPECT_EQ(Config::load(directory.path()).labels, config.labels);
+  config.labels.front() += std::string(1'000'000, 'x');
+  EXPECT_THAT(message_of([&] { config.validate(); }), HasSubstr("4194304 bytes together"));
+}
+
 TEST(Config, set_parses_every_type_and_suggests_names) {
   Config config;
   config.set("vocab_size", "50265");

@@ -70,7 +70,8 @@ TEST(InitialValues, of_every_distribution_have_its_moments) {
 }
 
 TEST(InitialValues, of_an_orthogonal_start_have_orthonormal_rows_or_columns) {
-  for (const auto& [rows, cols] : {std::pair{5, 9}, std::pair{9, 5}, std::pair{6, 6}}) {
+  for (const auto& shape : {std::pair{5, 9}, std::pair{9, 5}, std::pair{6, 6}}) {
+    const int rows = shape.first, cols = shape.second;
     const auto w = initial_values({"w", {rows, cols}, Init::orthogonal(2)}, 0.02, 1);
     const int count = std::min(rows, cols), width = std::max(rows, cols);
     const auto at = [&](int vector, int i) {

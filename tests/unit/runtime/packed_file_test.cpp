@@ -72,6 +72,20 @@ TEST(PackedFile, is_made_again_for_other_weights_or_another_config) {
   EXPECT_EQ(answer(directory.path(), true), answer(directory.path(), false));
 }
 
+TEST(PackedFile, is_made_again_for_other_weights_of_equal_size_and_time) {
+  const TemporaryDirectory directory;
+  const fs::path weights = directory.path() / "model.safetensors";
+  const auto time = fs::file_time_type::clock::now();
+  std::vector<std::vector<float>> answers;
+  for (const std::uint64_t seed : {1, 2}) {
+    save_model(directory.path(), small_config(), seed);
+    fs::last_write_time(weights, time);
+    answers.push_back(answer(directory.path(), true));
+    EXPECT_EQ(answers.back(), answer(directory.path(), false));
+  }
+  EXPECT_NE(answers[0], answers[1]);
+}
+
 TEST(PackedFile, is_made_again_where_it_is_damaged) {
   const TemporaryDirectory directory;
   save_model(directory.path(), small_config(), 1);

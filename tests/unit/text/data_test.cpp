@@ -231,6 +231,21 @@ TEST(DataReader, a_line_of_text_that_is_too_long_is_cut_between_letters) {
   EXPECT_EQ(reader.cut(), 2U);
 }
 
+TEST(DataReader, text_that_begins_with_a_label_is_fasttexts) {
+  const auto rows =
+      read("__label__good a fine  film\n__label__bad\n__label__a __label__b two\n", "a.txt");
+  EXPECT_THAT(texts(rows), ElementsAre("a fine  film", "", "two"));
+  EXPECT_EQ(rows[0].text("label"), "good");
+  EXPECT_EQ(rows[1].line, 2U);
+  EXPECT_THAT(rows[2].list("label"), ElementsAre("a", "b"));
+  EXPECT_THAT(message("__label__good a\nno label\n", "a.txt"),
+              HasSubstr("a.txt:2: expected '__label__' at the start"));
+  EXPECT_THAT(names(read("a __label__x\n", "a.txt")[0]), ElementsAre("text"));
+  ReadOptions options;
+  options.skip_bad_lines = true;
+  EXPECT_THAT(texts(read("\xff\nb\n", "a.txt", options)), ElementsAre("b"));
+}
+
 TEST(DataReader, conll_trims_tags_and_skips_comments) {
   const auto rows = [](const std::string& bytes) {
     std::string out;
