@@ -7,7 +7,7 @@
 
 namespace fnet {
 
-/// The only exception that the library throws.
+/// What the library throws; besides it only std::bad_alloc, and what torch throws in training.
 ///
 /// A message reads `file: place: expected …, found …; what to do`, one line, no control characters.
 class FNET_API Error : public std::runtime_error {

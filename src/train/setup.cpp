@@ -136,33 +136,32 @@ nlohmann::ordered_json data_json(const std::filesystem::path& path,
 }
 
 nlohmann::ordered_json run_json(const FinetuneOptions& o, const TrainingSetup& setup) {
-  return {{"fnet", FNET_VERSION},
-          {"torch", TORCH_VERSION},
-          {"task", o.task},
-          {"data",
-           {{"train", data_json(o.train, setup.train_examples)},
-            {"dev", data_json(dev_file(o), setup.dev_examples)}}},
-          {"from", o.from.string()},
-          {"variant", o.from.empty() ? o.variant : ""},
-          {"tokenizer", o.tokenizer.string()},
-          {"vocab_size", setup.tokenizer.vocab_size()},
-          {"set", o.set},
-          {"epochs", o.epochs},
-          {"batch_size", o.batch_size},
-          {"learning_rate", o.learning_rate},
-          {"warmup", o.warmup},
-          {"weight_decay", o.weight_decay},
-          {"max_grad_norm", o.max_grad_norm},
-          {"token_dropout", o.token_dropout},
-          {"label_smoothing", o.label_smoothing},
-          {"average", o.average},
-          {"class_weights", o.class_weights},
-          {"max_length", o.max_length},
-          {"metric", setup.metric},
-          {"patience", o.patience},
-          {"seed", o.seed},
-          {"threads", at::get_num_threads()},
-          {"config", nlohmann::ordered_json::parse(setup.config().to_json())}};
+  nlohmann::ordered_json run = {{"fnet", FNET_VERSION},
+                                {"torch", TORCH_VERSION},
+                                {"task", o.task},
+                                {"data",
+                                 {{"train", data_json(o.train, setup.train_examples)},
+                                  {"dev", data_json(dev_file(o), setup.dev_examples)}}},
+                                {"from", o.from.string()},
+                                {"variant", o.from.empty() ? o.variant : ""},
+                                {"tokenizer", o.tokenizer.string()},
+                                {"vocab_size", setup.tokenizer.vocab_size()},
+                                {"set", o.set},
+                                {"input_format", o.input_format},
+                                {"skip_bad_lines", o.skip_bad_lines},
+                                {"columns",
+                                 {{"text", o.columns.text},
+                                  {"text_pair", o.columns.text_pair},
+                                  {"label", o.columns.label},
+                                  {"tokens", o.columns.tokens},
+                                  {"tags", o.columns.tags}}}};
+  finetune_options([&](std::string_view name, auto member, const Allowed&, std::string_view) {
+    run[std::string(name)] = o.*member;
+  });
+  run["metric"] = setup.metric;
+  run["threads"] = at::get_num_threads();
+  run["config"] = nlohmann::ordered_json::parse(setup.config().to_json());
+  return run;
 }
 
 }  // namespace

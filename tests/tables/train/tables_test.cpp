@@ -14,12 +14,7 @@ namespace {
 using namespace testing_models;
 
 std::shared_ptr<nn::FNetModule> make(const Config& config) {
-  if (config.task == "text-classification") {
-    return std::make_shared<nn::FNetForSequenceClassificationImpl>(config);
-  }
-  if (config.task == "token-classification") {
-    return std::make_shared<nn::FNetForTokenClassificationImpl>(config);
-  }
+  if (config.has_head()) return std::make_shared<nn::FNetWithHeadImpl>(config);
   return std::make_shared<nn::FNetModelImpl>(config);
 }
 
