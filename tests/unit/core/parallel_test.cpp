@@ -240,6 +240,9 @@ TEST(ThreadPool, does_not_wait_for_a_worker_that_has_not_begun) {
 }
 
 TEST(Workers, after_fork_a_call_says_why_not_and_nothing_hangs) {
+#if defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "ThreadSanitizer ends a forked child that starts threads";
+#endif
   Workers workers(3);
   {
     ThreadPool(workers).run(100, [](std::size_t, int) {});

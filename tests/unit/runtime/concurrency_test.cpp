@@ -89,6 +89,9 @@ TEST(Concurrency, an_error_of_one_caller_leaves_the_others_their_turn) {
 }
 
 TEST(Concurrency, after_fork_an_engine_says_why_not_and_a_new_one_works) {
+#if defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "ThreadSanitizer ends a forked child that starts threads";
+#endif
   auto engine = std::make_unique<Engine>(engine_of(3));
   const auto texts = random_encodings(3, 60, engine->config(), 7);
   const Matrix before = engine->embed(texts);
