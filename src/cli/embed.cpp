@@ -4,8 +4,8 @@
 #include <bit>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -38,7 +38,9 @@ std::string jsonl(const Example& example, std::span<const float> vector) {
 /// wait in a temporary file (in $TMPDIR, else /tmp) that has no name any more.
 class NpyWriter {
  public:
-  NpyWriter() : path_((std::filesystem::temp_directory_path() / "fnet-XXXXXX").string()) {
+  NpyWriter() {
+    const char* folder = std::getenv("TMPDIR");  // NOLINT: no other thread changes it
+    path_ = std::string(folder != nullptr && *folder != 0 ? folder : "/tmp") + "/fnet-XXXXXX";
     const int descriptor = mkostemp(path_.data(), O_CLOEXEC);
     check(descriptor >= 0, "made");
     unlink(path_.c_str());

@@ -1,9 +1,12 @@
 """init, tokenizer and info."""
 
 import json
+import signal
+import subprocess
+import time
 import unittest
 
-from support import CORPUS, CliTest, done, fnet
+from support import CORPUS, FNET, CliTest, done, fnet
 
 
 class Init(CliTest):
@@ -105,6 +108,20 @@ class Info(CliTest):
         presets = json.loads(done("info", "--json"))["presets"]
         self.assertEqual(presets["base"]["hidden_size"], 768)
         self.assertEqual(presets["large"]["num_hidden_layers"], 24)
+
+
+class Interrupted(CliTest):
+    def test_leaves_nothing_in_the_way_of_the_next_try(self):
+        out, staged = self.folder / "stopped", self.folder / ".stopped.fnet-new"
+        with subprocess.Popen([FNET, "init", "--variant", "base", "--out", out]) as run:
+            while not staged.exists() and run.poll() is None:
+                time.sleep(0.01)
+            run.send_signal(signal.SIGINT)
+            self.assertEqual(run.wait(), 130)
+        self.assertFalse(out.exists())
+        self.model("stopped")
+        self.assertTrue((out / "config.json").exists())
+        self.assertFalse(staged.exists())
 
 
 class Quantize(CliTest):

@@ -3,6 +3,7 @@
 import gzip
 import json
 import math
+import resource
 import struct
 import subprocess
 import sys
@@ -144,6 +145,17 @@ class Predict(CliTest):
 
 
 class Embed(CliTest):
+    def test_npy_says_why_its_temporary_file_fails_and_prints_no_part(self):
+        error = self.fails("embed", self.classifier, self.corpus, "--format", "npy", code=1,
+                           env={"TMPDIR": str(self.folder / "nowhere")})  # fmt: skip
+        self.assertIn("nowhere/fnet-", error)
+        self.assertIn("No such file or directory", error)
+        run = subprocess.run([FNET, "embed", self.classifier, self.corpus, "--format", "npy"], capture_output=True,
+                             restore_signals=False,  # else the signal ends it before it can say anything
+                             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)))  # fmt: skip
+        self.assertEqual((run.returncode, run.stdout), (1, b""))
+        self.assertIn(b"temporary file to be written, found: File too large", run.stderr)
+
     def test_poolings_differ_and_normalize_gives_unit_length(self):
         seen = set()
         for pooling in ("cls", "mean", "max", "pooler"):
