@@ -75,7 +75,7 @@ void run_trainer(char** argv) {
   // OpenMP's threads wait for each other by spinning for up to 15 ms, which a thread that another
   // program has pushed aside needs for itself; its library reads the limit only when it is loaded.
   if (std::getenv("OMP_WAIT_POLICY") == nullptr) {
-    const int spins = spins_in(std::chrono::microseconds(50));
+    const int spins = spins_in(std::chrono::microseconds(10));
     setenv("GOMP_SPINCOUNT", std::to_string(spins).c_str(), 0);
   }
   execv(trainer.c_str(), argv);

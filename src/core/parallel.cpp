@@ -29,7 +29,7 @@ inline void pause_cpu() {
 
 // Longer than the gap between two steps of a forward pass, short enough not to burn a core while
 // nobody calls, and to leave it soon to a thread that another program has pushed aside.
-constexpr std::chrono::microseconds kSpinning(50);
+constexpr std::chrono::microseconds kSpinning(20);
 
 /// What a worker is at. Whoever waits for a change of it says so before it sleeps.
 enum Work : int { kIdle, kAsleep, kPosted, kWorking, kAwaited, kStop };
