@@ -41,7 +41,7 @@ void run(const Program& program, const std::string& name, FlagSet& flags, int ar
   // `fnet help predict` is `fnet predict --help`; `fnet help` and `fnet` list the commands.
   if (arguments.empty()) arguments = {"--help"};
   if (arguments[0] == "help") {
-    std::ranges::rotate(arguments, arguments.begin() + 1);
+    std::rotate(arguments.begin(), arguments.begin() + 1, arguments.end());
     arguments.back() = "--help";
   }
   const Command* command = find_command(program.commands, arguments);
