@@ -1,5 +1,6 @@
 #include "cli/common_flags.h"
 
+#include "cli/log.h"
 #include "fnet/config.h"
 
 namespace fnet::cli {
@@ -19,17 +20,20 @@ void add_threads(FlagSet& flags, int& threads) {
             {.range = Range{0, 1024}, .environment = "FNET_THREADS"});
 }
 
-void add_variant(FlagSet& flags, std::string& variant, std::string help, std::string without) {
-  FlagRules rules = {.words = names_of(Config::variants())};
-  if (!without.empty()) rules.without.push_back(std::move(without));
-  flags.add("--variant", &variant, std::move(help), std::move(rules));
+void add_variant(FlagSet& flags, std::string& variant, std::string help,
+                 std::vector<std::string> without) {
+  flags.add("--variant", &variant, std::move(help),
+            {.words = names_of(Config::variants()), .without = std::move(without)});
 }
 
-void add_settings(FlagSet& flags, std::vector<std::string>& settings, std::string without) {
-  FlagRules rules = {.option = "config"};
-  if (!without.empty()) rules.without.push_back(std::move(without));
+void add_settings(FlagSet& flags, std::vector<std::string>& settings,
+                  std::vector<std::string> without) {
   flags.add("--set", &settings, "a key of config.json: key=value; may be given again",
-            std::move(rules));
+            {.without = std::move(without), .option = "config"});
+}
+
+void warn_of_skipped(const std::string& name, std::size_t lines) {
+  if (lines > 0) log_warning("{}: {} bad lines skipped", name, lines);
 }
 
 void add_data(FlagSet& flags, ReadOptions& options, Columns& columns) {

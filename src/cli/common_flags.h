@@ -20,14 +20,19 @@ std::vector<std::string> names_of(std::span<const std::string_view> names);
 /// --threads
 void add_threads(FlagSet& flags, int& threads);
 
-/// --variant; `without`: the flag that names a model in its place, where there is one.
-void add_variant(FlagSet& flags, std::string& variant, std::string help, std::string without = {});
+/// --variant; `without`: as FlagRules has it.
+void add_variant(FlagSet& flags, std::string& variant, std::string help,
+                 std::vector<std::string> without = {});
 
 /// --set
-void add_settings(FlagSet& flags, std::vector<std::string>& settings, std::string without = {});
+void add_settings(FlagSet& flags, std::vector<std::string>& settings,
+                  std::vector<std::string> without = {});
 
 /// Where the records of a data file are, and what becomes of bad ones: one set of flags for all who
 /// read data, so that one command line's flags fit the next command.
 void add_data(FlagSet& flags, ReadOptions& options, Columns& columns);
+
+/// Warns of the bad lines of a file that were skipped, where there are any.
+void warn_of_skipped(const std::string& name, std::size_t lines);
 
 }  // namespace fnet::cli

@@ -60,9 +60,7 @@ std::vector<Encoding> sample(const Flags& flags, const Engine& engine) {
       texts.push_back(engine.encode(example.texts[0]));
     }
   }
-  if (reader.skipped() > 0) {
-    log_warning("{}: {} bad lines skipped", reader.name(), reader.skipped());
-  }
+  warn_of_skipped(reader.name(), reader.skipped());
   require(!texts.empty(), Kind::input, "{}: expected at least one text to compare on, found none",
           reader.name());
   return texts;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "cli/common_flags.h"
 #include "cli/log.h"
@@ -112,12 +113,12 @@ std::size_t InputFlags::for_each_batch(
   const bool full = engine.config().lengths().kind == LengthPolicy::Kind::batch;
   const auto ahead = std::make_shared<ReadAhead>(ExampleReader(DataReader(path, options), reading));
   ahead->start();
-  std::size_t bad = 0, good = 0;
+  std::size_t bad = 0;
+  bool first = true;
   for (;;) {
     const std::vector<Example> batch = ahead->next(batch_size, full);
     if (batch.empty()) break;
-    if (good == 0) warn_of_header(batch[0]);
-    good += batch.size();
+    if (std::exchange(first, false)) warn_of_header(batch[0]);
     try {
       answer(batch);
       continue;
@@ -137,7 +138,7 @@ std::size_t InputFlags::for_each_batch(
     }
   }
   bad += ahead->skipped();
-  if (bad > 0) log_warning("{}: {} bad lines skipped", ahead->name(), bad);
+  warn_of_skipped(ahead->name(), bad);
   if (ahead->cut() > 0) {
     log_warning("{}: {} lines of more than {} bytes cut there", ahead->name(), ahead->cut(),
                 options.max_bytes);

@@ -51,9 +51,7 @@ std::function<bool(std::string&)> texts_of_files(const TrainFlags& flags) {
           state->texts.push_back(fmt::format("{}", fmt::join(example.words, " ")));
         }
       } else {
-        if (state->reader && state->reader->skipped() > 0) {
-          log_warning("{}: {} bad lines skipped", state->reader->name(), state->reader->skipped());
-        }
+        if (state->reader) warn_of_skipped(state->reader->name(), state->reader->skipped());
         state->reader.reset();
         if (state->left.empty()) return false;
         state->reader.emplace(DataReader(state->left.back(), options), reading);

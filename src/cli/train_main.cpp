@@ -168,7 +168,7 @@ Action declare_finetune(FlagSet& set) {
           "replace the model that --out holds, once there is a better one or training ends");
   set.group("Model");
   set.add("--from", &o.from, "model directory to start from");
-  add_variant(set, o.variant, "size of a new model", "--from");
+  add_variant(set, o.variant, "size of a new model", {"--from"});
   set.add("--tokenizer", &o.tokenizer,
           "SentencePiece model of a new model; without it one is trained", {.without = {"--from"}});
   set.add("--vocab-size", &o.vocab_size,

@@ -1,8 +1,16 @@
 #include "model/batch.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 
 namespace fnet {
+
+std::size_t most_tokens(const Config& config, std::int64_t model_max_length, std::size_t wanted) {
+  const auto limit = static_cast<std::size_t>(config.longest_text());
+  const std::size_t chosen = wanted > 0 ? wanted : static_cast<std::size_t>(model_max_length);
+  return chosen > 0 ? std::min(limit, chosen) : limit;
+}
 
 std::int64_t rows_of(std::size_t tokens, const Config& config, std::int64_t longest) {
   const LengthPolicy policy = config.lengths();

@@ -20,6 +20,12 @@ struct Batch {
 /// `batch` only. Throws: input where the text has no token or does not fit.
 std::int64_t rows_of(std::size_t tokens, const Config& config, std::int64_t longest);
 
+/// Tokens of a text that a model reads: as many as its positions, or fewer where its tokenizer says
+/// how many it was trained with (`model_max_length`), or, in place of that, the caller `wanted`; 0
+/// says nothing.
+std::size_t most_tokens(const Config& config, std::int64_t model_max_length,
+                        std::size_t wanted = 0);
+
 /// Packs texts into `batch`, whose old contents go and whose memory is used again; padding rows
 /// hold pad_token_id with type 0. `longest`: the most tokens of a text in the caller's whole batch.
 /// Throws: input where an id, a type or a length does not fit the model.

@@ -215,11 +215,8 @@ const Tokenizer& Engine::tokenizer() const {
 EncodeOptions Engine::encode_options() const {
   const EngineOptions& options = impl_->options;
   EncodeOptions encode;
-  encode.max_length = static_cast<std::size_t>(impl_->config.longest_text());
   const std::int64_t own = impl_->tokenizer ? impl_->tokenizer->config().model_max_length : 0;
-  const std::size_t wanted =
-      options.max_length > 0 ? options.max_length : static_cast<std::size_t>(own);
-  if (wanted > 0) encode.max_length = std::min(encode.max_length, wanted);
+  encode.max_length = most_tokens(impl_->config, own, options.max_length);
   encode.truncation = options.truncation;
   return encode;
 }

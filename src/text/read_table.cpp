@@ -96,7 +96,7 @@ class Csv final : public Table {
               "byte {}: expected a quote only around a whole field; double it inside one", i);
       row_.back() += line[i];
     }
-    if (fault_) throw *std::exchange(fault_, {});
+    if (fault_) throw *fault_;
     return true;
   }
 

@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/random.h"
+#include "model/batch.h"
 #include "train/finetune_options.h"
 
 namespace fnet {
@@ -236,9 +237,8 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
   if (o.max_length > 0) {
     tokenizer = tokenizer->with_max_length(static_cast<std::int64_t>(o.max_length));
   }
-  const std::int64_t own = tokenizer->config().model_max_length;
   EncodeOptions encoding;
-  encoding.max_length = static_cast<std::size_t>(own > 0 ? std::min(own, limit) : limit);
+  encoding.max_length = most_tokens(config, tokenizer->config().model_max_length);
 
   auto model = std::make_shared<nn::FNetWithHeadImpl>(config, o.seed);
   if (!o.from.empty()) model->load_weights(o.from, new_head);
@@ -289,9 +289,7 @@ std::optional<OtherModel> load_other(const std::filesystem::path& directory,
       std::make_shared<nn::FNetWithHeadImpl>(config, options.seed), Tokenizer::load(directory), {}};
   other.model->load_weights(directory);
   EncodeOptions encoding;
-  const std::int64_t own = other.tokenizer.config().model_max_length;
-  encoding.max_length = static_cast<std::size_t>(own > 0 ? std::min(own, config.longest_text())
-                                                         : config.longest_text());
+  encoding.max_length = most_tokens(config, other.tokenizer.config().model_max_length);
   if (options.max_length > 0)
     encoding.max_length = std::min(encoding.max_length, options.max_length);
   other.dev = encode(*setup.task, setup.dev_examples, other.tokenizer, encoding, config.labels,
