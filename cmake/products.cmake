@@ -117,6 +117,10 @@ foreach(program fnet_cli fnet_train_cli)
     install(TARGETS ${program})
   endif()
 endforeach()
+# Completions for bash, zsh and fish, and man pages: ./dev docs writes them.
+if(TARGET fnet_cli)
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/share/ DESTINATION ${CMAKE_INSTALL_DATADIR})
+endif()
 include(CMakePackageConfigHelpers)
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/fnetConfig.cmake.in
   ${PROJECT_BINARY_DIR}/fnetConfig.cmake INSTALL_DESTINATION ${config_folder})

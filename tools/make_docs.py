@@ -51,17 +51,18 @@ class Program:
     def flags(self, command: str) -> str | None:
         """Arguments and flags of a command; None for one of fnet-train's where that was not built."""
         try:
-            flags = json.loads(self.say(*command.split(), "--help-json"))
+            detail = json.loads(self.say(*command.split(), "--help-json"))
         except subprocess.CalledProcessError:
             if self.info["trainer"] is not None:
                 raise
             return None
         rows = []
-        for flag in flags:
+        for flag in detail["flags"]:
             default = "required" if flag["required"] else f"`{flag['default']}`" if flag["default"] else ""
             meaning = flag["help"] + (f" (or `{flag['environment']}`)" if flag["environment"] else "")
-            rows.append([f"`{flag['name']}`", default, flag["allowed"], meaning])
-        return table(["argument", "default", "allowed", "meaning"], rows)
+            names = ", ".join(f"`{n}`" for n in (flag["short"], flag["name"]) if n)
+            rows.append([names, default, flag["allowed"], meaning])
+        return table(["argument", "default", "allowed", "meaning"], rows) + f"\n    {detail['example']}\n"
 
     def part(self, name: str) -> str | None:
         kind, _, argument = name.partition(" ")

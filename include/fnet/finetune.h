@@ -57,6 +57,7 @@ struct FinetuneOptions {
 struct EpochReport {
   std::int64_t epoch = 0;  ///< from 1; 0: the model that training starts from, not trained yet
   double loss = 0;         ///< mean over the epoch's steps
+  double dev_loss = 0;     ///< mean over dev, without dropout and smoothing
   std::vector<std::pair<std::string, double>> metrics;  ///< on dev, by name
   double seconds = 0;                                   ///< training, without evaluation
   double tokens_per_second = 0;
@@ -112,6 +113,9 @@ struct TrainingCallbacks {
 /// for 8 steps in a row, system where `out` cannot be written.
 FNET_API TrainingReport finetune(const FinetuneOptions& options,
                                  const TrainingCallbacks& callbacks = {});
+
+/// The options of an earlier run, from the run.json that it left beside its model. Throws: input.
+FNET_API FinetuneOptions load_run(const std::filesystem::path& run_json);
 
 /// Names of the metrics that may select the best epoch of a task, its default first. Throws: usage.
 FNET_API std::vector<std::string> finetune_metrics(std::string_view task);

@@ -83,10 +83,12 @@ struct TokenizerConfig {
 class FNET_API Tokenizer {
  public:
   /// Reads a SentencePiece model file, or a model directory with `spiece.model` and, perhaps,
-  /// `tokenizer_config.json`.
+  /// `tokenizer_config.json`. What the directory's files ask for and is not done (added tokens,
+  /// another side to cut at, a foreign tokenizer.json) is told in `*warnings`, a line each.
   /// Throws: input where a file is damaged or the model lacks a special token that
   /// tokenizer_config.json names.
-  static Tokenizer load(const std::filesystem::path& path);
+  static Tokenizer load(const std::filesystem::path& path,
+                        std::vector<std::string>* warnings = nullptr);
 
   /// The same from a model file's bytes; `name` stands for the file in messages.
   static Tokenizer parse(std::string model, const TokenizerConfig& config = {},
@@ -125,8 +127,8 @@ class FNET_API Tokenizer {
 
   const TokenizerConfig& config() const noexcept;
 
-  /// Writes the model file; where `path` is a directory, `spiece.model` and `tokenizer_config.json`
-  /// in Hugging Face's form inside it.
+  /// Writes the model file; where `path` is a directory, `spiece.model`, `tokenizer_config.json`
+  /// and `tokenizer.json` inside it, from which Hugging Face's AutoTokenizer makes the same ids.
   void save(const std::filesystem::path& path) const;
 
  private:

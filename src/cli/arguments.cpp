@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "core/error.h"
 
@@ -36,18 +37,23 @@ Options add_options(CLI::App& app, const FlagSet& flags) {
   Options options;
   for (const Flag& flag : flags.flags()) {
     const std::string& variable = flag.rules.environment;
-    const std::string help = flag.help + (variable.empty() ? "" : " (or " + variable + ")");
+    const std::string& unless = flag.rules.unless;
+    // Not a text that CLI11 could write to: it would take that as the flag's value.
+    const std::string help = flag.help + (variable.empty() ? "" : " (or " + variable + ")") +
+                             (unless.empty() ? "" : " (required without " + unless + ")");
     CLI::Option* option = nullptr;
+    const char letter = flag.rules.letter;
+    const std::string names = letter == 0 ? flag.name : fmt::format("-{},{}", letter, flag.name);
     if (std::holds_alternative<bool*>(flag.value)) {
-      option = app.add_flag(flag.name, help);
+      option = app.add_flag(names, help);
     } else {
-      option = app.add_option(flag.name, CLI::callback_t(), help);
+      option = app.add_option(names, CLI::callback_t(), help);
       option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
       option->expected(1, flag.rules.several ? CLI::detail::expected_max_vector_size : 1);
       option->allow_extra_args(flag.rules.several);
       option->type_name(label(flag))->default_str(flag.default_text);
     }
-    option->required(flag.rules.required);
+    option->required(flag.rules.required && flag.rules.unless.empty());
     const bool positional = flag.name.front() != '-';
     option->group(positional ? "Positionals" : flag.group);
     options[&flag] = option;
@@ -65,6 +71,11 @@ Options add_options(CLI::App& app, const FlagSet& flags) {
        printable(argument), command,
        near.empty() ? fmt::format("; '{} --help' lists them", command)
                     : fmt::format("; did you mean '{}'?", near));
+}
+
+[[noreturn]] void fail_missing(const Flag& flag, const std::string& command) {
+  fail(Kind::usage, "{}: expected {}, found none; '{} --help' tells more", flag.name, flag.help,
+       command);
 }
 
 [[noreturn]] void fail_without_command(const Program& program, const std::string& name,
@@ -87,8 +98,29 @@ Options add_options(CLI::App& app, const FlagSet& flags) {
                     : fmt::format("; did you mean '{}'?", near));
 }
 
+/// A command with its flags, or the program with its commands, for programs.
+nlohmann::ordered_json help_json(const Program& program, const std::string& name,
+                                 const Command* command, const FlagSet& flags) {
+  if (command != nullptr) {
+    return {{"name", command->name},
+            {"help", command->help},
+            {"example", fmt::format("{} {}", name, command->example)},
+            {"flags", flags.to_json()}};
+  }
+  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+  for (const Command& row : program.commands) {
+    const bool group = row.declare == nullptr && row.start == nullptr;
+    rows.push_back({{"name", row.name}, {"help", row.help}, {"group", group}});
+  }
+  return {{"name", program.name},
+          {"version", FNET_VERSION},
+          {"help", program.help},
+          {"footer", program.footer},
+          {"commands", rows}};
+}
+
 /// Reads what was given into the flags' values.
-void fill(const FlagSet& flags, const Options& options) {
+void fill(const FlagSet& flags, const Options& options, const std::string& command) {
   for (const Flag& flag : flags.flags()) {
     const CLI::Option& option = *options.at(&flag);
     if (option.count() > 0) {
@@ -99,6 +131,12 @@ void fill(const FlagSet& flags, const Options& options) {
                 other.name);
       }
       flag.read(option.results(), flag.name);
+      if (flag.rules.then) flag.rules.then();
+    } else if (flag.rules.required) {
+      const bool given = std::ranges::any_of(flags.flags(), [&](const Flag& other) {
+        return other.name == flag.rules.unless && options.at(&other)->count() > 0;
+      });
+      if (!given) fail_missing(flag, command);
     } else if (!flag.rules.environment.empty()) {
       const char* text = std::getenv(flag.rules.environment.c_str());  // NOLINT: one thread
       if (text != nullptr && *text != 0)
@@ -124,7 +162,8 @@ std::optional<std::string> read_arguments(const Program& program, const std::str
                                           const Command* command, const FlagSet& flags,
                                           const std::vector<std::string>& arguments) {
   const std::string full_name = command == nullptr ? name : name + ' ' + std::string(command->name);
-  if (command != nullptr && arguments.back() == "--help-json") return flags.to_json();
+  if (!arguments.empty() && arguments.back() == "--help-json")
+    return help_json(program, name, command, flags).dump(2) + '\n';
   CLI::App app{std::string(program.help), name};
   app.set_version_flag("--version", name + " " + FNET_VERSION);
   app.require_subcommand(1);
@@ -135,7 +174,9 @@ std::optional<std::string> read_arguments(const Program& program, const std::str
     CLI::App* parent = words.size() == 1 ? &app : app.get_subcommand(words[0]);
     CLI::App* sub = parent->add_subcommand(words.back(), std::string(row.help));
     if (words.size() > 1) parent->require_subcommand(1);
-    if (&row == command) options = add_options(*sub, flags);
+    if (&row != command) continue;
+    options = add_options(*sub, flags);
+    sub->footer(fmt::format("Example:\n  {} {}", name, row.example));
   }
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
@@ -150,9 +191,8 @@ std::optional<std::string> read_arguments(const Program& program, const std::str
     const std::vector<std::string> unknown = app.remaining(true);
     if (!unknown.empty()) fail_unknown(unknown.front(), full_name, flags);
     for (const Flag& flag : flags.flags()) {
-      require(!flag.rules.required || options[&flag]->count() > 0, Kind::usage,
-              "{}: expected {}, found none; '{} --help' tells more", flag.name, flag.help,
-              full_name);
+      const bool needed = flag.rules.required && flag.rules.unless.empty();
+      if (needed && options[&flag]->count() == 0) fail_missing(flag, full_name);
     }
     const std::string message = error.what();
     for (const Flag& flag : flags.flags()) {
@@ -161,7 +201,7 @@ std::optional<std::string> read_arguments(const Program& program, const std::str
     }
     fail(Kind::usage, "{}", message);
   }
-  fill(flags, options);
+  fill(flags, options, full_name);
   return {};
 }
 

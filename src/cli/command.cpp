@@ -1,9 +1,13 @@
 #include "cli/command.h"
 
+#include <fcntl.h>
+#include <fmt/ranges.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <sstream>
@@ -11,6 +15,7 @@
 
 #include "cli/common_flags.h"
 #include "cli/log.h"
+#include "core/cores.h"
 #include "core/error.h"
 #include "core/parallel.h"
 #include "core/staged_directory.h"
@@ -47,23 +52,62 @@ void write_new_directory(const std::filesystem::path& directory,
   staged.publish();
 }
 
+Tokenizer load_tokenizer(const std::filesystem::path& path) {
+  std::vector<std::string> warnings;
+  Tokenizer tokenizer = Tokenizer::load(path, &warnings);
+  for (const std::string& warning : warnings) log_warning("{}", warning);
+  return tokenizer;
+}
+
 Engine ModelFlags::load() const {
+  const auto start = std::chrono::steady_clock::now();
   Engine engine = Engine::load(directory, options);
+  const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - start;
+  log_debug("{}: loaded in {:.0f} ms; kernels {}, {} cores", directory.string(), taken.count(),
+            kernels::table().name, available_cores());
   for (const std::string& warning : engine.warnings()) log_warning("{}", warning);
   return engine;
 }
 
 std::filesystem::path find_trainer() {
   std::error_code error;
-  std::string folders =
-      std::filesystem::read_symlink("/proc/self/exe", error).parent_path().string();
-  if (const char* path = std::getenv("PATH")) folders += std::string(":") + path;
-  std::istringstream list(folders);
-  for (std::string folder; std::getline(list, folder, ':');) {
-    auto program = std::filesystem::path(folder.empty() ? "." : folder) / "fnet-train";
-    if (access(program.c_str(), X_OK) == 0) return program;
+  std::vector<std::filesystem::path> folders = {
+      std::filesystem::read_symlink("/proc/self/exe", error).parent_path()};
+  if (const char* path = std::getenv("PATH")) {
+    std::istringstream list(path);
+    for (std::string folder; std::getline(list, folder, ':');)
+      folders.emplace_back(folder.empty() ? "." : folder);
+  }
+  for (const std::filesystem::path& folder : folders) {
+    if (access((folder / "fnet-train").c_str(), X_OK) == 0) return folder / "fnet-train";
   }
   return {};
+}
+
+std::vector<std::string> missing_libraries(const std::filesystem::path& program) {
+  // With this variable glibc's loader lists what it finds instead of running the program: `ldd`.
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return {};
+  const pid_t child = fork();
+  if (child == 0) {
+    setenv("LD_TRACE_LOADED_OBJECTS", "1", 1);
+    dup2(ends[1], STDOUT_FILENO);
+    execl(program.c_str(), program.c_str(), nullptr);
+    _exit(127);
+  }
+  close(ends[1]);
+  std::vector<std::string> missing;
+  std::FILE* list = fdopen(ends[0], "r");
+  char line[4096];
+  while (std::fgets(line, sizeof line, list) != nullptr) {
+    const std::string_view text = line;
+    if (text.find("=> not found") == std::string_view::npos) continue;
+    const std::size_t begin = std::min(text.find_first_not_of(" \t"), text.size());
+    missing.emplace_back(text.substr(begin, text.find(" =>") - begin));
+  }
+  std::fclose(list);
+  if (child > 0) waitpid(child, nullptr, 0);
+  return missing;
 }
 
 void run_trainer(char** argv) {
@@ -72,6 +116,11 @@ void run_trainer(char** argv) {
           "{}: expected the program fnet-train beside fnet or in PATH, found none: this is a lean "
           "install, which can do all but train; './dev build release' in fnet's sources makes both",
           argv[1]);
+  const std::vector<std::string> missing = missing_libraries(trainer);
+  require(missing.empty(), Kind::system,
+          "{}: expected the shared library {}, found none; put the folder of the libtorch that it "
+          "was built with into LD_LIBRARY_PATH",
+          trainer.string(), fmt::join(missing, ", "));
   // OpenMP's threads wait for each other by spinning for up to 15 ms, which a thread that another
   // program has pushed aside needs for itself; its library reads the limit only when it is loaded.
   if (std::getenv("OMP_WAIT_POLICY") == nullptr) {

@@ -12,6 +12,7 @@ Action declare_init(FlagSet& flags);
 Action declare_tokenizer_train(FlagSet& flags);
 Action declare_tokenizer_encode(FlagSet& flags);
 Action declare_tokenizer_decode(FlagSet& flags);
+Action declare_data_check(FlagSet& flags);
 Action declare_evaluate(FlagSet& flags);
 Action declare_predict(FlagSet& flags);
 Action declare_embed(FlagSet& flags);
@@ -22,6 +23,9 @@ Action declare_bench(FlagSet& flags);
 /// Where fnet-train is: beside this program, else in PATH; empty in a lean install.
 std::filesystem::path find_trainer();
 
+/// The shared libraries that a program needs and the dynamic loader doesn't find.
+std::vector<std::string> missing_libraries(const std::filesystem::path& program);
+
 /// Becomes fnet-train with the same arguments. Throws: usage where there is none.
 void run_trainer(char** argv);
 
@@ -30,6 +34,9 @@ void run_trainer(char** argv);
 /// already, system.
 void write_new_directory(const std::filesystem::path& directory,
                          const std::function<void(const std::filesystem::path&)>& write);
+
+/// The tokenizer of a directory or file; what it warns of goes to the log.
+Tokenizer load_tokenizer(const std::filesystem::path& path);
 
 /// --dtype
 void add_dtype(FlagSet& flags, std::string& dtype);

@@ -148,18 +148,20 @@ std::string FlagSet::message(const Error& error) const {
   return flag == flags_.end() ? message : flag->name + message.substr(option.size());
 }
 
-std::string FlagSet::to_json() const {
+nlohmann::ordered_json FlagSet::to_json() const {
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
   for (const Flag& flag : flags_) {
     all.push_back({{"name", flag.name},
+                   {"short", flag.rules.letter == 0 ? "" : std::string{'-', flag.rules.letter}},
                    {"group", flag.group},
                    {"help", flag.help},
                    {"default", flag.default_text},
                    {"allowed", flag.allowed()},
+                   {"words", flag.rules.words},
                    {"required", flag.rules.required},
                    {"environment", flag.rules.environment}});
   }
-  return all.dump(2) + '\n';
+  return all;
 }
 
 }  // namespace fnet::cli

@@ -2,12 +2,15 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
+
+#include <nlohmann/json_fwd.hpp>
 
 #include "fnet/error.h"
 
@@ -25,12 +28,15 @@ struct Range {
 /// What a flag takes, beyond the type of its value.
 struct FlagRules {
   bool required = false;
+  char letter = 0;                            ///< a short form: -o
   std::vector<std::string> words = {};        ///< the only values allowed, where there are any
   std::optional<Range> range = std::nullopt;  ///< of a number
   char separator = 0;                         ///< parts the values of a list: `a,b`
   bool several = false;                   ///< a list takes all that follows, up to the next flag
   std::string environment = {};           ///< a variable that stands in for the flag
   std::vector<std::string> without = {};  ///< flags that leave it no meaning: not both
+  std::string unless = {};                ///< a flag in whose presence it is not required
+  std::function<void()> then = {};        ///< runs once it is read, before the flags that follow
   std::string option = {};  ///< the library's name for it; else as the flag: max_length
 };
 
@@ -69,8 +75,8 @@ class FlagSet {
   /// own name of the option: what is `learning_rate: expected …` there is `--lr: expected …` here.
   std::string message(const Error& error) const;
 
-  /// Every flag as JSON, for programs.
-  std::string to_json() const;
+  /// Every flag as JSON, for programs: an array of objects, in the order of the help.
+  nlohmann::ordered_json to_json() const;
 
  private:
   std::vector<Flag> flags_;

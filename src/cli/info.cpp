@@ -68,17 +68,28 @@ ordered_json preset_json(std::string_view name) {
           {"parameters", parameters(c)["total"]}};
 }
 
+std::string training_text(const ordered_json& all) {
+  if (!all["trainer"].is_null()) return all["trainer"].get<std::string>();
+  if (!all.contains("trainer_lacks")) return "no: this is a lean install";
+  return fmt::format("no: fnet-train does not find {}; put its folder into LD_LIBRARY_PATH",
+                     fmt::join(all["trainer_lacks"].get<std::vector<std::string>>(), ", "));
+}
+
 ordered_json build_json() {
   ordered_json isas = ordered_json::array();
   for (const kernels::Table* table : kernels::tables()) isas.push_back(table->name);
   const std::filesystem::path trainer = find_trainer();
+  const std::vector<std::string> missing =
+      trainer.empty() ? std::vector<std::string>() : missing_libraries(trainer);
   ordered_json all = {
       {"version", FNET_VERSION},
       {"compiler", __VERSION__},
       {"cores", available_cores()},
       {"isa",
        {{"name", kernels::table().name}, {"reason", kernels::table_reason()}, {"available", isas}}},
-      {"trainer", trainer.empty() ? ordered_json() : ordered_json(trainer.string())}};
+      {"trainer",
+       trainer.empty() || !missing.empty() ? ordered_json() : ordered_json(trainer.string())}};
+  if (!missing.empty()) all["trainer_lacks"] = missing;
   ordered_json help;
   for (const NamedTable& table : tables()) {
     for (const KindRow& row : table.rows) {
@@ -114,8 +125,7 @@ std::string build_text(const ordered_json& all) {
       "fnet {}, compiler {}\ncores    {}\nisa      {}: {}; this machine runs {}\ntraining {}\n",
       all["version"].get<std::string>(), all["compiler"].get<std::string>(),
       all["cores"].get<int>(), isa["name"].get<std::string>(), isa["reason"].get<std::string>(),
-      fmt::join(isa["available"].get<std::vector<std::string>>(), ", "),
-      all["trainer"].is_null() ? "no: this is a lean install" : all["trainer"].get<std::string>());
+      fmt::join(isa["available"].get<std::vector<std::string>>(), ", "), training_text(all));
   for (const NamedTable& table : tables()) {
     text += fmt::format("\n{}\n", table.key);
     for (const KindRow& row : table.rows) text += fmt::format("  {:20} {}\n", row.name, row.help);

@@ -8,6 +8,7 @@
 #include "cli/log.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "model/batch.h"
 #include "model/kinds.h"
 #include "model/weights.h"
 
@@ -44,7 +45,7 @@ Config configure(const Flags& flags, const std::optional<Tokenizer>& tokenizer) 
 
 void run(const Flags& flags) {
   std::optional<Tokenizer> tokenizer;
-  if (!flags.tokenizer.empty()) tokenizer = Tokenizer::load(flags.tokenizer);
+  if (!flags.tokenizer.empty()) tokenizer = load_tokenizer(flags.tokenizer);
   const Config config = configure(flags, tokenizer);
 
   const std::vector<WeightSpec> specs = model_weights(config);
@@ -59,7 +60,10 @@ void run(const Flags& flags) {
   };
   write_new_directory(flags.out, [&](const std::filesystem::path& directory) {
     save_weights(directory, specs, weights);
-    if (tokenizer) tokenizer->save(directory);
+    if (tokenizer) {
+      const std::size_t most = most_tokens(config, tokenizer->config().model_max_length);
+      tokenizer->with_max_length(static_cast<std::int64_t>(most)).save(directory);
+    }
     write_file(directory / "config.json", config.to_json());
   });
   log_info("{}: {} parameters", flags.out.string(), count);
@@ -70,7 +74,7 @@ void run(const Flags& flags) {
 Action declare_init(FlagSet& set) {
   const auto flags = std::make_shared<Flags>();
   add_variant(set, flags->variant, "architecture to begin with");
-  set.add("--out", &flags->out, "directory to make", {.required = true});
+  set.add("--out", &flags->out, "directory to make", {.required = true, .letter = 'o'});
   set.add("--tokenizer", &flags->tokenizer, "SentencePiece model, or directory with one");
   set.add("--task", &flags->task, "the head, whose weights are random too",
           {.words = names_of(task_kinds())});

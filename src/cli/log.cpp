@@ -4,11 +4,21 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include "core/error.h"
+
 namespace fnet::cli {
 namespace {
 
 spdlog::level::level_enum level_of(LogLevel level) {
-  return level == LogLevel::info ? spdlog::level::info : spdlog::level::warn;
+  switch (level) {
+    case LogLevel::debug:
+      return spdlog::level::debug;
+    case LogLevel::info:
+      return spdlog::level::info;
+    case LogLevel::warning:
+      break;
+  }
+  return spdlog::level::warn;
 }
 
 }  // namespace
@@ -28,6 +38,8 @@ void set_log_level(const std::string& level) { spdlog::set_level(spdlog::level::
 
 bool log_tells(LogLevel level) { return spdlog::should_log(level_of(level)); }
 
-void write_log(LogLevel level, std::string_view line) { spdlog::log(level_of(level), "{}", line); }
+void write_log(LogLevel level, std::string_view line) {
+  spdlog::log(level_of(level), "{}", printable(line, line.size()));
+}
 
 }  // namespace fnet::cli

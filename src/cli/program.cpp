@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <new>
 
 #include "cli/arguments.h"
@@ -21,6 +22,7 @@ constexpr int kInterrupted = 130;
 /// Flags that every command has.
 struct CommonFlags {
   std::string isa, log_level = "info";
+  bool quiet = false, verbose = false;
 
   void declare(FlagSet& flags) {
     flags.group("Program");
@@ -28,11 +30,15 @@ struct CommonFlags {
               {.environment = "FNET_ISA"});
     flags.add("--log-level", &log_level, "what is told on standard error",
               {.words = log_levels(), .environment = "FNET_LOG"});
+    flags.add("--quiet", &quiet, "tell errors only: --log-level error",
+              {.letter = 'q', .without = {"--log-level"}});
+    flags.add("--verbose", &verbose, "tell more: --log-level debug",
+              {.letter = 'v', .without = {"--log-level", "--quiet"}});
   }
 
   void apply() const {
     if (!isa.empty()) setenv("FNET_ISA", isa.c_str(), 1);  // NOLINT: no other thread runs yet
-    set_log_level(log_level);
+    set_log_level(quiet ? "error" : verbose ? "debug" : log_level);
   }
 };
 
@@ -73,6 +79,7 @@ int run_program(const Program& program, int argc, char** argv) {
   const std::string name = called(program, argc, argv);
   const auto report = [&](std::string message, Kind kind) {
     std::ranges::replace(message, '\n', ' ');
+    message = printable(message, message.size());
     std::fprintf(stderr, "%s: %s\n", name.c_str(), message.c_str());
     return exit_code(kind);
   };
@@ -89,6 +96,9 @@ int run_program(const Program& program, int argc, char** argv) {
     return report(flags.message(error), error.kind());
   } catch (const std::bad_alloc&) {
     return report("memory: expected more of it, found none", Kind::system);
+  } catch (const std::filesystem::filesystem_error& error) {
+    return report(fmt::format("{}: {}", error.path1().native(), error.code().message()),
+                  Kind::system);
   } catch (const std::exception& error) {
     const std::string message = error.what();  // that of c10::Error has a stack behind it
     return report("unexpected: " + message.substr(0, message.find('\n')), Kind::internal);

@@ -16,6 +16,7 @@ using Action = std::function<void()>;
 /// a row of its own in front.
 struct Command {
   std::string_view name, help;
+  std::string_view example = {};                ///< a command line, without the program's name
   Action (*declare)(FlagSet& flags) = nullptr;  ///< adds its flags
   void (*start)(char** argv) = nullptr;         ///< instead: runs with the arguments as they are
 };

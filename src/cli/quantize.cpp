@@ -121,11 +121,9 @@ void run(const Flags& flags) {
   };
   write_new_directory(flags.out, [&](const std::filesystem::path& directory) {
     save_quantized(directory, specs, source, flags.dtype);
-    for (const char* name : {"config.json", "spiece.model", "tokenizer_config.json"}) {
-      if (std::filesystem::exists(flags.directory / name)) {
-        std::filesystem::copy_file(flags.directory / name, directory / name);
-      }
-    }
+    std::filesystem::copy_file(flags.directory / "config.json", directory / "config.json");
+    if (path_exists(flags.directory / "spiece.model"))
+      Tokenizer::load(flags.directory).save(directory);
   });
   const double before = weight_bytes(reader);
   const double after = weight_bytes(WeightReader::open(flags.out, specs));
@@ -141,7 +139,7 @@ Action declare_quantize(FlagSet& set) {
   set.add("DIR", &flags->directory, "model directory", {.required = true});
   set.add("--dtype", &flags->dtype, "type of the weights and of the products that read them",
           {.words = {"int8", "bfloat16"}});
-  set.add("--out", &flags->out, "new directory", {.required = true});
+  set.add("--out", &flags->out, "new directory", {.required = true, .letter = 'o'});
   set.add("--report", &flags->report, "print how far each layer's hidden state moves");
   set.add("--data", &flags->data, "texts for --report; without, random tokens");
   add_data(set, flags->read, flags->columns);

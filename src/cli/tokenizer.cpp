@@ -117,7 +117,7 @@ void for_each_line(const std::filesystem::path& path,
 }
 
 void encode(CodeFlags flags) {
-  const Tokenizer tokenizer = Tokenizer::load(flags.model);
+  const Tokenizer tokenizer = load_tokenizer(flags.model);
   flags.options.add_special_tokens = !flags.no_special;
   for_each_line(flags.path, [&](std::string_view line) {
     return encoded(tokenizer, tokenizer.encode(line, {}, flags.options), flags.format);
@@ -125,7 +125,7 @@ void encode(CodeFlags flags) {
 }
 
 void decode(const CodeFlags& flags) {
-  const Tokenizer tokenizer = Tokenizer::load(flags.model);
+  const Tokenizer tokenizer = load_tokenizer(flags.model);
   for_each_line(flags.path, [&](std::string_view line) {
     return tokenizer.decode(parse_ids(line), !flags.keep_special) + '\n';
   });
@@ -144,7 +144,7 @@ Action declare_tokenizer_train(FlagSet& set) {
   set.add("--input", &flags->inputs, "texts: one a line, or TSV, CSV, JSONL, CoNLL; gzip too",
           {.required = true, .several = true});
   set.add("--out", &flags->out, "model file, or directory for a model file with its config",
-          {.required = true});
+          {.required = true, .letter = 'o'});
   set.add("--vocab-size", &training.vocab_size, "pieces, special tokens included",
           {.range = Range{8, 1 << 20}});
   set.add("--model", &training.model, "how pieces are found", {.words = {"unigram", "bpe"}});

@@ -54,23 +54,24 @@ class ProgressBar {
     if (now - shown_ < pause && p.step != p.steps) return;
     shown_ = now;
     const double share = static_cast<double>(p.step) / static_cast<double>(p.steps);
+    // What matters most stands first; the bar has what is left of the line.
     const std::string state = fmt::format(
-        "epoch {}/{}  step {}/{}  loss {:.4f}  {} tokens/s  ETA {}", p.epoch, p.epochs, p.step,
-        p.steps, p.loss, count_text(p.tokens_per_second), clock_text(p.seconds_left));
+        "{:3.0f} %  ETA {}  epoch {}/{}  loss {:.4f}  {} tokens/s", 100 * share,
+        clock_text(p.seconds_left), p.epoch, p.epochs, p.loss, count_text(p.tokens_per_second));
     if (!terminal_) {
-      fmt::print(stderr, "{:3.0f} %  {}\n", 100 * share, state);
+      fmt::print(stderr, "{}\n", state);
       return;
     }
-    constexpr int kWidth = 24;
-    const int full = static_cast<int>(share * kWidth);
-    std::string bar;
-    for (int i = 0; i < kWidth; ++i) bar += i < full ? "█" : "░";
     // Cut to the terminal's width: a wrapped line cannot be written over.
     winsize size{};
     std::size_t columns = 80;
     if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) columns = size.ws_col;
-    const std::size_t room = columns > kWidth + 9U ? columns - kWidth - 9U : 0;
-    fmt::print(stderr, "\r{} {:3.0f} %  {}\033[K", bar, 100 * share, state.substr(0, room));
+    const std::size_t width =
+        std::min<std::size_t>(24, columns - std::min(columns, state.size() + 3));
+    std::string bar;
+    for (std::size_t i = 0; i < width; ++i)
+      bar += static_cast<double>(i) < share * static_cast<double>(width) ? "█" : "░";
+    fmt::print(stderr, "\r{} {}\033[K", state.substr(0, columns - 1), bar);
     std::fflush(stderr);
     open_ = true;
   }
@@ -88,6 +89,7 @@ class ProgressBar {
 };
 
 struct Flags {
+  std::filesystem::path config;
   FinetuneOptions options;
   ReadOptions read;
 };
@@ -132,7 +134,7 @@ void finetune(const Flags& flags) {
     bar.clear();
     std::string metrics;
     for (const auto& [name, value] : epoch.metrics)
-      metrics += fmt::format("  {} {:.2f}", name, 100 * value);
+      metrics += fmt::format("  {} {:.4f}", name, value);
     if (epoch.epoch == 0) return log_info("before training: dev{}", metrics);
     log_info("epoch {}: loss {:.4f}, dev{}  ({:.1f} s, {} tokens/s){}", epoch.epoch, epoch.loss,
              metrics, epoch.seconds, count_text(epoch.tokens_per_second),
@@ -146,10 +148,10 @@ void finetune(const Flags& flags) {
     if (report.resumable) log_info("{}", advice(options));
     throw Interrupted();
   }
-  log_info("best: {}, dev {} {:.2f}; model and report.html in {}",
+  log_info("best: {}, dev {} {:.4f}; model and report.html in {}",
            *report.best_epoch > 0 ? fmt::format("epoch {}", *report.best_epoch)
                                   : "the model that training started from",
-           report.metric, 100 * report.best, options.out.string());
+           report.metric, report.best, options.out.string());
 }
 
 Action declare_finetune(FlagSet& set) {
@@ -157,13 +159,21 @@ Action declare_finetune(FlagSet& set) {
   FinetuneOptions& o = flags->options;
   std::vector<std::string> tasks = names_of(task_kinds());
   std::erase(tasks, "encoder");
+  set.add("--config", &flags->config,
+          "run.json of an earlier run: its options, where no other flag says otherwise",
+          {.then = [flags] {
+            flags->options = load_run(flags->config);
+            flags->read.format = flags->options.input_format;
+            flags->read.skip_bad_lines = flags->options.skip_bad_lines;
+          }});
   set.add("--task", &o.task, "what the model learns", {.words = tasks});
   set.add("--train", &o.train,
           "training data: TSV, CSV, JSONL, CoNLL or fastText's lines, plain or gzip",
-          {.required = true});
+          {.required = true, .unless = "--config"});
   set.add("--dev", &o.dev,
           "data that selects the best epoch; without it a tenth of --train, chosen by --seed");
-  set.add("--out", &o.out, "model directory to write", {.required = true});
+  set.add("--out", &o.out, "model directory to write",
+          {.required = true, .letter = 'o', .unless = "--config"});
   set.add("--overwrite", &o.overwrite,
           "replace the model that --out holds, once there is a better one or training ends");
   set.group("Model");
@@ -181,7 +191,8 @@ Action declare_finetune(FlagSet& set) {
 }
 
 constexpr std::array kCommands = {
-    Command{"finetune", "train a model for a task on labelled texts", declare_finetune},
+    Command{"finetune", "train a model for a task on labelled texts",
+            "finetune --task text-classification --train train.tsv --out model", declare_finetune},
 };
 
 constexpr Program kProgram = {

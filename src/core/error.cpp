@@ -4,6 +4,8 @@
 #include <numeric>
 #include <vector>
 
+#include "core/utf8.h"
+
 namespace fnet {
 
 int exit_code(Error::Kind kind) noexcept {
@@ -23,12 +25,14 @@ std::string printable(std::string_view text, std::size_t limit) {
   std::size_t end = std::min(limit, text.size());
   // Not inside a letter: UTF-8's further bytes are 10xxxxxx.
   while (end > 0 && end < text.size() && (text[end] & 0xc0) == 0x80) --end;
-  for (const char c : text.substr(0, end)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f)
+  for (std::size_t i = 0; i < end;) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const std::size_t letter = decode_utf8(text.substr(i)).length;
+    if (letter == 0 || byte < 0x20 || byte == 0x7f)
       out += fmt::format("\\x{:02x}", byte);
     else
-      out += c;
+      out += text.substr(i, letter);
+    i += std::max<std::size_t>(letter, 1);
   }
   if (text.size() > limit) out += "…";
   return out;

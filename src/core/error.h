@@ -25,11 +25,11 @@ void require(bool ok, Kind kind, fmt::format_string<Args...> format, Args&&... a
     fail(kind, format, std::forward<Args>(args)...);
 }
 
-/// `text` fit for a message: control characters escaped, cut before the letter that passes `limit`
-/// bytes.
+/// `text` fit for a message: control characters and what is not UTF-8 escaped, cut before the
+/// letter that passes `limit` bytes.
 std::string printable(std::string_view text, std::size_t limit = 200);
 
-/// `text` as a field of tab-separated values: control characters escaped, never cut; `_` for none.
+/// `text` as a field of tab-separated values: escaped like that, never cut; `_` for none.
 std::string field(std::string_view text);
 
 /// Levenshtein distance in bytes.

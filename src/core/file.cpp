@@ -38,12 +38,28 @@ std::filesystem::path blob_of(const std::filesystem::path& link) {
 
 }  // namespace
 
-void fail_errno(std::string_view name, std::string_view action) {
-  const int code = errno;
+void require_path(const std::error_code& error, std::string_view name, std::string_view action) {
+  if (!error) return;
+  const int code = error.value();
   const bool wrong_path =
       code == ENOENT || code == ENOTDIR || code == EISDIR || code == ELOOP || code == ENAMETOOLONG;
   fail(wrong_path ? Kind::input : Kind::system, "{}: cannot {}: {}", printable(name), action,
-       std::generic_category().message(code));
+       error.message());
+}
+
+void fail_errno(std::string_view name, std::string_view action) {
+  require_path({errno, std::generic_category()}, name, action);
+  fail(Kind::internal, "{}: cannot {}, without a reason", printable(name), action);
+}
+
+bool path_exists(const std::filesystem::path& path) noexcept {
+  std::error_code error;
+  return std::filesystem::exists(path, error);
+}
+
+bool path_is_directory(const std::filesystem::path& path) noexcept {
+  std::error_code error;
+  return std::filesystem::is_directory(path, error);
 }
 
 InputFile::InputFile(int descriptor, std::string name)

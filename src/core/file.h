@@ -119,8 +119,15 @@ void write_file(const std::filesystem::path& path, std::string_view text);
 /// Makes what a file or a directory (its names, not the files) holds durable. Throws: system.
 void flush_to_disk(const std::filesystem::path& path);
 
-/// Throws for the last failed system call (errno), `name: cannot action: reason`: input where the
-/// path is wrong, system otherwise.
+/// Throws where a call on a path failed, `name: cannot action: reason`: input where the path is
+/// wrong, system otherwise.
+void require_path(const std::error_code& error, std::string_view name, std::string_view action);
+
+/// The same for the last failed system call (errno).
 [[noreturn]] void fail_errno(std::string_view name, std::string_view action);
+
+/// Whether something stands there; no where the path can't be one.
+bool path_exists(const std::filesystem::path& path) noexcept;
+bool path_is_directory(const std::filesystem::path& path) noexcept;
 
 }  // namespace fnet

@@ -195,11 +195,7 @@ LineReader::LineReader(const std::filesystem::path& path, std::size_t max_line_b
   const bool standard = path == "-";
   state_->name = standard ? "standard input" : printable(path.native());
   state_->descriptor = standard ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (state_->descriptor < 0) {
-    const int code = errno;
-    fail(code == ENOENT || code == ENOTDIR ? Kind::input : Kind::system, "{}: cannot open: {}",
-         state_->name, std::generic_category().message(code));
-  }
+  if (state_->descriptor < 0) fail_errno(path.native(), "open");
   state_->start();
 }
 

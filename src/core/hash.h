@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
+#include <string>
 #include <string_view>
 
 namespace fnet {
@@ -13,5 +15,11 @@ constexpr std::uint64_t fnv1a(std::string_view bytes,
   }
   return before;
 }
+
+/// SHA-256 of a file, as `sha256sum` prints it. Throws: as InputFile. Source: FIPS 180-4.
+std::string sha256_of_file(const std::filesystem::path& path);
+
+/// SHA-256 of bytes, in hexadecimal.
+std::string sha256(std::string_view bytes);
 
 }  // namespace fnet

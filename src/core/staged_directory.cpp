@@ -57,8 +57,7 @@ void check_replaceable(const fs::path& directory) {
 fs::path resolved(const fs::path& directory) {
   std::error_code error;
   fs::path path = fs::weakly_canonical(fs::absolute(directory, error), error);
-  require(!error, Kind::system, "{}: cannot be resolved: {}", printable(directory.native()),
-          error.message());
+  require_path(error, directory.native(), "resolve the path");
   return path.has_filename() ? path : path.parent_path();
 }
 
@@ -68,8 +67,7 @@ std::vector<std::string> names_in(const fs::path& directory) {
   for (fs::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
     names.push_back(at->path().filename().native());
   }
-  require(!error, Kind::system, "{}: cannot be listed: {}", printable(directory.native()),
-          error.message());
+  require_path(error, directory.native(), "list the directory");
   return names;
 }
 
@@ -91,8 +89,7 @@ StagedDirectory::StagedDirectory(const fs::path& directory, Owned owned)
   former_ = beside("old");
   std::error_code error;
   fs::create_directories(path_.parent_path(), error);
-  require(!error, Kind::system, "{}: cannot make the directory: {}",
-          printable(path_.parent_path().native()), error.message());
+  require_path(error, path_.parent_path().native(), "make the directory");
   lock_ = std::make_unique<LockFile>(beside("lock"), directory.native());
   recover();
 }

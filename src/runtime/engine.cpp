@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/file.h"
 #include "core/parallel.h"
 #include "model/batch.h"
 #include "model/kinds.h"
@@ -163,7 +164,7 @@ Engine Engine::load(const std::filesystem::path& directory, const EngineOptions&
     warnings.push_back(fmt::format("{}: tensor '{}' is not used", directory.string(), name));
   }
   std::optional<Tokenizer> tokenizer;
-  if (std::filesystem::exists(directory / "spiece.model")) tokenizer = Tokenizer::load(directory);
+  if (path_exists(directory / "spiece.model")) tokenizer = Tokenizer::load(directory, &warnings);
   std::optional<PackedFile> file;
   if (options.packed_file) {
     file.emplace(directory, reader.report().files, product_type(chosen.dtype));

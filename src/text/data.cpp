@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "core/utf8.h"
 #include "text/data_format.h"
-#include "text/utf8.h"
 
 namespace fnet {
 namespace {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <iterator>
 
-#include "text/utf8.h"
+#include "core/utf8.h"
 
 namespace fnet {
 namespace {
@@ -102,6 +102,17 @@ bool is_space(char32_t c) noexcept {
 }
 
 bool is_digit(char32_t c) noexcept { return contains(kDigits, c); }
+
+bool is_digit_comma(std::string_view piece) noexcept {
+  if (!piece.ends_with(',')) return false;
+  char32_t before = 0;
+  for (std::size_t i = 0; i + 1 < piece.size();) {
+    const CodePoint c = decode_utf8(piece.substr(i));
+    if (c.length == 0) return false;
+    before = c.value, i += c.length;
+  }
+  return is_digit(before);
+}
 
 AlignedText replace_quotes(const AlignedText& in) {
   AlignedText out;

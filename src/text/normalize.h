@@ -27,6 +27,12 @@ bool is_space(char32_t c) noexcept;
 /// Python's str.isdigit: Numeric_Type Digit or Decimal.
 bool is_digit(char32_t c) noexcept;
 
+/// Whether a piece is a number's end and a comma, as "▁2005,".
+bool is_digit_comma(std::string_view piece) noexcept;
+
+/// What Hugging Face's converter takes from the score of such pieces, so that they form last.
+constexpr float kDigitCommaPenalty = 100.0F;
+
 /// ``` `` ``` and `''` become `"`.
 AlignedText replace_quotes(const AlignedText& in);
 

@@ -9,9 +9,9 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/utf8.h"
 #include "text/normalize.h"
 #include "text/spm_check.h"
-#include "text/utf8.h"
 
 namespace fnet {
 namespace {
@@ -52,20 +52,10 @@ std::string field_3(std::string_view data) {
   return out.append(data);
 }
 
-// The converter of Hugging Face takes 100 from the score of pieces like "1,", so that they form
-// last.
 void penalize_digit_comma(std::string& model, const SpmSummary& summary) {
   for (const SpmSummary::Piece& piece : summary.pieces) {
-    if (!piece.text.ends_with(',') || piece.score_offset == 0) continue;
-    char32_t before = 0;
-    for (std::size_t i = 0; i + 1 < piece.text.size();) {
-      const CodePoint c = decode_utf8(piece.text.substr(i));
-      before = c.value, i += c.length;
-    }
-    if (!is_digit(before)) continue;
-    float score;
-    std::memcpy(&score, model.data() + piece.score_offset, sizeof score);
-    score -= 100.0F;
+    if (!is_digit_comma(piece.text) || piece.score_offset == 0) continue;
+    const float score = piece.score - kDigitCommaPenalty;
     std::memcpy(model.data() + piece.score_offset, &score, sizeof score);
   }
 }
@@ -160,16 +150,13 @@ struct Segmenter::Impl {
   // FNetTokenizer._tokenize.
   bool split_digit_comma(std::string_view piece, const Token& token,
                          std::vector<Token>& out) const {
-    if (piece.size() < 2 || piece.back() != ',') return false;
+    if (!is_digit_comma(piece)) return false;
     std::string head;
-    char32_t last = 0;
     for (std::size_t i = 0; i + 1 < piece.size();) {
       const CodePoint c = decode_utf8(piece.substr(i));
-      if (c.length == 0) return false;
       if (piece.substr(i, c.length) != kSpaceSymbol) head += piece.substr(i, c.length);
-      last = c.value, i += c.length;
+      i += c.length;
     }
-    if (!is_digit(last)) return false;
     std::vector<std::string> parts;
     check(processor.Encode(head, &parts), "text");
     if (!piece.starts_with(kSpaceSymbol) && !parts.empty() && parts[0].starts_with(kSpaceSymbol)) {

@@ -8,10 +8,12 @@
 #include <unordered_set>
 
 #include "core/error.h"
-#include "text/utf8.h"
+#include "core/utf8.h"
 
 namespace fnet {
 namespace {
+
+using Type = SpmSummary::Type;
 
 constexpr std::size_t kMaxFile = 64 << 20;
 constexpr std::size_t kMaxPieces = 1 << 20;
@@ -177,25 +179,34 @@ void check_charsmap(std::string_view blob, const std::string& place) {
   }
 }
 
-void check_normalizer(std::string_view data, const std::string& place) {
+void check_normalizer(std::string_view data, const std::string& place, SpmSummary& out) {
   Message message(data, place);
   for (Field field; message.next(field);) {
     if (field.number == 2) {
       message.expect(field, bytes);
       if (!field.data.empty()) check_charsmap(field.data, place + ": precompiled_charsmap");
+      out.charsmap = field.data;
     } else if (field.number >= 3 && field.number <= 5) {
       message.expect(field, varint);
+      bool& rule = field.number == 3   ? out.add_dummy_prefix
+                   : field.number == 4 ? out.remove_extra_whitespaces
+                                       : out.escape_whitespaces;
+      rule = field.value != 0;
     }
   }
 }
 
-void check_trainer(std::string_view data, const std::string& place) {
+void check_trainer(std::string_view data, const std::string& place, SpmSummary& out) {
   Message message(data, place);
   for (Field field; message.next(field);) {
     if (field.number == 3) {
       message.expect(field, varint);
       require(field.value == 1 || field.value == 2, Kind::input,
               "{}: model_type: expected 1 (unigram) or 2 (bpe), found {}", place, field.value);
+      out.bpe = field.value == 2;
+    } else if (field.number == 24 || field.number == 35) {
+      message.expect(field, varint);
+      (field.number == 24 ? out.suffix_space : out.byte_fallback) = field.value != 0;
     } else if (field.number >= 44 && field.number <= 48) {  // pieces and surface of special tokens
       message.expect(field, bytes);
       require(field.data.size() <= kMaxPiece, Kind::input,
@@ -207,8 +218,6 @@ void check_trainer(std::string_view data, const std::string& place) {
     }
   }
 }
-
-enum PieceType : std::uint64_t { unknown = 2, user_defined = 4, byte_piece = 6 };
 
 }  // namespace
 
@@ -228,7 +237,6 @@ SpmSummary check_sentencepiece(std::string_view model, const std::string& name) 
       require(out.pieces.size() < kMaxPieces, Kind::input, "{}: expected at most {} pieces", name,
               kMaxPieces);
       SpmSummary::Piece piece;
-      std::uint64_t type = 1;
       Message inner(field.data, place);
       for (Field part; inner.next(part);) {
         if (part.number == 1) {
@@ -236,34 +244,33 @@ SpmSummary check_sentencepiece(std::string_view model, const std::string& name) 
           piece.text = part.data;
         } else if (part.number == 2) {
           inner.expect(part, fixed32);
-          float score;
-          std::memcpy(&score, part.data.data(), sizeof score);
-          require(std::isfinite(score), Kind::input,
-                  "{}: score: expected a finite number, found {}", place, score);
+          std::memcpy(&piece.score, part.data.data(), sizeof piece.score);
+          require(std::isfinite(piece.score), Kind::input,
+                  "{}: score: expected a finite number, found {}", place, piece.score);
           piece.score_offset = static_cast<std::size_t>(part.data.data() - model.data());
         } else if (part.number == 3) {
           inner.expect(part, varint);
-          type = part.value;
-          require(type >= 1 && type <= 6, Kind::input, "{}: type: expected 1 to 6, found {}", place,
-                  type);
+          require(part.value >= 1 && part.value <= 6, Kind::input,
+                  "{}: type: expected 1 to 6, found {}", place, part.value);
+          piece.type = static_cast<Type>(part.value);
         }
       }
       require(!piece.text.empty() && piece.text.size() <= kMaxPiece, Kind::input,
               "{}: expected 1 to {} bytes, found {}", place, kMaxPiece, piece.text.size());
-      require(type == byte_piece || invalid_utf8(piece.text) == std::string_view::npos, Kind::input,
-              "{}: expected UTF-8, found '{}'", place, printable(piece.text, 40));
+      require(piece.type == Type::byte || invalid_utf8(piece.text) == std::string_view::npos,
+              Kind::input, "{}: expected UTF-8, found '{}'", place, printable(piece.text, 40));
       require(texts.insert(piece.text).second, Kind::input, "{}: '{}' stands there twice", place,
               printable(piece.text, 40));
       total += piece.text.size();
-      unknowns += type == unknown;
-      if (type == user_defined) symbols.push_back(piece.text);
+      unknowns += piece.type == Type::unknown;
+      if (piece.type == Type::user_defined) symbols.push_back(piece.text);
       out.pieces.push_back(piece);
     } else if (field.number == 2) {
       message.expect(field, bytes);
-      check_trainer(field.data, name + ": trainer_spec");
+      check_trainer(field.data, name + ": trainer_spec", out);
     } else if (field.number == 3) {
       message.expect(field, bytes);
-      check_normalizer(field.data, name + ": normalizer_spec");
+      check_normalizer(field.data, name + ": normalizer_spec", out);
       out.normalizer_spec = field.data;
     } else if (field.number == 4) {
       message.expect(field, bytes);
@@ -272,7 +279,8 @@ SpmSummary check_sentencepiece(std::string_view model, const std::string& name) 
               field.data.size());
     } else if (field.number == 5) {
       message.expect(field, bytes);
-      check_normalizer(field.data, name + ": denormalizer_spec");
+      SpmSummary ignored;
+      check_normalizer(field.data, name + ": denormalizer_spec", ignored);
     }
   }
   require(!out.pieces.empty(), Kind::input,

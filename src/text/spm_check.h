@@ -9,12 +9,19 @@ namespace fnet {
 
 /// What the check of a SentencePiece model file read on its way.
 struct SpmSummary {
+  enum class Type { normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5, byte = 6 };
   struct Piece {
-    std::string_view text;         // into the model's bytes
+    std::string_view text;  // into the model's bytes
+    float score = 0;
     std::size_t score_offset = 0;  // of the four bytes of its score; 0 where it has none
+    Type type = Type::normal;
   };
   std::vector<Piece> pieces;         // [V]
   std::string_view normalizer_spec;  // serialized NormalizerSpec, into the model's bytes
+  std::string_view charsmap;         // precompiled, in there
+  bool add_dummy_prefix = true, remove_extra_whitespaces = true, escape_whitespaces = true;
+  bool bpe = false, byte_fallback = false;
+  bool suffix_space = false;  // a space belongs to the piece before it
 };
 
 /// Walks the protobuf wire format of a SentencePiece model and refuses whatever the SentencePiece

@@ -4,9 +4,10 @@
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/utf8.h"
 #include "text/segmenter.h"
 #include "text/tokenizer_config.h"
-#include "text/utf8.h"
+#include "text/tokenizer_json.h"
 
 namespace fnet {
 namespace {
@@ -90,6 +91,34 @@ bool truncate(std::vector<Token>& text, std::vector<Token>& pair, std::size_t ro
   return true;
 }
 
+/// What other programs would read in the folder of a tokenizer, and this one does not.
+void warn_of_ignored(const Tokenizer& tokenizer, const TokenizerFile& file,
+                     const std::filesystem::path& folder, std::vector<std::string>& warnings) {
+  warnings.insert(warnings.end(), file.warnings.begin(), file.warnings.end());
+  std::size_t unknown = 0;
+  std::string first;
+  for (const AddedToken& token : file.added) {
+    if (tokenizer.id(token.content) == token.id) continue;
+    if (unknown++ == 0) first = token.content;
+  }
+  if (unknown > 0) {
+    warnings.push_back(fmt::format(
+        "{}: added_tokens_decoder: {} tokens that spiece.model lacks are not honoured, the first "
+        "'{}'",
+        (folder / "tokenizer_config.json").string(), unknown, printable(first)));
+  }
+  const auto unread = [&](const char* name, const char* why) {
+    if (path_exists(folder / name))
+      warnings.push_back(fmt::format("{}: not read: {}", (folder / name).string(), why));
+  };
+  if (!file.ours)
+    unread("tokenizer.json",
+           "ids come from spiece.model; \"normalization\": \"hf_fast\" in tokenizer_config.json "
+           "gives those of Hugging Face's conversion");
+  unread("added_tokens.json", "ids come from spiece.model");
+  unread("sentence_bert_config.json", "give its max_seq_length as --max-length");
+}
+
 }  // namespace
 
 struct Tokenizer::Impl {
@@ -140,15 +169,15 @@ Tokenizer Tokenizer::parse(std::string model, const TokenizerConfig& config,
   return Tokenizer(std::make_shared<const Impl>(std::move(model), config, name));
 }
 
-Tokenizer Tokenizer::load(const std::filesystem::path& path) {
-  if (!std::filesystem::is_directory(path))
-    return parse(read_file(path, kMaxModelBytes), {}, path.string());
+Tokenizer Tokenizer::load(const std::filesystem::path& path, std::vector<std::string>* warnings) {
+  if (!path_is_directory(path)) return parse(read_file(path, kMaxModelBytes), {}, path.string());
   const std::filesystem::path model = path / "spiece.model",
                               config = path / "tokenizer_config.json";
-  if (!std::filesystem::exists(config))
-    return parse(read_file(model, kMaxModelBytes), {}, model.string());
-  Tokenizer out =
-      parse(read_file(model, kMaxModelBytes), read_tokenizer_config(config), model.string());
+  const bool has_config = path_exists(config);
+  const TokenizerFile file = has_config ? read_tokenizer_config(config) : TokenizerFile();
+  Tokenizer out = parse(read_file(model, kMaxModelBytes), file.config, model.string());
+  if (warnings != nullptr) warn_of_ignored(out, file, path, *warnings);
+  if (!has_config) return out;
   const SpecialIds& special = out.special();
   const TokenizerConfig& names = out.config();
   for (const auto& [id, key, piece] : {std::tuple{special.cls, "cls_token", names.cls_token},
@@ -226,6 +255,7 @@ Encoding Tokenizer::encode_words(std::span<const std::string> words,
 }
 
 Tokenizer Tokenizer::with_max_length(std::int64_t tokens) const {
+  if (tokens == impl_->config.model_max_length) return *this;
   TokenizerConfig config = impl_->config;
   config.model_max_length = tokens;
   return parse(impl_->model, config, impl_->name);
@@ -278,10 +308,15 @@ bool Tokenizer::is_special(std::int32_t id) const noexcept {
 const TokenizerConfig& Tokenizer::config() const noexcept { return impl_->config; }
 
 void Tokenizer::save(const std::filesystem::path& path) const {
-  if (!std::filesystem::is_directory(path)) return write_file(path, impl_->model);
+  if (!path_is_directory(path)) return write_file(path, impl_->model);
   write_file(path / "spiece.model", impl_->model);
+  const std::string json = tokenizer_json(impl_->model, impl_->config, impl_->special);
   write_file(path / "tokenizer_config.json",
-             tokenizer_config_json(impl_->config, piece(impl_->special.unk)));
+             tokenizer_config_json(impl_->config, piece(impl_->special.unk), !json.empty()));
+  if (!json.empty())
+    write_file(path / "tokenizer.json", json);
+  else
+    std::filesystem::remove(path / "tokenizer.json");  // one of another tokenizer
 }
 
 std::vector<Span> code_point_offsets(std::string_view text, std::span<const Span> bytes) {

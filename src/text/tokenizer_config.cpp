@@ -1,6 +1,7 @@
 #include "text/tokenizer_config.h"
 
 #include <array>
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -22,12 +23,13 @@ constexpr std::array<TokenKey, 4> kTokens{{{"cls_token", &TokenizerConfig::cls_t
 
 }  // namespace
 
-TokenizerConfig read_tokenizer_config(const std::filesystem::path& path) {
+TokenizerFile read_tokenizer_config(const std::filesystem::path& path) {
   const std::string source = path.string();
   const nlohmann::json json = read_json_file(path);
   require(json.is_object(), Kind::input, "{}: expected an object, found {}", source,
           json.type_name());
-  TokenizerConfig config;
+  TokenizerFile file;
+  TokenizerConfig& config = file.config;
   const auto read = [&](const char* key, auto& value) {
     const auto found = json.find(key);
     if (found == json.end() || found->is_null()) return;
@@ -35,7 +37,8 @@ TokenizerConfig read_tokenizer_config(const std::filesystem::path& path) {
   };
   read("do_lower_case", config.do_lower_case);
   read("keep_accents", config.keep_accents);
-  std::string mode = "raw";
+  std::string mode = "raw", side = "right";
+  file.ours = json.contains("normalization");
   read("normalization", mode);
   // transformers writes 10^30 where there is no limit.
   const auto length = json.find("model_max_length");
@@ -56,12 +59,34 @@ TokenizerConfig read_tokenizer_config(const std::filesystem::path& path) {
     config.*token.member =
         json_cast<std::string>(object ? (*found)["content"] : *found, source, token.key);
   }
-  return config;
+  read("truncation_side", side);
+  if (side != "right") {
+    file.warnings.push_back(
+        fmt::format("{}: truncation_side '{}' is not honoured: texts are cut at their end", source,
+                    printable(side)));
+  }
+  const auto added = json.find("added_tokens_decoder");
+  if (added != json.end() && added->is_object()) {
+    for (const auto& [id, token] : added->items()) {
+      std::int64_t number = -1;
+      std::from_chars(id.data(), id.data() + id.size(), number);
+      if (token.is_object() && token.contains("content"))
+        file.added.push_back(
+            {number, json_cast<std::string>(token["content"], source, "added_tokens_decoder")});
+    }
+  }
+  return file;
 }
 
-std::string tokenizer_config_json(const TokenizerConfig& config, const std::string& unk_token) {
+std::string tokenizer_config_json(const TokenizerConfig& config, const std::string& unk_token,
+                                  bool with_json) {
   nlohmann::ordered_json json;
-  json["tokenizer_class"] = "FNetTokenizer";
+  // The class that reads tokenizer.json as it stands; transformers' own for FNet changes its rules.
+  json["tokenizer_class"] = with_json ? "PreTrainedTokenizerFast" : "FNetTokenizer";
+  json["model_input_names"] = {"input_ids", "token_type_ids"};
+  json["clean_up_tokenization_spaces"] = false;
+  // A "[SEP]" in a text is text, as for SentencePiece.
+  if (config.normalization == Normalization::raw) json["split_special_tokens"] = true;
   json["do_lower_case"] = config.do_lower_case;
   json["keep_accents"] = config.keep_accents;
   json["normalization"] = kNormalizations[static_cast<std::size_t>(config.normalization)];

@@ -4,13 +4,16 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
+#include <cstring>
 #include <mutex>
 #include <unordered_map>
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/utf8.h"
 #include "fnet/tokenizer.h"
-#include "text/utf8.h"
+#include "text/spm_check.h"
 
 namespace fnet {
 namespace {
@@ -145,6 +148,18 @@ void check_options(const TokenizerTraining& t) {
           "inputs: expected files or texts, found {}", t.inputs.empty() ? "neither" : "both");
 }
 
+/// Scores become multiples of 2^-10: their sums are exact, so that a word is cut alike wherever it
+/// stands in a text and in whichever precision a program adds (SentencePiece float32, Hugging
+/// Face's tokenizers float64).
+void round_scores(std::string& model) {
+  const SpmSummary summary = check_sentencepiece(model, "the trained model");
+  for (const SpmSummary::Piece& piece : summary.pieces) {
+    if (piece.score_offset == 0) continue;
+    const float score = std::round(piece.score * 1024.0F) / 1024.0F;
+    std::memcpy(model.data() + piece.score_offset, &score, sizeof score);
+  }
+}
+
 }  // namespace
 
 Tokenizer train_tokenizer(const TokenizerTraining& training) {
@@ -180,6 +195,7 @@ Tokenizer train_tokenizer(const TokenizerTraining& training) {
           "training the tokenizer: expected texts, found none but white space");
   const spm::util::Status status = spm::SentencePieceTrainer::Train(options, &texts, &model);
   if (!status.ok()) fail_training(status.message(), training);
+  if (training.model == "unigram") round_scores(model);
   return Tokenizer::parse(std::move(model), {}, "the trained model");
 }
 

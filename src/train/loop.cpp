@@ -135,6 +135,7 @@ void Loop::evaluate(EpochReport line) {
   Evaluation evaluation = objective_.evaluate();
   const double value = evaluation.metric(options_.metric);
   line.metrics = evaluation.metrics;
+  line.dev_loss = evaluation.loss;
   // A model with numbers that are none has a loss that is none, and some metric all the same.
   line.best = std::isfinite(evaluation.loss) && (!report_.best_epoch || value > report_.best);
   auto values = line.metrics;

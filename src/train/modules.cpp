@@ -259,8 +259,7 @@ void FNetModule::load_weights(const std::filesystem::path& directory, bool new_h
 void FNetModule::save(const std::filesystem::path& directory) const {
   std::error_code error;
   std::filesystem::create_directories(directory, error);
-  require(!error, Kind::system, "{}: cannot make the directory: {}", directory.string(),
-          error.message());
+  require_path(error, directory.native(), "make the directory");
   const WeightMap weights = weight_map(*this);
   at::Tensor value;  // keeps what the span shows
   save_weights(directory, model_weights(config_), [&](const std::string& name) {

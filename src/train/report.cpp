@@ -3,8 +3,12 @@
 #include <fmt/format.h>
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <span>
 #include <utility>
 #include <vector>
+
+#include "core/error.h"
 
 namespace fnet {
 namespace {
@@ -14,98 +18,168 @@ constexpr std::size_t kMatrixClasses = 30;
 /// Bytes of a text in the table of errors.
 constexpr std::size_t kShownText = 400;
 
+/// Errors that stand open; the rest is folded.
+constexpr std::size_t kOpenErrors = 15;
+/// Characters of a label until it breaks into lines.
+constexpr std::size_t kLabel = 24;
+
 constexpr std::string_view kStyle = R"(
-:root{color-scheme:light dark;--ink:#1b1f24;--dim:#667;--line:#d5d9de;--a:#1f6feb;--b:#d1570a;--paper:#fff}
+:root{color-scheme:light dark;--ink:#1b1f24;--dim:#5b6470;--line:#d5d9de;--a:#1f6feb;--b:#c2500a;--paper:#fff}
 @media(prefers-color-scheme:dark){:root{--ink:#e6e9ed;--dim:#9aa4af;--line:#3a414a;--a:#6cb0ff;--b:#ff9c5a;--paper:#14171a}}
+*{box-sizing:border-box}
 body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:68rem;margin:2rem auto;padding:0 1rem}
-h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2.2rem}
+h1{font-size:1.5rem;overflow-wrap:anywhere}h2{font-size:1.15rem;margin-top:2.2rem}
+.wide{overflow-x:auto}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums}
 td,th{padding:.2rem .6rem;border-bottom:1px solid var(--line);text-align:right;vertical-align:top}
-td.t,th.t{text-align:left;overflow-wrap:anywhere}
+td:first-child,th:first-child{padding-left:0}
+.t{text-align:left}td.l,th.l{text-align:left;min-width:5rem}td.x{text-align:left;min-width:16rem;max-width:40rem;overflow-wrap:anywhere}
 .m td{border:0;padding:.15rem .3rem;text-align:center;min-width:1.7rem;font-size:.8rem}
-.m th{border:0;font-weight:400;font-size:.8rem;padding:.1rem .3rem}
+.m th{border:0;font-weight:400;font-size:.8rem;padding:.1rem .3rem;white-space:nowrap}
 .m th.c{writing-mode:vertical-rl;text-align:left}
-.best{font-weight:700}.dim{color:var(--dim)}.wide{overflow-x:auto}
-figure{display:inline-block;margin:0 2rem 1rem 0}figcaption{font-size:.85rem;color:var(--dim)}
+.best{font-weight:700}.dim{color:var(--dim)}
+.charts{display:flex;flex-wrap:wrap;gap:1rem 2rem}
+figure{margin:0;flex:1 1 20rem;max-width:30rem}figure svg{width:100%;height:auto;display:block}
+figcaption{font-size:.85rem;color:var(--dim)}
+summary{cursor:pointer;color:var(--dim);margin:.6rem 0}
+@media(max-width:30rem){td,th{padding:.2rem .35rem}.charts{gap:1rem}}
 )";
 
-std::string percent(double value) { return fmt::format("{:.2f}", 100 * value); }
+std::string number(double value) { return fmt::format("{:.4f}", value); }
 
-/// A line chart of (x, y) with both ends of the y axis named.
-std::string chart(std::string_view caption, std::string_view colour,
-                  const std::vector<std::pair<double, double>>& points) {
-  constexpr double width = 440, height = 200, left = 48, bottom = 24, top = 10, right = 10;
-  if (points.empty()) return "";
-  double low = points[0].second, high = low;
-  for (const auto& [x, y] : points) low = std::min(low, y), high = std::max(high, y);
-  if (high - low < 1e-9) low -= 0.5, high += 0.5;
-  const double first = points.front().first, last = std::max(points.back().first, first + 1e-9);
-  const auto px = [&](double x) {
-    return left + (x - first) / (last - first) * (width - left - right);
-  };
-  const auto py = [&](double y) {
-    return top + (high - y) / (high - low) * (height - top - bottom);
-  };
-  std::string line, dots;
-  for (const auto& [x, y] : points) {
-    line += fmt::format("{:.1f},{:.1f} ", px(x), py(y));
-    dots += fmt::format(
-        "<circle cx='{:.1f}' cy='{:.1f}' r='3' fill='var({})'><title>{:g}: {:.4f}</title></circle>",
-        px(x), py(y), colour, x, y);
+/// A label that may break between its words only: after `_`, `-`, `.` and `/` too.
+std::string label_html(std::string_view label) {
+  std::string out;
+  std::size_t since = 0;
+  for (std::size_t i = 0; i < label.size(); ++i) {
+    const std::string_view one = label.substr(i, 1);
+    out += escape_html(one);
+    if (label.size() > kLabel && since > 4 && std::string_view("_-./:").find(one) < 5)
+      out += "<wbr>", since = 0;
+    ++since;
   }
+  return out;
+}
+
+/// Ends of an axis and its marks: round numbers around what is drawn.
+struct Axis {
+  double low = 0, high = 1, step = 1;
+
+  Axis(double least, double most) {
+    const double width = std::max(most - least, 1e-3 * std::max(1.0, std::abs(most)));
+    const double power = std::pow(10.0, std::floor(std::log10(width / 3)));
+    step = power;
+    for (const double factor : {2.0, 5.0, 10.0})
+      if (width / step > 4.5) step = power * factor;
+    low = std::floor(least / step + 1e-9) * step;
+    high = std::ceil(most / step - 1e-9) * step;
+    if (high - low < step / 2) high = low + step;
+  }
+};
+
+/// A line of a chart: a point for each epoch.
+struct Curve {
+  std::string_view name, colour;
+  std::vector<std::pair<double, double>> points;
+};
+
+/// A line chart over epochs; `whole` marks its y axis in whole numbers' places as they need.
+std::string chart(std::string_view caption, const std::vector<Curve>& curves) {
+  constexpr double width = 440, height = 220, left = 46, bottom = 26, top = 12, right = 14;
+  double least = 1e300, most = -1e300, first = 1e300, last = -1e300;
+  for (const Curve& curve : curves) {
+    for (const auto& [x, y] : curve.points) {
+      if (!std::isfinite(y)) continue;
+      least = std::min(least, y), most = std::max(most, y);
+      first = std::min(first, x), last = std::max(last, x);
+    }
+  }
+  if (least > most) return "";
+  const Axis axis(least, most);
+  const double span = std::max(last - first, 1e-9);
+  const auto px = [&](double x) { return left + (x - first) / span * (width - left - right); };
+  const auto py = [&](double y) {
+    return top + (axis.high - y) / (axis.high - axis.low) * (height - top - bottom);
+  };
+  std::string svg;
+  const int digits = std::max(0, static_cast<int>(std::ceil(-std::log10(axis.step) - 1e-9)));
+  for (double y = axis.low; y < axis.high + axis.step / 2; y += axis.step) {
+    svg += fmt::format(
+        "<path d='M{0} {1:.1f}H{2}' stroke='var(--line)' fill='none'/>"
+        "<text x='{3}' y='{4:.1f}' text-anchor='end'>{5:.{6}f}</text>",
+        left, py(y), width - right, left - 6, py(y) + 4, y, digits);
+  }
+  const auto every = std::max(1.0, std::ceil(span / 6));
+  for (double x = first; x <= last; x += every)
+    svg += fmt::format("<text x='{:.1f}' y='{}' text-anchor='middle'>{:g}</text>", px(x),
+                       height - 8, x);
+  for (const Curve& curve : curves) {
+    std::string line, dots;
+    for (const auto& [x, y] : curve.points) {
+      if (!std::isfinite(y)) continue;
+      line += fmt::format("{:.1f},{:.1f} ", px(x), py(y));
+      dots += fmt::format(
+          "<circle cx='{:.1f}' cy='{:.1f}' r='3' fill='var({})'><title>{}, epoch {:g}: "
+          "{:.4f}</title></circle>",
+          px(x), py(y), curve.colour, escape_html(curve.name), x, y);
+    }
+    svg += fmt::format("<polyline points='{}' fill='none' stroke='var({})' stroke-width='2'/>{}",
+                       line, curve.colour, dots);
+  }
+  std::string names;
+  for (const Curve& curve : curves)
+    names += fmt::format("{}<span style='color:var({})'>●</span> {}", names.empty() ? "" : " · ",
+                         curve.colour, escape_html(curve.name));
   return fmt::format(
-      "<figure><svg width='{0}' height='{1}' viewBox='0 0 {0} {1}' role='img' aria-label='{2}'>"
-      "<g stroke='var(--line)'><path d='M{3} {4}V{5}H{6}' fill='none'/></g>"
-      "<g font-size='11' fill='var(--dim)'><text x='4' y='{7:.1f}'>{8:.3f}</text><text x='4' "
-      "y='{9:.1f}'>{10:.3f}</text>"
-      "<text x='{3}' y='{11}'>{12:g}</text><text x='{6}' y='{11}' "
-      "text-anchor='end'>{13:g}</text></g>"
-      "<polyline points='{14}' fill='none' stroke='var({15})' stroke-width='2'/>{16}</svg>"
-      "<figcaption>{2}</figcaption></figure>\n",
-      width, height, escape_html(caption), left, top, height - bottom, width - right, top + 8, high,
-      height - bottom, low, height - 8, first, last, line, colour, dots);
+      "<figure><svg viewBox='0 0 {0} {1}' role='img' aria-label='{2}'><g font-size='12' "
+      "fill='var(--dim)'>{3}</g></svg><figcaption>{4}</figcaption></figure>\n",
+      width, height, escape_html(caption), svg, names);
 }
 
 std::string curves(const TrainingReport& report) {
-  std::vector<std::pair<double, double>> loss, metric;
+  Curve loss{"training loss", "--b", {}}, dev_loss{"dev loss", "--a", {}};
+  Curve metric{report.metric, "--a", {}};
   for (const EpochReport& epoch : report.epochs) {
     const auto x = static_cast<double>(epoch.epoch);
-    loss.emplace_back(x, epoch.loss);
+    loss.points.emplace_back(x, epoch.loss);
+    dev_loss.points.emplace_back(x, epoch.dev_loss);
     for (const auto& [name, value] : epoch.metrics) {
-      if (name == report.metric) metric.emplace_back(x, value);
+      if (name == report.metric) metric.points.emplace_back(x, value);
     }
   }
-  return "<h2>Curves</h2>\n" + chart("training loss by epoch", "--b", loss) +
-         chart("dev " + report.metric + " by epoch", "--a", metric);
+  const std::string name = "dev " + report.metric;
+  metric.name = name;
+  return "<h2>Curves</h2>\n<div class='charts'>" + chart("losses by epoch", {loss, dev_loss}) +
+         chart(name + " by epoch", {metric}) + "</div>\n";
 }
 
 std::string epochs_table(const TrainingReport& report) {
   if (report.epochs.empty()) return "";
-  std::string html = "<h2>Epochs</h2>\n<table><tr><th>epoch<th>loss";
+  std::string html = "<h2>Epochs</h2>\n<div class='wide'><table><tr><th>epoch<th>loss<th>dev loss";
   for (const auto& [name, value] : report.epochs.front().metrics)
     html += "<th>" + escape_html(name);
   html += "<th>seconds<th>tokens/s</tr>\n";
   for (const EpochReport& epoch : report.epochs) {
-    html += fmt::format("<tr{}><td>{}<td>{:.4f}",
+    html += fmt::format("<tr{}><td>{}<td>{:.4f}<td>{:.4f}",
                         epoch.epoch == report.best_epoch ? " class='best'" : "", epoch.epoch,
-                        epoch.loss);
-    for (const auto& [name, value] : epoch.metrics) html += "<td>" + percent(value);
+                        epoch.loss, epoch.dev_loss);
+    for (const auto& [name, value] : epoch.metrics) html += "<td>" + number(value);
     html += fmt::format("<td>{:.1f}<td>{:.0f}</tr>\n", epoch.seconds, epoch.tokens_per_second);
   }
-  return html + "</table>\n";
+  return html + "</table></div>\n";
 }
 
 std::string classes_table(std::string_view title, const std::vector<ClassScore>& classes) {
   if (classes.empty()) return "";
   std::string html = fmt::format(
-      "<h2>{}</h2>\n<table><tr><th class='t'>name<th>precision<th>recall<th>F1<th>count</tr>\n",
+      "<h2>{}</h2>\n<div class='wide'><table><tr><th "
+      "class='l'>name<th>precision<th>recall<th>F1<th>count</tr>\n",
       title);
   for (const ClassScore& row : classes) {
-    html +=
-        fmt::format("<tr><td class='t'>{}<td>{}<td>{}<td>{}<td>{}</tr>\n", escape_html(row.name),
-                    percent(row.precision), percent(row.recall), percent(row.f1), row.support);
+    html += fmt::format("<tr><td class='l'>{}<td>{}<td>{}<td>{}<td>{}</tr>\n", label_html(row.name),
+                        number(row.precision), number(row.recall), number(row.f1), row.support);
   }
-  return html + "</table>\n";
+  return html + "</table></div>\n";
 }
 
 std::string confusion_matrix(const ClassificationReport& report) {
@@ -125,11 +199,12 @@ std::string confusion_matrix(const ClassificationReport& report) {
   std::string html = fmt::format(
       "<h2>Confusion matrix</h2>\n<p class='dim'>{}</p><div class='wide'><table class='m'><tr><th>",
       note);
-  for (const std::size_t c : shown) html += "<th class='c'>" + escape_html(report.classes[c].name);
+  for (const std::size_t c : shown)
+    html += "<th class='c'>" + escape_html(printable(report.classes[c].name, kLabel));
   html += "</tr>\n";
   for (const std::size_t r : shown) {
     const double total = std::max<double>(1, static_cast<double>(report.classes[r].support));
-    html += "<tr><th class='t'>" + escape_html(report.classes[r].name);
+    html += "<tr><th class='t'>" + escape_html(printable(report.classes[r].name, kLabel));
     for (const std::size_t c : shown) {
       const std::size_t count = report.confused(r, c);
       const double share = static_cast<double>(count) / total;
@@ -143,24 +218,30 @@ std::string confusion_matrix(const ClassificationReport& report) {
   return html + "</table></div>\n";
 }
 
-std::string worst_errors(const std::vector<Mistake>& worst) {
-  if (worst.empty()) return "";
+std::string errors_table(std::span<const Mistake> mistakes) {
   std::string html =
-      "<h2>Worst errors</h2>\n<p class='dim'>Wrong answers on dev, the most confident first.</p>"
-      "<table><tr><th>line<th class='t'>truth<th class='t'>answer<th>confidence<th "
+      "<div class='wide'><table><tr><th>line<th class='l'>truth<th class='l'>answer<th>score<th "
       "class='t'>text</tr>\n";
-  for (const Mistake& mistake : worst) {
-    std::string text = mistake.text;
-    if (text.size() > kShownText) {
-      std::size_t end = kShownText;  // not inside a character
-      while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-      text = text.substr(0, end) + "…";
-    }
-    html += fmt::format("<tr><td>{}<td class='t'>{}<td class='t'>{}<td>{}<td class='t'>{}</tr>\n",
-                        mistake.line, escape_html(mistake.truth), escape_html(mistake.answer),
-                        percent(mistake.score), escape_html(text));
+  for (const Mistake& mistake : mistakes) {
+    html +=
+        fmt::format("<tr><td>{}<td class='l'>{}<td class='l'>{}<td>{:.2f}<td class='x'>{}</tr>\n",
+                    mistake.line, label_html(mistake.truth), label_html(mistake.answer),
+                    mistake.score, escape_html(printable(mistake.text, kShownText)));
   }
-  return html + "</table>\n";
+  return html + "</table></div>\n";
+}
+
+std::string worst_errors(std::span<const Mistake> worst) {
+  if (worst.empty()) return "";
+  const std::size_t open = std::min(worst.size(), kOpenErrors);
+  std::string html =
+      "<h2>Worst errors</h2>\n<p class='dim'>Wrong answers on dev, the most confident first.</p>" +
+      errors_table(worst.first(open));
+  if (open < worst.size()) {
+    html += fmt::format("<details><summary>{} more</summary>\n{}</details>\n", worst.size() - open,
+                        errors_table(worst.subspan(open)));
+  }
+  return html;
 }
 
 /// Rows of a table, nested objects by dotted names; long lists are cut.
@@ -174,7 +255,7 @@ void settings_rows(std::string& html, const std::string& prefix,
     }
     std::string text = value.is_string() ? value.get<std::string>() : value.dump();
     if (key == "label2id") continue;
-    html += fmt::format("<tr><td class='t'>{}<td class='t'>{}</tr>\n", escape_html(name),
+    html += fmt::format("<tr><td class='l'>{}<td class='x'>{}</tr>\n", escape_html(name),
                         escape_html(text));
   }
 }
@@ -210,19 +291,22 @@ std::string escape_html(std::string_view text) {
 
 std::string html_report(const nlohmann::ordered_json& run, const TrainingReport& report,
                         const Evaluation& best) {
-  const std::string task = run.value("task", "training");
+  const std::string title = fmt::format(
+      "{}: {} on {}", std::filesystem::path(run.value("out", "model")).filename().string(),
+      run.value("task", "training"),
+      std::filesystem::path(run.value("train", "")).filename().string());
   std::string html = fmt::format(
       "<!doctype html>\n<html lang='en'><meta charset='utf-8'>"
       "<meta name='viewport' content='width=device-width,initial-scale=1'>"
-      "<title>fnet: {0}</title><style>{1}</style>\n<h1>fnet: {0}</h1>\n",
-      escape_html(task), kStyle);
+      "<title>{0}</title><style>{1}</style>\n<h1>{0}</h1>\n",
+      escape_html(title), kStyle);
   if (report.best_epoch) {
     html += *report.best_epoch > 0
                 ? fmt::format("<p>Best epoch {} of {}", *report.best_epoch, report.epochs.size())
                 : fmt::format("<p>The starting model, best of {} epochs", report.epochs.size());
-    html += fmt::format(" by dev {}: <b>{}</b>", escape_html(report.metric), percent(report.best));
+    html += fmt::format(" by dev {}: <b>{}</b>", escape_html(report.metric), number(report.best));
     for (const auto& [name, value] : best.metrics) {
-      if (name != report.metric) html += fmt::format(" · {} {}", escape_html(name), percent(value));
+      if (name != report.metric) html += fmt::format(" · {} {}", escape_html(name), number(value));
     }
     html += fmt::format(" · loss {:.4f}</p>\n", best.loss);
   }
@@ -235,9 +319,9 @@ std::string html_report(const nlohmann::ordered_json& run, const TrainingReport&
   html += curves(report) + epochs_table(report) + entities +
           classes_table("Classes", best.report.classes) + confusion_matrix(best.report) +
           worst_errors(best.worst);
-  html += "<h2>Settings</h2>\n<table>\n";
+  html += "<details><summary>Settings: run.json</summary>\n<div class='wide'><table>\n";
   settings_rows(html, "", run);
-  return html + "</table>\n</html>\n";
+  return html + "</table></div></details>\n</html>\n";
 }
 
 }  // namespace fnet

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "train/report.h"
+#include "train/setup.h"
 
 namespace fnet {
 namespace {
@@ -30,6 +31,20 @@ bool of_model_or_run(const std::string& name) {
          name.starts_with("events.out.tfevents.");
 }
 
+nlohmann::ordered_json results_json(const TrainingReport& report, const Evaluation& best) {
+  nlohmann::ordered_json metrics = nlohmann::ordered_json::object();
+  for (const auto& [name, value] : best.metrics) metrics[name] = value;
+  double seconds = 0;
+  for (const EpochReport& epoch : report.epochs) seconds += epoch.seconds;
+  return {{"best_epoch", report.best_epoch ? nlohmann::ordered_json(*report.best_epoch) : nullptr},
+          {"dev", metrics},
+          {"dev_loss", best.loss},
+          {"epochs", report.epochs.size()},
+          {"steps", report.step},
+          {"skipped_steps", report.skipped_steps},
+          {"seconds", seconds}};
+}
+
 /// One more name of a file, or a copy where the file system has none.
 void bring(const fs::path& from, const fs::path& to) {
   std::error_code error;
@@ -46,7 +61,7 @@ RunDirectory::RunDirectory(const fs::path& directory, bool overwrite)
           "overwrite: expected where {} holds a model or a log, found none; give it to replace "
           "them, or name another directory",
           directory.string());
-  older_model_ = fs::exists(path() / "config.json");
+  older_model_ = path_exists(path() / "config.json");
 }
 
 void RunDirectory::start(nlohmann::ordered_json run,
@@ -67,11 +82,11 @@ void RunDirectory::log(std::string_view kind, std::int64_t step,
 void RunDirectory::save(const TrainingReport& report, const Evaluation& best) {
   if (published_) {
     const fs::path next = staged_.stage();
-    bring(place_ / kRun, next / kRun);
     for (const std::string& name : log_->files()) bring(place_ / name, next / name);
     place_ = next;
   }
   write_model_(place_);
+  hashes_ = weight_hashes(place_);
   write_report(report, best);
   saved_ = true;
   if (published_ || !older_metric_ || report.best > *older_metric_) publish();
@@ -93,7 +108,10 @@ void RunDirectory::publish() {
   log_->move_to(place_);
 }
 
-void RunDirectory::write_report(const TrainingReport& report, const Evaluation& best) const {
+void RunDirectory::write_report(const TrainingReport& report, const Evaluation& best) {
+  run_["results"] = results_json(report, best);
+  run_["results"]["sha256"] = hashes_;
+  write_file(place_ / kRun, run_.dump(2) + "\n");
   write_file(place_ / "report.html", html_report(run_, report, best));
 }
 

@@ -51,12 +51,12 @@ class RunDirectory : public Saver {
 
  private:
   void publish();
-  void write_report(const TrainingReport& report, const Evaluation& best) const;
+  void write_report(const TrainingReport& report, const Evaluation& best);
 
   StagedDirectory staged_;
   bool older_model_ = false;
   std::optional<double> older_metric_;
-  nlohmann::ordered_json run_;
+  nlohmann::ordered_json run_, hashes_;  // of the saved model's files
   std::function<void(const std::filesystem::path&)> write_model_;
   std::filesystem::path place_;  // of the run's files: staged, or the directory itself
   bool published_ = false;       // it is the directory itself

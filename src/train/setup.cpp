@@ -8,6 +8,8 @@
 #include <set>
 
 #include "core/error.h"
+#include "core/hash.h"
+#include "core/json.h"
 #include "core/random.h"
 #include "model/batch.h"
 #include "train/finetune_options.h"
@@ -129,9 +131,16 @@ bool same_labels(const std::vector<std::string>& a, const std::vector<std::strin
   return std::set(a.begin(), a.end()) == std::set(b.begin(), b.end());
 }
 
+/// Of a file's bytes; empty for a pipe.
+std::string hash_of(const std::filesystem::path& path) {
+  std::error_code error;
+  return std::filesystem::is_regular_file(path, error) ? sha256_of_file(path) : "";
+}
+
 nlohmann::ordered_json data_json(const std::filesystem::path& path,
                                  const std::vector<Example>& examples) {
   return {{"file", path.string()},
+          {"sha256", hash_of(path)},
           {"examples", examples.size()},
           {"fingerprint", fmt::format("{:016x}", fingerprint(examples))}};
 }
@@ -140,13 +149,17 @@ nlohmann::ordered_json run_json(const FinetuneOptions& o, const TrainingSetup& s
   nlohmann::ordered_json run = {{"fnet", FNET_VERSION},
                                 {"torch", TORCH_VERSION},
                                 {"task", o.task},
+                                {"train", o.train.string()},
+                                {"dev", o.dev.string()},
+                                {"out", o.out.string()},
                                 {"data",
                                  {{"train", data_json(o.train, setup.train_examples)},
                                   {"dev", data_json(dev_file(o), setup.dev_examples)}}},
                                 {"from", o.from.string()},
+                                {"from_sha256", weight_hashes(o.from)},
                                 {"variant", o.from.empty() ? o.variant : ""},
                                 {"tokenizer", o.tokenizer.string()},
-                                {"vocab_size", setup.tokenizer.vocab_size()},
+                                {"vocab_size", o.vocab_size},
                                 {"set", o.set},
                                 {"input_format", o.input_format},
                                 {"skip_bad_lines", o.skip_bad_lines},
@@ -165,7 +178,67 @@ nlohmann::ordered_json run_json(const FinetuneOptions& o, const TrainingSetup& s
   return run;
 }
 
+/// A member of run.json as the value of an option.
+template <class T>
+void assign(const nlohmann::json& json, const std::string& source, const char* name, T& value) {
+  const auto found = json.find(name);
+  if (found == json.end() || found->is_null()) return;
+  if constexpr (std::is_same_v<T, bool> || std::is_same_v<T, double> ||
+                std::is_same_v<T, std::string>) {
+    value = json_cast<T>(*found, source, name);
+  } else if constexpr (std::is_integral_v<T>) {
+    const auto number = json_cast<std::int64_t>(*found, source, name);
+    require(std::in_range<T>(number), Kind::input, "{}: {}: expected a smaller number, found {}",
+            source, name, number);
+    value = static_cast<T>(number);
+  } else {
+    value = json_cast<std::string>(*found, source, name);
+  }
+}
+
 }  // namespace
+
+FinetuneOptions load_run(const std::filesystem::path& file) {
+  const nlohmann::json json = read_json_file(file);
+  const std::string source = file.string();
+  require(json.is_object() && json.contains("train") && json.contains("task"), Kind::input,
+          "{}: expected the run.json of a training, with 'task' and 'train'", source);
+  FinetuneOptions o;
+  assign(json, source, "task", o.task);
+  assign(json, source, "train", o.train);
+  assign(json, source, "dev", o.dev);
+  assign(json, source, "out", o.out);
+  assign(json, source, "from", o.from);
+  if (o.from.empty()) assign(json, source, "variant", o.variant);
+  assign(json, source, "tokenizer", o.tokenizer);
+  assign(json, source, "vocab_size", o.vocab_size);
+  assign(json, source, "input_format", o.input_format);
+  assign(json, source, "skip_bad_lines", o.skip_bad_lines);
+  if (const auto set = json.find("set"); set != json.end() && set->is_array())
+    for (const auto& one : *set) o.set.push_back(json_cast<std::string>(one, source, "set"));
+  if (const auto columns = json.find("columns"); columns != json.end() && columns->is_object()) {
+    assign(*columns, source, "text", o.columns.text);
+    assign(*columns, source, "text_pair", o.columns.text_pair);
+    assign(*columns, source, "label", o.columns.label);
+    assign(*columns, source, "tokens", o.columns.tokens);
+    assign(*columns, source, "tags", o.columns.tags);
+  }
+  finetune_options([&](std::string_view name, auto member, const Allowed&, std::string_view) {
+    assign(json, source, std::string(name).c_str(), o.*member);
+  });
+  return o;
+}
+
+nlohmann::ordered_json weight_hashes(const std::filesystem::path& directory) {
+  nlohmann::ordered_json hashes = nlohmann::ordered_json::object();
+  std::error_code error;
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error))
+    if (entry.path().extension() == ".safetensors") files.push_back(entry.path());
+  std::ranges::sort(files);
+  for (const std::filesystem::path& file : files) hashes[file.filename().string()] = hash_of(file);
+  return hashes;
+}
 
 void check_options(const FinetuneOptions& o) {
   finetune_options([&](std::string_view name, auto member, const Allowed& allowed,
@@ -180,7 +253,9 @@ void check_options(const FinetuneOptions& o) {
               Kind::usage, "{}: expected {}, found {}", name, allowed.text(), value);
     }
   });
-  require(!o.out.empty(), Kind::usage, "out: expected a directory to write the model to");
+  require(!o.train.empty(), Kind::usage, "train: expected a file with training data, found none");
+  require(!o.out.empty(), Kind::usage,
+          "out: expected a directory to write the model to, found none");
   require(o.from.empty() || o.tokenizer.empty(), Kind::usage,
           "tokenizer: expected none for a model to start from, which keeps its own");
 }
@@ -207,8 +282,8 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
   if (!o.from.empty()) {
     std::vector<std::string> warnings;
     config = Config::load(o.from, &warnings);
+    tokenizer = Tokenizer::load(o.from, &warnings);
     for (const std::string& warning : warnings) log(warning);
-    tokenizer = Tokenizer::load(o.from);
     new_head = config.task != o.task || !same_labels(config.labels, labels);
     if (new_head) {
       log(fmt::format("model: {} is for {}: a new head for {} with {} labels", o.from.string(),
@@ -234,11 +309,9 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
   const std::int64_t limit = config.longest_text();
   require(static_cast<std::int64_t>(o.max_length) <= limit, Kind::usage,
           "max_length: expected at most {}, the model's limit, found {}", limit, o.max_length);
-  if (o.max_length > 0) {
-    tokenizer = tokenizer->with_max_length(static_cast<std::int64_t>(o.max_length));
-  }
   EncodeOptions encoding;
-  encoding.max_length = most_tokens(config, tokenizer->config().model_max_length);
+  encoding.max_length = most_tokens(config, tokenizer->config().model_max_length, o.max_length);
+  tokenizer = tokenizer->with_max_length(static_cast<std::int64_t>(encoding.max_length));
 
   auto model = std::make_shared<nn::FNetWithHeadImpl>(config, o.seed);
   if (!o.from.empty()) model->load_weights(o.from, new_head);

@@ -46,9 +46,10 @@ def same_output(expected, found):
 
 class Documents(CliTest):
     def test_generated_parts_are_fresh(self):
-        check = subprocess.run([sys.executable, SOURCE / "tools/make_docs.py", "--check", FNET],
-                               capture_output=True, text=True)  # fmt: skip
-        self.assertEqual(check.returncode, 0, check.stdout + check.stderr)
+        for tool in ("make_docs.py", "make_completions.py"):
+            check = subprocess.run([sys.executable, SOURCE / "tools" / tool, "--check", FNET],
+                                   capture_output=True, text=True)  # fmt: skip
+            self.assertEqual(check.returncode, 0, check.stdout + check.stderr)
 
     def test_links_lead_somewhere(self):
         for page in [*SOURCE.glob("*.md"), *SOURCE.glob("docs/**/*.md")]:

@@ -110,7 +110,7 @@ class Finetune(CliTest):
             said = []
             for line in run.stderr:
                 said.append(line)
-                if "step 1/" in line:
+                if "ETA" in line:
                     run.send_signal(signal.SIGINT)
         self.assertEqual(run.returncode, 130, "".join(said))
         return "".join(said)
@@ -169,7 +169,7 @@ class Finetune(CliTest):
         command = [FNET, "finetune", "--train", train, "--dev", train, "--out", out, "--from", self.classifier,
                    "--threads", 1, "--epochs", 100000]  # fmt: skip
         with subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True) as first:
-            next(line for line in first.stderr if "step 1/" in line)
+            next(line for line in first.stderr if "ETA" in line)
             second = fnet(*command[1:], "--overwrite")
             first.send_signal(signal.SIGINT)
             first.communicate()
