@@ -210,6 +210,13 @@ nlohmann::ordered_json to_ordered(const PartOptions& options) {
 
 Config Config::load(const std::filesystem::path& directory, std::vector<std::string>* warnings) {
   const std::filesystem::path path = directory / "config.json";
+  const std::string& name = directory.native();
+  const bool of_hub = std::ranges::count(name, '/') == 1 && !name.ends_with('/') &&
+                      std::string_view("/.~-").find(name.front()) == std::string_view::npos;
+  require(!of_hub || path_exists(directory), Kind::input,
+          "{}: expected a model directory, found none; if it is a model of huggingface.co, "
+          "'hf download {} --local-dir {}' gets it",
+          printable(name), printable(name), printable(name));
   return from_json(read_file(path, kMaxConfigBytes), path.string(), warnings);
 }
 

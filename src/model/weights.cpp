@@ -49,6 +49,14 @@ std::string list_of(std::string_view what, const std::vector<std::string>& names
                        : fmt::format("; {} {}: {}", names.size(), what, fmt::join(names, ", "));
 }
 
+constexpr const char* kPickle = "pytorch_model.bin";
+/// Runs in the model's folder, with the packages torch and safetensors.
+constexpr const char* kConvert =
+    "pytorch_model.bin, a pickle, which may run code and is not read; in that folder, "
+    "python3 -c \"import torch, safetensors.torch as s; s.save_file({k: v.clone() for k, v in "
+    "torch.load('pytorch_model.bin', weights_only=True).items()}, 'model.safetensors')\" converts "
+    "it";
+
 bool is_there(const fs::path& path) {
   std::error_code error;  // what cannot be looked at is found out by opening it
   return fs::exists(path, error) || error;
@@ -61,9 +69,10 @@ std::vector<SafetensorsFile> open_files(const fs::path& directory, const WeightO
     files.push_back(SafetensorsFile::open(directory / kWeightsFile, file_options));
     return files;
   }
-  require(is_there(directory / kIndexFile), Kind::input,
-          "{}: expected {} or {}, found neither; weights in another format must be converted first",
-          printable(directory.native()), kWeightsFile, kIndexFile);
+  require(is_there(directory / kIndexFile), Kind::input, "{}: expected {} or {}, found {}",
+          printable(directory.native()), kWeightsFile, kIndexFile,
+          is_there(directory / kPickle) ? kConvert
+                                        : "neither; weights in another format must be converted");
   const WeightsIndex index = read_weights_index(directory / kIndexFile);
   for (const std::string& shard : index.shards()) {
     files.push_back(SafetensorsFile::open(InputFile::open_in(directory, shard), file_options));

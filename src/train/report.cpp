@@ -42,7 +42,13 @@ td:first-child,th:first-child{padding-left:0}
 figure{margin:0;flex:1 1 20rem;max-width:30rem}figure svg{width:100%;height:auto;display:block}
 figcaption{font-size:.85rem;color:var(--dim)}
 summary{cursor:pointer;color:var(--dim);margin:.6rem 0}
-@media(max-width:30rem){td,th{padding:.2rem .35rem}.charts{gap:1rem}}
+@media(max-width:36rem){
+table{font-size:.74rem}td,th{padding:.15rem .25rem}td.l,th.l{min-width:0}.o{display:none}.charts{gap:1rem}
+.e tr{display:grid;grid-template-columns:3rem 1fr 1fr 3rem}.e th.t{display:none}.e td.x{grid-column:1/-1}
+.e td,.e th{border:0}.e td.x{border-bottom:1px solid var(--line);min-width:0;padding-left:0}
+.m td{min-width:0;padding:.05rem .1rem;font-size:.6rem}.m th{font-size:.6rem;padding:.05rem}
+.s tr{display:block}.s td{display:block;border:0}.s td.x{min-width:0;padding:0 0 .3rem;color:var(--dim)}
+}
 )";
 
 std::string number(double value) { return fmt::format("{:.4f}", value); }
@@ -158,13 +164,14 @@ std::string epochs_table(const TrainingReport& report) {
   std::string html = "<h2>Epochs</h2>\n<div class='wide'><table><tr><th>epoch<th>loss<th>dev loss";
   for (const auto& [name, value] : report.epochs.front().metrics)
     html += "<th>" + escape_html(name);
-  html += "<th>seconds<th>tokens/s</tr>\n";
+  html += "<th class='o'>seconds<th class='o'>tokens/s</tr>\n";
   for (const EpochReport& epoch : report.epochs) {
     html += fmt::format("<tr{}><td>{}<td>{:.4f}<td>{:.4f}",
                         epoch.epoch == report.best_epoch ? " class='best'" : "", epoch.epoch,
                         epoch.loss, epoch.dev_loss);
     for (const auto& [name, value] : epoch.metrics) html += "<td>" + number(value);
-    html += fmt::format("<td>{:.1f}<td>{:.0f}</tr>\n", epoch.seconds, epoch.tokens_per_second);
+    html += fmt::format("<td class='o'>{:.1f}<td class='o'>{:.0f}</tr>\n", epoch.seconds,
+                        epoch.tokens_per_second);
   }
   return html + "</table></div>\n";
 }
@@ -220,7 +227,8 @@ std::string confusion_matrix(const ClassificationReport& report) {
 
 std::string errors_table(std::span<const Mistake> mistakes) {
   std::string html =
-      "<div class='wide'><table><tr><th>line<th class='l'>truth<th class='l'>answer<th>score<th "
+      "<div class='wide'><table class='e'><tr><th>line<th class='l'>truth<th "
+      "class='l'>answer<th>score<th "
       "class='t'>text</tr>\n";
   for (const Mistake& mistake : mistakes) {
     html +=
@@ -319,9 +327,9 @@ std::string html_report(const nlohmann::ordered_json& run, const TrainingReport&
   html += curves(report) + epochs_table(report) + entities +
           classes_table("Classes", best.report.classes) + confusion_matrix(best.report) +
           worst_errors(best.worst);
-  html += "<details><summary>Settings: run.json</summary>\n<div class='wide'><table>\n";
+  html += "<details><summary>Settings: run.json</summary>\n<table class='s'>\n";
   settings_rows(html, "", run);
-  return html + "</table></div></details>\n</html>\n";
+  return html + "</table></details>\n</html>\n";
 }
 
 }  // namespace fnet

@@ -58,9 +58,21 @@ class Documents(CliTest):
 
     @unittest.skipUnless(CAN_TRAIN, "the README trains a model; this build has no fnet-train")
     def test_commands_of_the_readme_print_what_it_shows(self):
-        folder = self.folder / "readme"
+        """Every command after its Start, as a newcomer has it: a clean home, in whose name is a space, and an
+        installed fnet. `hf` is a stand-in: it makes a checkpoint of the shape of the one that it would fetch."""
+        folder, home = self.folder / "readme", self.folder / "a home"
         shutil.copytree(SOURCE / "examples", folder / "examples")
-        env = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "FNET_THREADS": "2"}
+        subprocess.run(["cmake", "--install", BIN.parent, "--prefix", home / "fnet"], check=True, capture_output=True)
+        (home / "bin").mkdir()
+        stand_in = home / "bin" / "hf"
+        stand_in.write_text(
+            "#!/bin/sh\n"
+            f'fnet init --variant base --tokenizer "{self.spiece}" --set vocab_size=32000 --set length_policy=fixed:512 --out "$4"\n'
+        )
+        stand_in.chmod(0o755)
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("FNET_")}
+        env = {**kept, "HOME": str(home), "FNET_THREADS": "2",
+               "PATH": f"{home}/fnet/bin:{home}/bin:{os.environ['PATH']}"}  # fmt: skip
         blocks = BLOCK.findall((SOURCE / "README.md").read_text(encoding="utf-8"))
         self.assertGreater(len(blocks), 5)
         for block in blocks:

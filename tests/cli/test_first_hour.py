@@ -135,7 +135,8 @@ class Folders(CliTest):
         self.assertEqual(self.warnings(), "")
 
     def test_what_is_not_honoured_is_told(self):
-        self.assertIn("truncation_side 'left' is not honoured", self.warnings(tokenizer_config={"truncation_side": "left"}))
+        said = self.warnings(tokenizer_config={"truncation_side": "left"})
+        self.assertIn("truncation_side 'left' is not honoured", said)
         added = {"0": {"content": "<unk>"}, "99": {"content": "<new>"}}
         said = self.warnings(tokenizer_config={"added_tokens_decoder": added})
         self.assertIn("1 tokens that spiece.model lacks are not honoured, the first '<new>'", said)
@@ -148,7 +149,8 @@ class Folders(CliTest):
         pieces = [piece for piece, _ in written["model"]["vocab"]]
         self.assertEqual(pieces[:7], ["<unk>", "<s>", "</s>", "<pad>", "[CLS]", "[SEP]", "[MASK]"])
         config = json.loads((self.classifier / "tokenizer_config.json").read_text())
-        self.assertEqual(config["model_max_length"], json.loads((self.classifier / "config.json").read_text())["max_position_embeddings"])
+        positions = json.loads((self.classifier / "config.json").read_text())["max_position_embeddings"]
+        self.assertEqual(config["model_max_length"], positions)
         copy = self.folder / "int8"
         done("quantize", self.classifier, "--dtype", "int8", "--out", copy)
         self.assertEqual((copy / "tokenizer.json").read_bytes(), (self.classifier / "tokenizer.json").read_bytes())
@@ -176,7 +178,8 @@ class DataCheck(CliTest):
         self.assertEqual(check["shared"]["count"], 1)
         self.assertEqual(check["dev_only_labels"], ["unseen"])
         self.assertEqual(check["labels_missing_in_dev"], ["long", "other", "rare"])
-        encoded = [len(line.split()) for line in done("tokenizer", "encode", self.spiece, stdin="\n".join(t for t, _ in rows) + "\n").splitlines()]
+        texts = "".join(t + "\n" for t, _ in rows)
+        encoded = [len(line.split()) for line in done("tokenizer", "encode", self.spiece, stdin=texts).splitlines()]
         self.assertEqual(check["tokens"]["longer"], sum(n > 20 for n in encoded))
         self.assertEqual(check["tokens"]["max"], max(encoded))
         self.assertEqual(check["words"]["max"], max(len(t.split()) for t, _ in rows))

@@ -10,6 +10,7 @@ safetensors or sentencepiece is missing.
 import io
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -189,6 +190,17 @@ class Models(unittest.TestCase):
     def test_we_load_a_tagger(self):
         model = transformers.FNetForTokenClassification(self.config())
         self.same_tags(self.save("hf_tagger", model), model, rows=64)
+
+    def test_the_command_in_our_error_converts_a_pickle(self):
+        model = transformers.FNetForSequenceClassification(self.config())
+        out = self.save("hf_pickle", model)
+        (out / "model.safetensors").unlink()
+        torch.save(model.state_dict(), out / "pytorch_model.bin")
+        refused = subprocess.run([FNET, "predict", out], input=b"", capture_output=True)
+        self.assertEqual(refused.returncode, 2)
+        command = re.search(r'python3 (-c ".*") converts it', refused.stderr.decode())[1]
+        subprocess.run(f"{sys.executable} {command}", shell=True, cwd=out, check=True)
+        self.same_scores(out, model, rows=64)
 
     def test_we_load_shards(self):
         model = transformers.FNetForSequenceClassification(self.config())

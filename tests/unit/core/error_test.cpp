@@ -31,6 +31,11 @@ TEST(Error, printable_escapes_control_characters_and_cuts_long_text) {
   EXPECT_EQ(printable(std::string(300, 'x'), 10), std::string(10, 'x') + "…");
 }
 
+TEST(Error, printable_escapes_what_is_not_utf_8) {
+  EXPECT_EQ(printable("a\xff\xc3\xa9\xc3"), "a\\xff\xc3\xa9\\xc3");
+  EXPECT_EQ(printable("\xed\xa0\x80"), "\\xed\\xa0\\x80");  // a surrogate
+}
+
 TEST(Error, nearest_suggests_only_close_words) {
   constexpr std::array names = {"layer_norm", "rms_norm"};
   EXPECT_EQ(nearest("rmsnorm", names), "rms_norm");
