@@ -10,6 +10,7 @@
 #include "cli/output.h"
 #include "core/cores.h"
 #include "core/error.h"
+#include "kernels/caches.h"
 #include "kernels/kernels.h"
 #include "model/kinds.h"
 
@@ -87,6 +88,10 @@ ordered_json build_json() {
       {"cores", available_cores()},
       {"isa",
        {{"name", kernels::table().name}, {"reason", kernels::table_reason()}, {"available", isas}}},
+      {"caches",
+       {{"l1", kernels::cache_sizes().l1},
+        {"l2", kernels::cache_sizes().l2},
+        {"l3", kernels::cache_sizes().l3}}},
       {"trainer",
        trainer.empty() || !missing.empty() ? ordered_json() : ordered_json(trainer.string())}};
   if (!missing.empty()) all["trainer_lacks"] = missing;
@@ -121,10 +126,14 @@ ordered_json build_json() {
 
 std::string build_text(const ordered_json& all) {
   const ordered_json& isa = all["isa"];
+  const auto caches = all["caches"];
+  const auto kib = [&](const char* level) { return caches[level].get<std::size_t>() >> 10; };
   std::string text = fmt::format(
-      "fnet {}, compiler {}\ncores    {}\nisa      {}: {}; this machine runs {}\ntraining {}\n",
+      "fnet {}, compiler {}\ncores    {}\ncaches   {} KiB, {} KiB, {} KiB of L3 a core\n"
+      "isa      {}: {}; this machine runs {}\ntraining {}\n",
       all["version"].get<std::string>(), all["compiler"].get<std::string>(),
-      all["cores"].get<int>(), isa["name"].get<std::string>(), isa["reason"].get<std::string>(),
+      all["cores"].get<int>(), kib("l1"), kib("l2"), kib("l3"), isa["name"].get<std::string>(),
+      isa["reason"].get<std::string>(),
       fmt::join(isa["available"].get<std::vector<std::string>>(), ", "), training_text(all));
   for (const NamedTable& table : tables()) {
     text += fmt::format("\n{}\n", table.key);

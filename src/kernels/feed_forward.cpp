@@ -1,15 +1,25 @@
 #include <functional>
 
 #include "core/error.h"
+#include "kernels/caches.h"
 #include "kernels/product.h"
 #include "kernels/split.h"
 
 namespace fnet::kernels {
 namespace {
 
-// Of a block: its rows, a chunk of its hidden layer, its sums and two pieces of the weights stay
-// together in 1 MiB of L2. int8 keeps a longer hidden chunk in float32 too.
-std::size_t most_rows(Dtype dtype) { return dtype == Dtype::int8 ? 72 : 96; }
+/// Of a block: its rows, a chunk of its hidden layer, its sums and two pieces of the weights stay
+/// together in L2. int8 keeps a hidden chunk in float32 too.
+std::size_t most_rows(const FeedForward& layer) {
+  const PackedMatrix& down = *layer.down;
+  const Dtype dtype = down.dtype();
+  const ProductKernels& kernels = down.isa().product;
+  const std::size_t unit = sizeof(std::uint32_t);
+  const std::size_t row = (layer.up->chunks().count + 1) * row_stride(dtype) * unit +
+                          (dtype == Dtype::int8 ? longest_chunk(dtype) * sizeof(float) : 0) +
+                          down.panels() * kernels.panel * sizeof(float);
+  return rows_in_l2(2 * kernels.panel * row_stride(dtype) * unit, row, kernels.tile_rows);
+}
 
 /// One layer at work on one block of rows; the arrays lie in the workspace.
 struct Block {
@@ -122,7 +132,7 @@ void feed_forward(const FeedForward& layer, const float* x, const float* residua
   const std::size_t width = up.isa().product.panel;
 
   if (split_rows(rows, pool, up.isa())) {
-    const RowBlocks blocks(rows, most_rows(up.dtype()), threads);
+    const RowBlocks blocks(rows, most_rows(layer), threads);
     const auto cut = [&](Cutter& cutter, float*& scratch) {
       scratch = cutter.cut<float>(2 * blocks.largest() * width);
       return Block::cut(cutter, layer, blocks.largest(), 1);

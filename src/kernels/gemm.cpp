@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <functional>
 
+#include "kernels/caches.h"
 #include "kernels/split.h"
 
 namespace fnet::kernels {
 namespace {
 
-constexpr std::size_t kMostRows = 96;
 constexpr std::size_t kMostColumns = 1536;  // of a task: its sums take 590 KB
 
 /// The sums of a panel [rows, width] to their columns of C.
@@ -47,8 +47,11 @@ void gemm(std::size_t m, std::size_t n, std::size_t k, MatrixView a, MatrixView 
     return std::min(cut.length, k - chunk * cut.length);
   };
   const auto threads = static_cast<std::size_t>(pool.size());
-  const RowBlocks rows(m, kMostRows, threads);
   const Split groups{panels, (panels * width + kMostColumns - 1) / kMostColumns};
+  const std::size_t most = rows_in_l2(
+      2 * width * cut.length * sizeof(float),
+      (row_stride(Dtype::float32) + groups.largest() * width) * sizeof(float), kernels.tile_rows);
+  const RowBlocks rows(m, most, threads);
 
   const std::size_t left_units = rows.largest() * row_stride(Dtype::float32);
   const std::size_t sums_size = rows.largest() * groups.largest() * width;

@@ -17,7 +17,7 @@ std::size_t spin(std::size_t steps) {
     const I32 value = b;
 #pragma GCC unroll 24
     for (std::size_t j = 0; j < kSums; ++j) {
-      sums[j] = Step<dtype>::apply(sums[j], 0x01010101U, value);
+      sums[j] = Step<dtype>::apply(sums[j], I32{} + 0x01010101, value);
     }
   }
   Sum total = {};
@@ -25,7 +25,7 @@ std::size_t spin(std::size_t steps) {
   for (std::size_t j = 0; j < kSums; ++j) total += sums[j];
   // NOLINTEND(modernize-loop-convert)
   asm volatile("" : : "m"(total));
-  return 2 * kSums * kLanes * per_unit(dtype) * steps;
+  return 2 * kSums * kLanes * per_unit(dtype) / Step<dtype>::kHalves * steps;
 }
 
 /// Does `steps` steps and says how many operations they were.

@@ -5,12 +5,11 @@
 
 #include "core/error.h"
 #include "core/int8_scale.h"
+#include "kernels/caches.h"
 #include "kernels/split.h"
 
 namespace fnet::kernels {
 namespace {
-
-constexpr std::size_t kMostRows = 96;  // of a block: with two sub-panels it stays in 1 MiB of L2
 
 std::size_t units_of(std::size_t length, Dtype dtype) {
   return (length + per_unit(dtype) - 1) / per_unit(dtype);
@@ -106,7 +105,12 @@ void linear(const float* x, std::size_t rows, const PackedMatrix& weights, const
   const std::size_t panels = weights.panels();
   const auto threads = static_cast<std::size_t>(pool.size());
   const bool by_rows = split_rows(rows, pool, weights.isa());
-  const RowBlocks blocks(rows, by_rows ? kMostRows : rows, by_rows ? threads : 1);
+  const std::size_t unit = sizeof(std::uint32_t);
+  const std::size_t most = rows_in_l2(
+      2 * width * row_stride(weights.dtype()) * unit,
+      weights.chunks().count * row_stride(weights.dtype()) * unit + width * sizeof(float),
+      kernels.tile_rows);
+  const RowBlocks blocks(rows, by_rows ? most : rows, by_rows ? threads : 1);
 
   struct Scratch {
     LeftBlock left;

@@ -5,23 +5,39 @@ inline I32 load_units(const std::uint32_t* p) {
   return v;
 }
 
-// One step of a sum: a unit of the left factor times a vector of units of the right.
+// Units as 16-bit numbers.
+using I16 = std::int16_t __attribute__((vector_size(sizeof(I32))));
+using U16 = std::uint16_t __attribute__((vector_size(sizeof(I32))));
+
+// One step of a sum: a word of the left factor, in every lane, times a vector of words of the
+// right. A word is a unit where the instruction set has such a product (kHalves 1); else a unit's
+// two halves follow each other, widened: bfloat16 to float32, bytes to pairs of 16 bits.
 template <Dtype dtype>
 struct Step {
+  static constexpr std::size_t kHalves = 1;
   using Sum = F32;
-  static F32 apply(F32 sum, std::uint32_t a, I32 b) {
-    if constexpr (dtype == Dtype::float32) {
-      return fma(splat(__builtin_bit_cast(float, a)), (F32)b, sum);
-    } else {
-      return dot_bf16(sum, I32{} + static_cast<int>(a), b);
-    }
+  static F32 apply(F32 sum, I32 a, I32 b) { return fma((F32)a, (F32)b, sum); }
+};
+template <>
+struct Step<Dtype::bfloat16> {
+  static constexpr std::size_t kHalves = kBf16Halves;
+  using Sum = F32;
+  static F32 apply(F32 sum, I32 a, I32 b) { return dot_bf16(sum, a, b); }
+  static I32 right(I32 units, std::size_t h) {
+    return h == 0 ? units & static_cast<int>(0xffff0000) : units << 16;
   }
+  static I32 left(I32 units, std::size_t h) { return right(units, h); }
 };
 template <>
 struct Step<Dtype::int8> {
+  static constexpr std::size_t kHalves = kInt8Halves;
   using Sum = I32;
-  static I32 apply(I32 sum, std::uint32_t a, I32 b) {
-    return dot_int8(sum, I32{} + static_cast<int>(a), b);
+  static I32 apply(I32 sum, I32 a, I32 b) { return dot_int8(sum, a, b); }
+  static I32 right(I32 units, std::size_t h) {  // signed, the even bytes first
+    return (I32)((h == 0 ? (I16)((U16)units << 8) : (I16)units) >> 8);
+  }
+  static I32 left(I32 units, std::size_t h) {  // unsigned
+    return (I32)(h == 0 ? (U16)units & 0xff : (U16)units >> 8);
   }
 };
 
@@ -32,47 +48,86 @@ constexpr std::size_t most_steps(Dtype dtype) {
   return dtype == Dtype::float32 ? 64 : longest_chunk(dtype);
 }
 
+template <Dtype dtype, std::size_t kRows>
+using TileSums = typename Step<dtype>::Sum[kRows][2];
+
+// Adds `steps` units; of each, half h of row r stands at a[h] + r · stride. Fetches one line of
+// `next` a unit.
+template <Dtype dtype, std::size_t kRows>
+__attribute__((always_inline)) inline void add_steps(TileSums<dtype, kRows>& sums,
+                                                     const std::uint32_t* const* a,
+                                                     std::size_t stride, const std::uint32_t* b,
+                                                     std::size_t steps, const char* next) {
+  using S = Step<dtype>;
+  // A step of narrow vectors is short: several in a row make the end of 64 foreseeable.
+#pragma GCC unroll(kLanes < 16 ? 4 : 1)
+  for (std::size_t i = 0; i < steps; ++i, b += kPanel) {
+    __builtin_prefetch(next + 64 * i, 0, 2);
+#pragma GCC unroll 2
+    for (std::size_t h = 0; h < S::kHalves; ++h) {
+      I32 b0 = load_units(b);
+      I32 b1 = load_units(b + kLanes);
+      if constexpr (S::kHalves > 1) b0 = S::right(b0, h), b1 = S::right(b1, h);
+#pragma GCC unroll 12
+      for (std::size_t r = 0; r < kRows; ++r) {
+        const I32 left = I32{} + static_cast<int>(a[h][r * stride + i]);
+        sums[r][0] = S::apply(sums[r][0], left, b0);
+        sums[r][1] = S::apply(sums[r][1], left, b1);
+      }
+    }
+  }
+}
+
+// Adds units whose left factor has to be widened first, some at a time so that they stay in L1.
+template <Dtype dtype, std::size_t kRows>
+__attribute__((always_inline)) inline void add_widened(TileSums<dtype, kRows>& sums,
+                                                       const std::uint32_t* a,
+                                                       const std::uint32_t* b, std::size_t steps,
+                                                       const char* next) {
+  constexpr std::size_t kWide = 64;
+  alignas(64) std::uint32_t wide[2][kRows][kWide];
+  const std::uint32_t* const halves[2] = {wide[0][0], wide[1][0]};
+  for (std::size_t i = 0; i < steps; i += kWide) {
+    const std::size_t some = steps - i < kWide ? steps - i : kWide;
+    for (std::size_t r = 0; r < kRows; ++r) {
+      for (std::size_t k = 0; k < some; k += kLanes) {
+        const I32 units = load_units(a + r * row_stride(dtype) + i + k);
+        for (std::size_t h = 0; h < 2; ++h) {
+          const I32 half = Step<dtype>::left(units, h);
+          __builtin_memcpy(&wide[h][r][k], &half, sizeof half);
+        }
+      }
+    }
+    add_steps<dtype, kRows>(sums, halves, kWide, b + i * kPanel, some, next + 64 * i);
+  }
+}
+
 // A register tile: kRows × kPanel sums. The order of each sum is that of the units: it is the same
-// in every tile. Fetches one line of `next` a step.
+// in every tile.
 template <Dtype dtype, std::size_t kRows>
 void tile(LeftChunk left, const RightChunk& right, float* out, bool add,
           const char* next) noexcept {
-  constexpr std::size_t kStride = row_stride(dtype);
-  const std::uint32_t* a = left.units;
-  const std::uint32_t* b = right.units;
-  for (std::size_t k = 0; k < right.count; k += most_steps(dtype)) {
-    const std::size_t steps =
-        right.count - k < most_steps(dtype) ? right.count - k : most_steps(dtype);
-    typename Step<dtype>::Sum sums[kRows][2] = {};
-    for (std::size_t i = 0; i < steps; ++i, ++a, b += kPanel) {
-      const I32 b0 = load_units(b);
-      const I32 b1 = load_units(b + kLanes);
-      __builtin_prefetch(next, 0, 2);
-      next += 64;
+  TileSums<dtype, kRows> sums = {};
+  if constexpr (Step<dtype>::kHalves == 1) {
+    const std::uint32_t* a = left.units;
+    add_steps<dtype, kRows>(sums, &a, row_stride(dtype), right.units, right.count, next);
+  } else {
+    add_widened<dtype, kRows>(sums, left.units, right.units, right.count, next);
+  }
 #pragma GCC unroll 12
-      for (std::size_t r = 0; r < kRows; ++r) {
-        sums[r][0] = Step<dtype>::apply(sums[r][0], a[r * kStride], b0);
-        sums[r][1] = Step<dtype>::apply(sums[r][1], a[r * kStride], b1);
-      }
-    }
-#pragma GCC unroll 12
-    for (std::size_t r = 0; r < kRows; ++r) {
+  for (std::size_t r = 0; r < kRows; ++r) {
 #pragma GCC unroll 2
-      for (std::size_t h = 0; h < 2; ++h) {
-        float* p = out + r * kPanel + h * kLanes;
-        F32 v;
-        if constexpr (dtype == Dtype::int8) {
-          const I32 offset =
-              load_units((const std::uint32_t*)right.sums + h * kLanes) * left.zero[r];
-          v = to_float(sums[r][h] - offset) *
-              (load(right.scale + h * kLanes) * splat(left.scale[r]));
-        } else {
-          v = sums[r][h];
-        }
-        store(p, add ? load(p) + v : v);
+    for (std::size_t h = 0; h < 2; ++h) {
+      float* p = out + r * kPanel + h * kLanes;
+      F32 v;
+      if constexpr (dtype == Dtype::int8) {
+        const I32 offset = load_units((const std::uint32_t*)right.sums + h * kLanes) * left.zero[r];
+        v = to_float(sums[r][h] - offset) * (load(right.scale + h * kLanes) * splat(left.scale[r]));
+      } else {
+        v = sums[r][h];
       }
+      store(p, add ? load(p) + v : v);
     }
-    add = true;
   }
 }
 
@@ -91,13 +146,27 @@ void multiply_as(LeftChunk left, std::size_t rows, const RightChunk& right, floa
   const std::size_t count = (rows + kTileRows - 1) / kTileRows;
   const std::size_t height = rows / count;
   const std::size_t taller = rows % count;
-  const std::size_t line = right.count * kPanel * 4 / 2;  // two tiles share the fetching
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t h = height + (i < taller);
-    kTiles[h - 1](left, right, sums, add, next + (i % 2 == 0 ? 0 : line));
-    left.units += h * row_stride(dtype);
-    if constexpr (dtype == Dtype::int8) left.scale += h, left.zero += h;
-    sums += h * kPanel;
+  // Piece by piece, so that one of the weights stays in L1 for all tiles.
+  for (std::size_t k = 0; k < right.count; k += most_steps(dtype)) {
+    RightChunk piece = right;
+    piece.units += k * kPanel;
+    piece.count = right.count - k < most_steps(dtype) ? right.count - k : most_steps(dtype);
+    const std::size_t bytes = piece.count * kPanel * 4;
+    LeftChunk rows_left = left;
+    rows_left.units += k;
+    float* out = sums;
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t h = height + (i < taller);
+      // A line a step: one tile of a panel of 64 bytes fetches all of it, the others what is there
+      // already; of a wider one, two tiles share the fetching.
+      constexpr bool kShared = kPanel * 4 > 64;
+      const char* fetched = next + k * kPanel * 4 + (i % 2 == 0 ? 0 : bytes / 2);
+      if (!kShared && i > 0) fetched = (const char*)piece.units;
+      kTiles[h - 1](rows_left, piece, out, add || k > 0, fetched);
+      rows_left.units += h * row_stride(dtype);
+      if constexpr (dtype == Dtype::int8) rows_left.scale += h, rows_left.zero += h;
+      out += h * kPanel;
+    }
   }
 }
 

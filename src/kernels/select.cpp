@@ -1,5 +1,7 @@
 #if defined(__aarch64__)
 #include <sys/auxv.h>
+#elif defined(__x86_64__)
+#include <cpuid.h>
 #endif
 
 #include <array>
@@ -18,6 +20,9 @@ extern const Table kTable;
 namespace avx512 {
 extern const Table kTable;
 }
+namespace avx2_vnni {
+extern const Table kTable;
+}
 namespace avx2 {
 extern const Table kTable;
 }
@@ -31,6 +36,14 @@ extern const Table kTable;
 }
 
 namespace {
+
+#if defined(__x86_64__)
+/// CPUID, leaf 7, subleaf 1: EAX bit 4. Compilers of 2022 do not all know its name.
+bool has_avx_vnni() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a >> 4 & 1U) != 0;
+}
+#endif
 
 struct Candidate {
   const Table* table;
@@ -55,6 +68,7 @@ auto candidates() {
 #if defined(__x86_64__)
       {&avx512_bf16::kTable, bf16},
       {&avx512::kTable, avx512},
+      {&avx2_vnni::kTable, avx2 && has_avx_vnni()},
       {&avx2::kTable, avx2},
 #elif defined(__aarch64__)
       {&neon_dot::kTable, dot},

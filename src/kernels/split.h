@@ -18,7 +18,8 @@ class RowBlocks {
     const std::size_t part = parts_.largest();
     tail_ = threads > 1 && part >= 4 * most ? most : 0;
     large_ = (part - tail_ + most - 1) / most;
-    small_ = (tail_ + kSmall - 1) / kSmall;
+    const std::size_t small = std::min(kSmall, most);
+    small_ = (tail_ + small - 1) / small;
   }
   std::size_t count() const { return parts_.parts * (large_ + small_); }
   std::size_t begin(std::size_t b) const {
@@ -28,7 +29,10 @@ class RowBlocks {
                                             : head + Split{tail_, small_}.begin(i - large_));
   }
   std::size_t size(std::size_t b) const { return begin(b + 1) - begin(b); }
-  std::size_t largest() const { return Split{parts_.largest() - tail_, large_}.largest(); }
+  std::size_t largest() const {
+    const std::size_t of_tail = small_ > 0 ? Split{tail_, small_}.largest() : 0;
+    return std::max(Split{parts_.largest() - tail_, large_}.largest(), of_tail);
+  }
 
  private:
   static constexpr std::size_t kSmall = 24;  // two register tiles

@@ -23,6 +23,7 @@ inline void store_part(float* p, std::size_t n, F32 v) {
 }
 
 #ifdef FNET_DOT_INSTRUCTIONS
+inline constexpr std::size_t kBf16Halves = 1, kInt8Halves = 1;
 inline F32 dot_bf16(F32 sum, I32 a, I32 b) {
   return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b);
 }
@@ -36,17 +37,14 @@ inline void store_bf16(std::uint16_t* p, F32 v) {
   __builtin_memcpy(p, &half, sizeof half);
 }
 #else
-inline F32 dot_bf16(F32 sum, I32 a, I32 b) {
-  const I32 high = (I32)_mm512_set1_epi32(static_cast<int>(0xffff0000));
-  sum = fma((F32)(a & high), (F32)(b & high), sum);
-  return fma((F32)(a << 16), (F32)(b << 16), sum);
-}
+inline constexpr std::size_t kBf16Halves = 2, kInt8Halves = 2;
+inline F32 dot_bf16(F32 sum, I32 a, I32 b) { return fma((F32)a, (F32)b, sum); }
+// Products of 16-bit numbers: exact, where vpmaddubsw would saturate unless weights had 7 bits. By
+// hand, because GCC 12 puts all products of a step before their sums, for which there is no room.
 inline I32 dot_int8(I32 sum, I32 a, I32 b) {
-  const __m512i even = _mm512_and_si512((__m512i)a, _mm512_set1_epi16(0xff));
-  const __m512i odd = _mm512_srli_epi16((__m512i)a, 8);
-  const __m512i b_even = _mm512_srai_epi16(_mm512_slli_epi16((__m512i)b, 8), 8);
-  const __m512i b_odd = _mm512_srai_epi16((__m512i)b, 8);
-  return sum + (I32)_mm512_madd_epi16(even, b_even) + (I32)_mm512_madd_epi16(odd, b_odd);
+  I32 product;
+  asm("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0" : "+v"(sum), "=&v"(product) : "v"(a), "v"(b));
+  return sum;
 }
 #endif
 inline void store_high_halves(std::uint16_t* p, I32 v) {

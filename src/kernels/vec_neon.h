@@ -15,6 +15,7 @@ inline F32 select(I32 mask, F32 a, F32 b) {
 }
 
 #ifdef FNET_DOT_INSTRUCTIONS
+inline constexpr std::size_t kBf16Halves = 1, kInt8Halves = 1;
 // By hand, because clang before 16 has the intrinsics only in files compiled for them as a whole.
 inline F32 dot_bf16(F32 sum, I32 a, I32 b) {
   asm("bfdot %0.4s, %1.8h, %2.8h" : "+w"(sum) : "w"(a), "w"(b));
@@ -30,11 +31,8 @@ inline void store_bf16(std::uint16_t* p, F32 v) {
   __builtin_memcpy(p, &halves, sizeof halves / 2);
 }
 #else
-inline F32 dot_bf16(F32 sum, I32 a, I32 b) {
-  const I32 high = I32{} + static_cast<int>(0xffff0000);
-  sum = fma((F32)(a & high), (F32)(b & high), sum);
-  return fma((F32)(a << 16), (F32)(b << 16), sum);
-}
+inline constexpr std::size_t kBf16Halves = 2, kInt8Halves = 1;
+inline F32 dot_bf16(F32 sum, I32 a, I32 b) { return fma((F32)a, (F32)b, sum); }
 // Products of 16-bit numbers, exact: pairs of the first eight bytes' and of the last eight's.
 inline I32 dot_int8(I32 sum, I32 a, I32 b) {
   const auto half = [](int8x8_t weights, uint8x8_t bytes) {

@@ -17,11 +17,8 @@ inline F32 round(F32 a) {
   return (a + magic) - magic;
 }
 
-inline F32 dot_bf16(F32 sum, I32 a, I32 b) {
-  const I32 high = I32{} + static_cast<int>(0xffff0000);
-  sum = fma((F32)(a & high), (F32)(b & high), sum);
-  return fma((F32)(a << 16), (F32)(b << 16), sum);
-}
+inline constexpr std::size_t kBf16Halves = 2, kInt8Halves = 1;
+inline F32 dot_bf16(F32 sum, I32 a, I32 b) { return fma((F32)a, (F32)b, sum); }
 inline I32 dot_int8(I32 sum, I32 a, I32 b) {
   for (int shift = 0; shift < 32; shift += 8) {
     sum += ((a >> shift) & 255) * ((b << (24 - shift)) >> 24);

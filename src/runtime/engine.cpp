@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/parallel.h"
+#include "kernels/caches.h"
 #include "model/batch.h"
 #include "model/kinds.h"
 #include "runtime/model.h"
@@ -150,6 +151,7 @@ Engine::~Engine() = default;
 
 Engine Engine::load(const std::filesystem::path& directory, const EngineOptions& options) {
   std::vector<std::string> warnings;
+  kernels::cache_sizes();  // a bad FNET_CACHE_SIZES is told here, not inside a pass
   const Config config = Config::load(directory, &warnings);
   WeightOptions load;
   load.allow_unexpected = !config.has_head();  // an encoder may be read out of any FNet

@@ -1,11 +1,10 @@
 #include "runtime/steps.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <functional>
 #include <utility>
 
+#include "kernels/caches.h"
 #include "kernels/rows.h"
 #include "kernels/split.h"
 
@@ -21,12 +20,9 @@ Tensor view(const float* data, std::size_t rows, std::size_t cols) {
 /// Rows of a block, `floats` numbers each, that stay in half of a core's L2, in whole register
 /// tiles. A row's result does not depend on it.
 std::size_t block_rows(std::size_t floats) {
-  static const std::size_t l2 = [] {
-    const long found = sysconf(_SC_LEVEL2_CACHE_SIZE);
-    return found > 0 ? static_cast<std::size_t>(found) : std::size_t{1} << 20;
-  }();
   constexpr std::size_t kTiles = 24;
-  return std::clamp(l2 / 2 / (floats * sizeof(float)) / kTiles * kTiles, kTiles, 4 * kTiles);
+  const std::size_t rows = kernels::cache_sizes().l2 / 2 / (floats * sizeof(float));
+  return std::clamp(rows / kTiles * kTiles, kTiles, 4 * kTiles);
 }
 
 /// Calls work(first row, rows) for all `count` rows: block by block on every thread, or all at once

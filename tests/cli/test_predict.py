@@ -284,5 +284,20 @@ class Evaluate(CliTest):
         self.assertEqual([c["name"] for c in report["classes"]], ["NOUN", "VERB"])
 
 
+class Caches(CliTest):
+    def test_no_bit_of_an_answer_depends_on_the_sizes_of_caches(self):
+        texts = "".join(f"the cat number {i} sat on the mat\n" for i in range(64))
+        for dtype in ("float32", "bfloat16", "int8"):
+            answers = {
+                done("embed", self.classifier, "--dtype", dtype, stdin=texts, env={"FNET_CACHE_SIZES": sizes})
+                for sizes in ("", "16K,64K,64K", "32K,512K,4M", "64K,8M,64M")
+            }
+            self.assertEqual(len(answers), 1, dtype)
+
+    def test_sizes_that_are_none_are_refused(self):
+        error = self.fails("predict", self.classifier, env={"FNET_CACHE_SIZES": "big"}, stdin="the cat\n")
+        self.assertIn("FNET_CACHE_SIZES: expected sizes of L1, L2 and L3 such as 32K,512K,4M, found 'big'", error)
+
+
 if __name__ == "__main__":
     unittest.main()
