@@ -37,8 +37,8 @@ struct Read {
 
 std::string task_of(const Flags& flags) {
   if (flags.task != "auto") return flags.task;
-  const DataReader reader(flags.file, flags.read);
-  return reader.format() == "conll" ? "token-classification" : "text-classification";
+  const bool words = data_format(flags.file, flags.read.format) == "conll";
+  return words ? "token-classification" : "text-classification";
 }
 
 /// All examples of a file. Where there are bad lines, the first one's error and how many they are.
@@ -63,22 +63,6 @@ Read read(const std::filesystem::path& path, const Task& task, const Flags& flag
   require(!out.examples.empty(), Kind::input, "{}: expected at least one example, found none{}",
           path.string(), out.first_bad.empty() ? "" : "; " + out.first_bad);
   return out;
-}
-
-/// The tokenizer that is named, else one as `finetune` would learn it.
-Tokenizer tokenizer_for(const Flags& flags, const std::vector<Example>& examples) {
-  if (!flags.tokenizer.empty()) return load_tokenizer(flags.tokenizer);
-  TokenizerTraining training;
-  training.vocab_size = 16000;
-  training.fewer_pieces = true;
-  training.next_text = [&, at = std::size_t{0}](std::string& text) mutable {
-    if (at == std::min(examples.size(), kLearnedFrom)) return false;
-    const Example& example = examples[at++];
-    text = fmt::format("{}", fmt::join(example.words.empty() ? example.texts : example.words, " "));
-    std::ranges::replace(text, '\n', ' ');
-    return true;
-  };
-  return train_tokenizer(training);
 }
 
 struct Tokens {
@@ -208,7 +192,10 @@ void run(const Flags& flags) {
   const Read train = read(flags.file, task, flags);
   const Read dev = flags.dev.empty() ? Read() : read(flags.dev, task, flags);
   const DataCheck check = check_data(train.examples, dev.examples);
-  const Tokenizer tokenizer = tokenizer_for(flags, train.examples);
+  const std::span<const Example> some(train.examples.data(),
+                                      std::min(train.examples.size(), kLearnedFrom));
+  const Tokenizer tokenizer =
+      flags.tokenizer.empty() ? learn_tokenizer(some) : load_tokenizer(flags.tokenizer);
   const Tokens tokens = count_tokens(flags, tokenizer, train.examples);
   const std::vector<std::string> notes = findings(flags, train, dev, check, tokens);
   if (flags.json) {

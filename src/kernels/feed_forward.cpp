@@ -1,24 +1,20 @@
 #include <functional>
 
 #include "core/error.h"
-#include "kernels/caches.h"
 #include "kernels/product.h"
 #include "kernels/split.h"
 
 namespace fnet::kernels {
 namespace {
 
-/// Of a block: its rows, a chunk of its hidden layer, its sums and two pieces of the weights stay
-/// together in L2. int8 keeps a hidden chunk in float32 too.
-std::size_t most_rows(const FeedForward& layer) {
+/// Bytes of a row of a block: its input, a chunk of its hidden layer (int8 keeps that in float32
+/// too), and its sums.
+std::size_t row_bytes(const FeedForward& layer) {
   const PackedMatrix& down = *layer.down;
   const Dtype dtype = down.dtype();
-  const ProductKernels& kernels = down.isa().product;
-  const std::size_t unit = sizeof(std::uint32_t);
-  const std::size_t row = (layer.up->chunks().count + 1) * row_stride(dtype) * unit +
-                          (dtype == Dtype::int8 ? longest_chunk(dtype) * sizeof(float) : 0) +
-                          down.panels() * kernels.panel * sizeof(float);
-  return rows_in_l2(2 * kernels.panel * row_stride(dtype) * unit, row, kernels.tile_rows);
+  return (layer.up->chunks().count + 1) * row_stride(dtype) * sizeof(std::uint32_t) +
+         (dtype == Dtype::int8 ? longest_chunk(dtype) * sizeof(float) : 0) +
+         down.panels() * down.isa().product.panel * sizeof(float);
 }
 
 /// One layer at work on one block of rows; the arrays lie in the workspace.
@@ -132,7 +128,7 @@ void feed_forward(const FeedForward& layer, const float* x, const float* residua
   const std::size_t width = up.isa().product.panel;
 
   if (split_rows(rows, pool, up.isa())) {
-    const RowBlocks blocks(rows, most_rows(layer), threads);
+    const RowBlocks blocks(rows, most_rows(up.isa(), up.dtype(), row_bytes(layer)), threads);
     const auto cut = [&](Cutter& cutter, float*& scratch) {
       scratch = cutter.cut<float>(2 * blocks.largest() * width);
       return Block::cut(cutter, layer, blocks.largest(), 1);

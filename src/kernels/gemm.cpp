@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <functional>
 
-#include "kernels/caches.h"
 #include "kernels/split.h"
 
 namespace fnet::kernels {
@@ -48,10 +47,9 @@ void gemm(std::size_t m, std::size_t n, std::size_t k, MatrixView a, MatrixView 
   };
   const auto threads = static_cast<std::size_t>(pool.size());
   const Split groups{panels, (panels * width + kMostColumns - 1) / kMostColumns};
-  const std::size_t most = rows_in_l2(
-      2 * width * cut.length * sizeof(float),
-      (row_stride(Dtype::float32) + groups.largest() * width) * sizeof(float), kernels.tile_rows);
-  const RowBlocks rows(m, most, threads);
+  const std::size_t row_bytes =
+      (row_stride(Dtype::float32) + groups.largest() * width) * sizeof(float);
+  const RowBlocks rows(m, most_rows(isa, Dtype::float32, row_bytes), threads);
 
   const std::size_t left_units = rows.largest() * row_stride(Dtype::float32);
   const std::size_t sums_size = rows.largest() * groups.largest() * width;

@@ -5,7 +5,6 @@
 
 #include "core/error.h"
 #include "core/int8_scale.h"
-#include "kernels/caches.h"
 #include "kernels/split.h"
 
 namespace fnet::kernels {
@@ -105,12 +104,12 @@ void linear(const float* x, std::size_t rows, const PackedMatrix& weights, const
   const std::size_t panels = weights.panels();
   const auto threads = static_cast<std::size_t>(pool.size());
   const bool by_rows = split_rows(rows, pool, weights.isa());
-  const std::size_t unit = sizeof(std::uint32_t);
-  const std::size_t most = rows_in_l2(
-      2 * width * row_stride(weights.dtype()) * unit,
-      weights.chunks().count * row_stride(weights.dtype()) * unit + width * sizeof(float),
-      kernels.tile_rows);
-  const RowBlocks blocks(rows, by_rows ? most : rows, by_rows ? threads : 1);
+  const std::size_t row_bytes =
+      weights.chunks().count * row_stride(weights.dtype()) * sizeof(std::uint32_t) +
+      width * sizeof(float);
+  const RowBlocks blocks(rows,
+                         by_rows ? most_rows(weights.isa(), weights.dtype(), row_bytes) : rows,
+                         by_rows ? threads : 1);
 
   struct Scratch {
     LeftBlock left;

@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "core/parallel.h"
+#include "kernels/caches.h"
 #include "kernels/product.h"
 
 namespace fnet::kernels {
@@ -46,6 +47,12 @@ class RowBlocks {
 inline bool split_rows(std::size_t rows, const ThreadPool& pool, const Table& isa) {
   const auto threads = static_cast<std::size_t>(pool.size());
   return threads == 1 || rows >= 2 * threads * isa.product.tile_rows;
+}
+
+/// Rows of a block, `row` bytes each, that stay in L2 beside two pieces of the weights.
+inline std::size_t most_rows(const Table& isa, Dtype dtype, std::size_t row) {
+  const std::size_t piece = isa.product.panel * row_stride(dtype) * sizeof(std::uint32_t);
+  return rows_in_l2(2 * piece, row, isa.product.tile_rows);
 }
 
 /// Cuts one block of memory into arrays, each aligned to 64 bytes. A first pass without memory adds

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/hash.h"
 #include "model/weights_index.h"
 
 namespace fnet {
@@ -199,6 +200,16 @@ std::vector<float> WeightReader::read(std::string_view name) const {
     values[i] = static_cast<float>(static_cast<std::int8_t>(codes[i])) * scales[i / width];
   }
   return values;
+}
+
+std::map<std::string, std::string> weight_hashes(const fs::path& directory) {
+  std::map<std::string, std::string> hashes;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(directory, error)) {
+    if (entry.path().extension() == ".safetensors")
+      hashes[entry.path().filename().string()] = sha256_of_file(entry.path());
+  }
+  return hashes;
 }
 
 }  // namespace fnet

@@ -113,6 +113,9 @@ class WeightReader {
   LoadReport report_;
 };
 
+/// SHA-256 of each file of weights in a directory, by the file's name. Throws: as InputFile.
+std::map<std::string, std::string> weight_hashes(const std::filesystem::path& directory);
+
 /// Values of a weight as they are stored, [product of its shape].
 using StoredWeights = std::function<std::span<const float>(const std::string& name)>;
 

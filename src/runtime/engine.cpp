@@ -128,6 +128,7 @@ Engine::Impl::Impl(const Config& config_, const WeightSource& weights,
       workers(options_.threads),
       places(static_cast<std::size_t>(workers.size())) {
   config.validate();
+  kernels::cache_sizes();  // a bad FNET_CACHE_SIZES is told here, not inside a pass
   if (options.dtype == "auto") options.dtype = "float32";
   if (tokenizer) {
     require(tokenizer->vocab_size() <= config.vocab_size, Kind::input,
@@ -151,7 +152,6 @@ Engine::~Engine() = default;
 
 Engine Engine::load(const std::filesystem::path& directory, const EngineOptions& options) {
   std::vector<std::string> warnings;
-  kernels::cache_sizes();  // a bad FNET_CACHE_SIZES is told here, not inside a pass
   const Config config = Config::load(directory, &warnings);
   WeightOptions load;
   load.allow_unexpected = !config.has_head();  // an encoder may be read out of any FNet

@@ -100,6 +100,23 @@ bool ExampleReader::next(Example& example) {
   return false;
 }
 
+Tokenizer learn_tokenizer(std::span<const Example> examples, std::int32_t vocab_size,
+                          std::uint64_t seed) {
+  constexpr std::int32_t kUsual = 16000;
+  TokenizerTraining training;
+  training.next_text = [&, next = std::size_t{0}](std::string& text) mutable {
+    if (next == examples.size()) return false;
+    const Example& example = examples[next++];
+    text = fmt::format("{}", fmt::join(example.words.empty() ? example.texts : example.words, " "));
+    std::ranges::replace(text, '\n', ' ');
+    return true;
+  };
+  training.vocab_size = vocab_size > 0 ? vocab_size : kUsual;
+  training.fewer_pieces = vocab_size == 0;
+  training.seed = seed;
+  return train_tokenizer(training);
+}
+
 std::uint64_t fingerprint(std::span<const Example> examples) {
   std::uint64_t hash = fnv1a("");
   const auto add = [&](std::string_view text) { hash = fnv1a("\xFF", fnv1a(text, hash)); };

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "fnet/tokenizer.h"
 #include "fnet/types.h"
 #include "text/data.h"
 
@@ -63,6 +64,11 @@ class ExampleReader {
   Reading reading_;
   std::size_t skipped_ = 0;
 };
+
+/// A tokenizer learned from the examples' texts, of so many pieces; 0: 16000, or fewer where they
+/// have no more. Throws: as train_tokenizer.
+Tokenizer learn_tokenizer(std::span<const Example> examples, std::int32_t vocab_size = 0,
+                          std::uint64_t seed = 1);
 
 /// A fingerprint of examples: texts, words, labels and their order.
 std::uint64_t fingerprint(std::span<const Example> examples);

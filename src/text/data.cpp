@@ -159,6 +159,10 @@ bool DataReader::skips_bad_lines() const noexcept { return state_->skip_bad_line
 std::size_t DataReader::skipped() const noexcept { return state_->skipped; }
 std::size_t DataReader::cut() const noexcept { return state_->lines.cut(); }
 
+std::string_view data_format(const std::filesystem::path& path, const std::string& format) {
+  return find_format(path, format).name;
+}
+
 std::span<const std::string_view> data_formats() {
   static constexpr auto names = [] {
     std::array<std::string_view, kFormats.size()> out;

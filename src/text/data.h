@@ -91,6 +91,10 @@ class DataReader {
   std::unique_ptr<State> state_;
 };
 
+/// The name of the format in which DataReader reads a path, by its extension unless `format` names
+/// it. Throws: usage.
+std::string_view data_format(const std::filesystem::path& path, const std::string& format);
+
 /// Names of the formats, for help and messages.
 std::span<const std::string_view> data_formats();
 

@@ -125,16 +125,16 @@ struct Tokenizer::Impl {
   std::string model;  // the file's bytes
   TokenizerConfig config;
   std::string name;
-  Segmenter segmenter;
+  std::shared_ptr<const Segmenter> segmenter;
   SpecialIds special;
 
   Impl(std::string bytes, const TokenizerConfig& the_config, std::string the_name)
       : model(std::move(bytes)),
         config(the_config),
         name(std::move(the_name)),
-        segmenter(model, config, name) {
-    const auto find = [&](std::string_view piece) { return segmenter.id(piece).value_or(-1); };
-    special = {segmenter.unk(),        find("<s>"),
+        segmenter(std::make_shared<const Segmenter>(model, config, name)) {
+    const auto find = [&](std::string_view piece) { return segmenter->id(piece).value_or(-1); };
+    special = {segmenter->unk(),       find("<s>"),
                find("</s>"),           find(config.pad_token),
                find(config.cls_token), find(config.sep_token),
                find(config.mask_token)};
@@ -201,7 +201,7 @@ Encoding Tokenizer::encode(std::string_view text, std::optional<std::string_view
   const auto side = [&](const char* place, std::string_view whole) {
     const std::string_view part = within_limit(whole, options);
     check_text(part, place, options.max_bytes);
-    std::vector<Token> tokens = impl_->segmenter.segment(part);
+    std::vector<Token> tokens = impl_->segmenter->segment(part);
     const std::size_t all = tokens.size();
     return Side{place, whole, part, std::move(tokens), all};
   };
@@ -232,7 +232,7 @@ Encoding Tokenizer::encode_words(std::span<const std::string> words,
   std::vector<std::int32_t> word_ids;
   for (std::size_t i = 0; i < words.size(); ++i) {
     check_text(words[i], fmt::format("word {}", i).c_str(), options.max_bytes);
-    std::vector<Token> pieces = impl_->segmenter.segment(words[i]);
+    std::vector<Token> pieces = impl_->segmenter->segment(words[i]);
     if (pieces.empty()) pieces.push_back({impl_->special.unk, {0, words[i].size()}});
     tokens.insert(tokens.end(), pieces.begin(), pieces.end());
     word_ids.resize(tokens.size(), static_cast<std::int32_t>(i));
@@ -256,9 +256,9 @@ Encoding Tokenizer::encode_words(std::span<const std::string> words,
 
 Tokenizer Tokenizer::with_max_length(std::int64_t tokens) const {
   if (tokens == impl_->config.model_max_length) return *this;
-  TokenizerConfig config = impl_->config;
-  config.model_max_length = tokens;
-  return parse(impl_->model, config, impl_->name);
+  const auto impl = std::make_shared<Impl>(*impl_);
+  impl->config.model_max_length = tokens;
+  return Tokenizer(impl);
 }
 
 std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_special) const {
@@ -271,29 +271,29 @@ std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_speci
   for (const std::int32_t id : ids) {
     require(id >= 0 && id < vocab_size(), Kind::input, "ids: expected 0 to {}, found {}",
             vocab_size() - 1, id);
-    const bool inside = !impl_->segmenter.is_control(id);  // SentencePiece writes [MASK] in place
+    const bool inside = !impl_->segmenter->is_control(id);  // SentencePiece writes [MASK] in place
     if (!is_special(id) || (inside && !skip_special)) {
       run.push_back(id);
     } else if (!skip_special) {
-      join(impl_->segmenter.decode(run));
+      join(impl_->segmenter->decode(run));
       join(piece(id));
       run.clear();
     }
   }
-  join(impl_->segmenter.decode(run));
+  join(impl_->segmenter->decode(run));
   return out;
 }
 
-std::int32_t Tokenizer::vocab_size() const noexcept { return impl_->segmenter.size(); }
+std::int32_t Tokenizer::vocab_size() const noexcept { return impl_->segmenter->size(); }
 
 const std::string& Tokenizer::piece(std::int32_t id) const {
   require(id >= 0 && id < vocab_size(), Kind::usage, "id: expected 0 to {}, found {}",
           vocab_size() - 1, id);
-  return impl_->segmenter.piece(id);
+  return impl_->segmenter->piece(id);
 }
 
 std::optional<std::int32_t> Tokenizer::id(std::string_view piece) const {
-  return impl_->segmenter.id(piece);
+  return impl_->segmenter->id(piece);
 }
 
 const SpecialIds& Tokenizer::special() const noexcept { return impl_->special; }
@@ -301,7 +301,7 @@ const SpecialIds& Tokenizer::special() const noexcept { return impl_->special; }
 bool Tokenizer::is_special(std::int32_t id) const noexcept {
   const SpecialIds& s = impl_->special;
   return id >= 0 && id < vocab_size() && id != s.unk &&
-         (impl_->segmenter.is_control(id) || id == s.bos || id == s.eos || id == s.pad ||
+         (impl_->segmenter->is_control(id) || id == s.bos || id == s.eos || id == s.pad ||
           id == s.cls || id == s.sep || id == s.mask);
 }
 

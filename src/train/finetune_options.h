@@ -38,4 +38,34 @@ void finetune_options(Visit&& option) {
   option("threads", &O::threads, range(0, 1'024), "0: one for each core");
 }
 
+/// Every option that run.json keeps: name and member. What writes it and what reads it go by this
+/// list; the columns' names have one of their own.
+template <class Visit>
+void run_options(Visit&& option) {
+  using O = FinetuneOptions;
+  option("task", &O::task);
+  option("train", &O::train);
+  option("dev", &O::dev);
+  option("out", &O::out);
+  option("from", &O::from);
+  option("variant", &O::variant);
+  option("tokenizer", &O::tokenizer);
+  option("vocab_size", &O::vocab_size);
+  option("set", &O::set);
+  option("input_format", &O::input_format);
+  option("skip_bad_lines", &O::skip_bad_lines);
+  finetune_options([&](std::string_view name, auto member, const Allowed&, std::string_view) {
+    option(name, member);
+  });
+}
+
+template <class Visit>
+void column_options(Visit&& option) {
+  option("text", &Columns::text);
+  option("text_pair", &Columns::text_pair);
+  option("label", &Columns::label);
+  option("tokens", &Columns::tokens);
+  option("tags", &Columns::tags);
+}
+
 }  // namespace fnet

@@ -89,7 +89,7 @@ struct Curve {
   std::vector<std::pair<double, double>> points;
 };
 
-/// A line chart over epochs; `whole` marks its y axis in whole numbers' places as they need.
+/// A line chart over epochs.
 std::string chart(std::string_view caption, const std::vector<Curve>& curves) {
   constexpr double width = 440, height = 220, left = 46, bottom = 26, top = 12, right = 14;
   double least = 1e300, most = -1e300, first = 1e300, last = -1e300;

@@ -7,8 +7,8 @@
 
 #include "core/error.h"
 #include "core/file.h"
+#include "model/weights.h"
 #include "train/report.h"
-#include "train/setup.h"
 
 namespace fnet {
 namespace {

@@ -12,6 +12,7 @@
 #include "core/json.h"
 #include "core/random.h"
 #include "model/batch.h"
+#include "model/weights.h"
 #include "train/finetune_options.h"
 
 namespace fnet {
@@ -19,7 +20,6 @@ namespace {
 
 using Log = std::function<void(std::string_view)>;
 
-constexpr std::int32_t kVocabSize = 16000;
 /// Stream of the choice of examples that are held out; epochs and steps have those below.
 constexpr std::uint64_t kHoldOutStream = std::uint64_t{1} << 60;
 
@@ -88,31 +88,6 @@ std::vector<Sample> encode(const Task& task, const std::vector<Example>& example
   return samples;
 }
 
-/// The texts of examples, one by one, as a tokenizer learns from them.
-std::function<bool(std::string&)> texts_of(const std::vector<Example>& examples) {
-  return [&examples, next = std::size_t{0}](std::string& text) mutable {
-    if (next == examples.size()) return false;
-    const Example& example = examples[next++];
-    text = fmt::format("{}", fmt::join(example.words.empty() ? example.texts : example.words, " "));
-    std::ranges::replace(text, '\n', ' ');
-    return true;
-  };
-}
-
-/// Trains a tokenizer on the texts, smaller than usual where they have no more pieces.
-Tokenizer learn_tokenizer(const FinetuneOptions& options, const std::vector<Example>& examples,
-                          const Log& log) {
-  TokenizerTraining training;
-  training.next_text = texts_of(examples);
-  training.vocab_size = options.vocab_size > 0 ? options.vocab_size : kVocabSize;
-  training.fewer_pieces = options.vocab_size == 0;
-  training.seed = options.seed;
-  Tokenizer tokenizer = train_tokenizer(training);
-  log(fmt::format("tokenizer: {} pieces learned from {} texts", tokenizer.vocab_size(),
-                  examples.size()));
-  return tokenizer;
-}
-
 Config new_config(const FinetuneOptions& options, const Tokenizer& tokenizer) {
   Config config = Config::preset(options.variant);
   // Small data: a mean over all rows learns faster than the first row behind a pooler, and unscaled
@@ -146,32 +121,19 @@ nlohmann::ordered_json data_json(const std::filesystem::path& path,
 }
 
 nlohmann::ordered_json run_json(const FinetuneOptions& o, const TrainingSetup& setup) {
-  nlohmann::ordered_json run = {{"fnet", FNET_VERSION},
-                                {"torch", TORCH_VERSION},
-                                {"task", o.task},
-                                {"train", o.train.string()},
-                                {"dev", o.dev.string()},
-                                {"out", o.out.string()},
-                                {"data",
-                                 {{"train", data_json(o.train, setup.train_examples)},
-                                  {"dev", data_json(dev_file(o), setup.dev_examples)}}},
-                                {"from", o.from.string()},
-                                {"from_sha256", weight_hashes(o.from)},
-                                {"variant", o.from.empty() ? o.variant : ""},
-                                {"tokenizer", o.tokenizer.string()},
-                                {"vocab_size", o.vocab_size},
-                                {"set", o.set},
-                                {"input_format", o.input_format},
-                                {"skip_bad_lines", o.skip_bad_lines},
-                                {"columns",
-                                 {{"text", o.columns.text},
-                                  {"text_pair", o.columns.text_pair},
-                                  {"label", o.columns.label},
-                                  {"tokens", o.columns.tokens},
-                                  {"tags", o.columns.tags}}}};
-  finetune_options([&](std::string_view name, auto member, const Allowed&, std::string_view) {
-    run[std::string(name)] = o.*member;
+  nlohmann::ordered_json run = {{"fnet", FNET_VERSION}, {"torch", TORCH_VERSION}};
+  run_options([&](std::string_view name, auto member) {
+    const auto& value = o.*member;
+    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::filesystem::path>)
+      run[std::string(name)] = value.string();
+    else
+      run[std::string(name)] = value;
   });
+  column_options([&](const char* name, auto member) { run["columns"][name] = o.columns.*member; });
+  if (!o.from.empty()) run["variant"] = "";
+  run["data"] = {{"train", data_json(o.train, setup.train_examples)},
+                 {"dev", data_json(dev_file(o), setup.dev_examples)}};
+  run["from_sha256"] = weight_hashes(o.from);
   run["metric"] = setup.metric;
   run["threads"] = at::get_num_threads();
   run["config"] = nlohmann::ordered_json::parse(setup.config().to_json());
@@ -180,19 +142,23 @@ nlohmann::ordered_json run_json(const FinetuneOptions& o, const TrainingSetup& s
 
 /// A member of run.json as the value of an option.
 template <class T>
-void assign(const nlohmann::json& json, const std::string& source, const char* name, T& value) {
-  const auto found = json.find(name);
+void assign(const nlohmann::json& json, const std::string& source, std::string_view name,
+            T& value) {
+  const auto found = json.find(std::string(name));
   if (found == json.end() || found->is_null()) return;
-  if constexpr (std::is_same_v<T, bool> || std::is_same_v<T, double> ||
-                std::is_same_v<T, std::string>) {
-    value = json_cast<T>(*found, source, name);
-  } else if constexpr (std::is_integral_v<T>) {
+  if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+    require(found->is_array(), Kind::input, "{}: {}: expected a list, found {}", source, name,
+            found->type_name());
+    for (const auto& one : *found) value.push_back(json_cast<std::string>(one, source, name));
+  } else if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
     const auto number = json_cast<std::int64_t>(*found, source, name);
     require(std::in_range<T>(number), Kind::input, "{}: {}: expected a smaller number, found {}",
             source, name, number);
     value = static_cast<T>(number);
-  } else {
+  } else if constexpr (std::is_same_v<T, std::filesystem::path>) {
     value = json_cast<std::string>(*found, source, name);
+  } else {
+    value = json_cast<T>(*found, source, name);
   }
 }
 
@@ -204,40 +170,14 @@ FinetuneOptions load_run(const std::filesystem::path& file) {
   require(json.is_object() && json.contains("train") && json.contains("task"), Kind::input,
           "{}: expected the run.json of a training, with 'task' and 'train'", source);
   FinetuneOptions o;
-  assign(json, source, "task", o.task);
-  assign(json, source, "train", o.train);
-  assign(json, source, "dev", o.dev);
-  assign(json, source, "out", o.out);
-  assign(json, source, "from", o.from);
-  if (o.from.empty()) assign(json, source, "variant", o.variant);
-  assign(json, source, "tokenizer", o.tokenizer);
-  assign(json, source, "vocab_size", o.vocab_size);
-  assign(json, source, "input_format", o.input_format);
-  assign(json, source, "skip_bad_lines", o.skip_bad_lines);
-  if (const auto set = json.find("set"); set != json.end() && set->is_array())
-    for (const auto& one : *set) o.set.push_back(json_cast<std::string>(one, source, "set"));
+  run_options([&](std::string_view name, auto member) { assign(json, source, name, o.*member); });
+  if (o.variant.empty()) o.variant = FinetuneOptions().variant;
   if (const auto columns = json.find("columns"); columns != json.end() && columns->is_object()) {
-    assign(*columns, source, "text", o.columns.text);
-    assign(*columns, source, "text_pair", o.columns.text_pair);
-    assign(*columns, source, "label", o.columns.label);
-    assign(*columns, source, "tokens", o.columns.tokens);
-    assign(*columns, source, "tags", o.columns.tags);
+    column_options([&](std::string_view name, auto member) {
+      assign(*columns, source, name, o.columns.*member);
+    });
   }
-  finetune_options([&](std::string_view name, auto member, const Allowed&, std::string_view) {
-    assign(json, source, std::string(name).c_str(), o.*member);
-  });
   return o;
-}
-
-nlohmann::ordered_json weight_hashes(const std::filesystem::path& directory) {
-  nlohmann::ordered_json hashes = nlohmann::ordered_json::object();
-  std::error_code error;
-  std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, error))
-    if (entry.path().extension() == ".safetensors") files.push_back(entry.path());
-  std::ranges::sort(files);
-  for (const std::filesystem::path& file : files) hashes[file.filename().string()] = hash_of(file);
-  return hashes;
 }
 
 void check_options(const FinetuneOptions& o) {
@@ -295,7 +235,13 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
       labels = config.labels;
     }
   } else {
-    tokenizer = o.tokenizer.empty() ? learn_tokenizer(o, train, log) : Tokenizer::load(o.tokenizer);
+    if (o.tokenizer.empty()) {
+      tokenizer = learn_tokenizer(train, o.vocab_size, o.seed);
+      log(fmt::format("tokenizer: {} pieces learned from {} texts", tokenizer->vocab_size(),
+                      train.size()));
+    } else {
+      tokenizer = Tokenizer::load(o.tokenizer);
+    }
     config = new_config(o, *tokenizer);
   }
   config.task = o.task;

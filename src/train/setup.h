@@ -40,9 +40,6 @@ void check_options(const FinetuneOptions& options);
 TrainingSetup set_up(const FinetuneOptions& options,
                      const std::function<void(std::string_view)>& log);
 
-/// SHA-256 of each file of weights in a directory, by its name.
-nlohmann::ordered_json weight_hashes(const std::filesystem::path& directory);
-
 /// Another model for the setup's task and labels, ready to be scored on its dev data.
 struct OtherModel {
   std::shared_ptr<nn::FNetWithHeadImpl> model;

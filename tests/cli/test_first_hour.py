@@ -200,6 +200,11 @@ class DataCheck(CliTest):
         self.assertEqual((check["task"], check["examples"], check["units"]), ("token-classification", 2, 4))
         self.assertEqual(check["labels"], {"B-PER": 1, "I-PER": 1, "O": 1, "B-LOC": 1})
 
+    def test_reads_a_pipe_once(self):
+        rows = "text\tlabel\n" + "".join(f"text number {i}\t{'ab'[i % 2]}\n" for i in range(40))
+        piped = json.loads(done("data", "check", "-", "--input-format", "tsv", "--json", stdin=rows))
+        self.assertEqual(piped, self.check(self.write("piped.tsv", rows)))
+
     def test_refuses_what_has_no_labels(self):
         self.assertIn("label", self.fails("data", "check", self.corpus))
         self.assertIn("expected at least one example", self.fails("data", "check", self.write("none.tsv", "text\tlabel\n")))
