@@ -3,10 +3,12 @@
     python3 tools/make_text_goldens.py     (needs sentencepiece transformers protobuf scikit-learn seqeval)
 """
 
+import collections
 import io
 import json
 import pathlib
 import random
+import re
 import unicodedata
 
 import sentencepiece
@@ -14,6 +16,8 @@ import sklearn.metrics
 import seqeval.metrics
 import seqeval.scheme  # noqa: F401  (imported so that a missing package shows at once)
 from seqeval.metrics.sequence_labeling import get_entities
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, Regex
 from transformers.convert_slow_tokenizer import check_number_comma, generate_merges, import_protobuf
 
@@ -206,6 +210,69 @@ def metrics():
     }
 
 
+def words_of(text):
+    """Runs of letters, digits and marks in lower case; signs, and letters of scripts without spaces, alone."""
+    text = "".join(c.lower() for c in text)
+    alone = r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]"
+    parts = re.findall(rf"{alone}|[^\W_]|[^\w\s]|_|\s|[\x00-\x1f]", text)
+    words, run = [], ""
+    for c in parts:
+        sign = unicodedata.category(c)[0] in "PS" or re.match(alone, c)
+        between = c.isspace() or unicodedata.category(c) == "Cc"
+        if sign or between:
+            words += [run] if run else []
+            words += [c] if sign else []
+            run = ""
+        else:
+            run += c
+    return words + ([run] if run else [])
+
+
+def fnv(text, before=14695981039346656037):
+    for byte in text.encode():
+        before = (before ^ byte) * 1099511628211 % 2**64
+    return before
+
+
+def key(text):
+    h = fnv(text)
+    return (h ^ h >> 24 ^ h >> 48) % 2**24
+
+
+def ngrams_of(text, before=""):
+    words = words_of(text)
+    return [before + w for w in words] + [f"{before}{a} {b}" for a, b in zip(words, words[1:])]
+
+
+def counts(text, pair=None):
+    found = ngrams_of(text)
+    if pair is not None:
+        found += ngrams_of(pair, "\1") + ["\2" + w for w in set(words_of(text)) & set(words_of(pair))]
+    return sorted((k, n) for k, n in collections.Counter(map(key, found)).items())
+
+
+def ngrams():
+    """Counts of words by their keys; TF-IDF of a corpus and the logistic regression on it, by scikit-learn."""
+    texts = [t for t in TEXTS if "👩" not in t and "\u200b" not in t]
+    pairs = [("A man sleeps.", "A man is NOT asleep"), ("", "one"), ("one", ""), ("the the", "the")]
+    rng = random.Random(11)
+    labels = [rng.randrange(3) for _ in range(90)]
+    marks = (("rain", "tree"), ("layer", "café"), ("sister",))
+    lines = corpus()
+    learnt = [f"{rng.choice(lines)} {rng.choice(marks[label])}" for label in labels]
+    vectorizer = TfidfVectorizer(analyzer=lambda t: [str(key(g)) for g in ngrams_of(t)], min_df=2, sublinear_tf=True)
+    x = vectorizer.fit_transform(learnt).astype(float)
+    fitted = LogisticRegression(C=10, tol=1e-10, max_iter=10000).fit(x, labels)
+    keys = [int(k) for k in vectorizer.get_feature_names_out()]
+    rows = [sorted((keys[i], v) for i, v in zip(r.indices, r.data)) for r in x]
+    return {
+        "texts": [{"text": t, "counts": counts(t)} for t in texts]
+        + [{"text": a, "pair": b, "counts": counts(a, b)} for a, b in pairs],
+        "corpus": learnt, "labels": labels, "keys": sorted(keys), "tfidf": rows,
+        "probabilities": fitted.predict_proba(x).tolist(),
+    }  # fmt: skip
+
+
 def write(name, value):
     (OUT / name).write_text(json.dumps(value, ensure_ascii=True, separators=(",", ":")) + "\n")
 
@@ -214,3 +281,4 @@ if __name__ == "__main__":
     OUT.mkdir(parents=True, exist_ok=True)
     write("tokens.json", tokens())
     write("metrics.json", metrics())
+    write("ngrams.json", ngrams())

@@ -36,6 +36,7 @@ struct HeadConfig {
   std::string task;                 ///< a row of the tasks' table, or `encoder`: no head
   std::vector<std::string> labels;  ///< its classes; empty where it has none
   std::string pooling;              ///< what it reads, where it reads one vector a text
+  std::int64_t wide_features = 0;   ///< words and pairs of words that its wide part knows
 
   bool operator==(const HeadConfig&) const = default;
 };
@@ -71,6 +72,7 @@ struct FNET_API Config {
   std::string length_policy =
       "exact";                     ///< a config.json without the key: fixed:max_position_embeddings
   std::string pooling = "pooler";  ///< what a sequence head reads, and the default of `embed`
+  std::int64_t wide_features = 0;  ///< of the model's own head; 0: it has no wide part
 
   /// The model's own head, where Hugging Face has it: a row of the tasks' table, or `encoder` for
   /// none; in config.json: `architectures`.

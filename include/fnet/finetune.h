@@ -46,9 +46,12 @@ struct FinetuneOptions {
   double average = 0.998;        ///< decay of the weights' moving average, which is what is
                                  ///< evaluated and saved; 0: the last weights
   std::string class_weights = "none";  ///< or balanced: classes count alike in the loss
-  std::size_t max_length = 0;          ///< tokens a text; 0: the model's limit
-  std::string metric;                  ///< that selects the best epoch; empty: the task's
-  std::int64_t patience = 0;           ///< epochs without a better one before it stops; 0: never
+  /// A head that counts words and pairs of words too (on, off). auto: where the task can have one,
+  /// for a new model or one that has it already, if that does better on dev.
+  std::string wide = "auto";
+  std::size_t max_length = 0;  ///< tokens a text; 0: the model's limit
+  std::string metric;          ///< that selects the best epoch; empty: the task's
+  std::int64_t patience = 0;   ///< epochs without a better one before it stops; 0: never
   std::uint64_t seed = 1;
   int threads = 0;  ///< 0: one for each core
 };

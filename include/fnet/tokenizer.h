@@ -23,6 +23,13 @@ struct Span {
   bool operator==(const Span&) const = default;
 };
 
+/// A word or pair of words of a text, by its hash, and how often it stands there.
+struct NgramCount {
+  std::uint32_t key = 0;  ///< below 2^24
+  std::uint32_t count = 0;
+  bool operator==(const NgramCount&) const = default;
+};
+
 /// What a model reads for one text or one pair of texts; N tokens.
 struct Encoding {
   std::vector<std::int32_t> input_ids;       ///< [N]
@@ -30,6 +37,8 @@ struct Encoding {
   std::vector<Span> offsets;           ///< [N]: bytes of the token's text; empty for special tokens
   std::vector<std::int32_t> word_ids;  ///< [N] from encode_words: index of the word, else -1
   bool truncated = false;              ///< tokens were dropped to fit max_length
+  /// By ascending key, where EncodeOptions::ngrams asked for them: of the whole text.
+  std::optional<std::vector<NgramCount>> ngrams;
 
   /// Whether token `i` begins a word: where a tagger reads and writes the word's tag.
   bool first_of_word(std::size_t i) const {
@@ -52,6 +61,9 @@ struct EncodeOptions {
   bool add_special_tokens = true;  ///< [CLS] A [SEP], or [CLS] A [SEP] B [SEP]
   /// Of a text; a longer one is an Error (input), but where max_length cuts it before that.
   std::size_t max_bytes = 1024 * 1024;
+  /// Count words and pairs of words too, which a model with a wide head reads; of the text's part
+  /// within max_bytes.
+  bool ngrams = false;
 };
 
 /// What happens to a text before SentencePiece sees it.

@@ -20,6 +20,7 @@
 // includes torch.
 namespace fnet {
 
+struct Bags;
 struct Rows;
 struct Parts;
 
@@ -86,9 +87,11 @@ class FNET_API FNetModule : public torch::nn::Module {
   const Config& config() const noexcept { return config_; }
 
   /// Replaces the weights by those of a model directory of this config. With `new_head`, the head
-  /// stays as it is: the directory's may be missing, of another task or of another shape.
+  /// stays as it is: the directory's may be missing, of another task or of another shape. With
+  /// `new_wide`, only its wide part stays.
   /// Throws: input where a tensor is missing, not expected or has another shape.
-  void load_weights(const std::filesystem::path& directory, bool new_head = false);
+  void load_weights(const std::filesystem::path& directory, bool new_head = false,
+                    bool new_wide = false);
 
   /// Writes config.json and model.safetensors; the directory is made where it is not there.
   /// Throws: system.
@@ -166,9 +169,13 @@ class FNET_API FNetWithHeadImpl : public FNetModule {
 
   /// Scores of a head from the encoder's last hidden state [T, H]: [B, C]; of a head that scores
   /// rows [T, C], or with `picks`, int64 row numbers [P], [P, C]. `head`: its name; empty: the
-  /// model's own. Throws: usage where there is none of that name.
+  /// model's own. Of a wide head without `ngrams`, as in `forward`: its deep part's alone.
+  /// Throws: usage where there is none of that name.
   at::Tensor scores(const at::Tensor& hidden, const Rows& rows, const at::Tensor& picks = {},
-                    std::string_view head = {});
+                    std::string_view head = {}, const Bags* ngrams = nullptr);
+
+  /// What the wide part of the model's own head adds to the scores: [B, C].
+  at::Tensor wide_scores(const Bags& ngrams);
 
   void set_dropout_place(std::optional<DropoutPlace> place) override;
 

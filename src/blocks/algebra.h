@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "core/bags.h"
 #include "core/rows.h"
 
 namespace fnet {
@@ -12,31 +13,30 @@ namespace fnet {
 /// the type, in its own namespace. Shapes: [T, H] rows, [T, 1] a number a row, [H] a vector; + - *
 /// repeat [T, 1] and [H] to [T, H].
 template <class A>
-concept Algebra =
-    requires(const A& x, double number, const Rows& rows, const typename A::Ids& ids) {
-      { x + x } -> std::same_as<A>;
-      { x - x } -> std::same_as<A>;
-      { x* x } -> std::same_as<A>;
-      { x + number } -> std::same_as<A>;
-      { x* number } -> std::same_as<A>;
-      { rsqrt(x) } -> std::same_as<A>;
-      { tanh(x) } -> std::same_as<A>;
-      { sigmoid(x) } -> std::same_as<A>;
-      { relu(x) } -> std::same_as<A>;
-      { silu(x) } -> std::same_as<A>;
-      { gelu(x) } -> std::same_as<A>;
-      { gelu_tanh(x) } -> std::same_as<A>;
-      { mean_last(x) } -> std::same_as<A>;    // the mean of each row: [T, H] → [T, 1]
-      { dense(x, x) } -> std::same_as<A>;     // x Wᵀ: [T, K], [N, K] → [T, N]
-      { dense(x, x, x) } -> std::same_as<A>;  // x Wᵀ + b, b [N]
-      { lookup(x, ids) } -> std::same_as<A>;  // rows of a table: [V, H], [T] → [T, H]
-      {
-        fourier_mix(x, rows, true)
-      } -> std::same_as<A>;                        // blocks/mixer/fourier.h; attention beside it
-      { first_rows(x, rows) } -> std::same_as<A>;  // one row a text: [T, H] → [B, H]
-      { mean_rows(x, rows) } -> std::same_as<A>;
-      { max_rows(x, rows) } -> std::same_as<A>;
-    };
+concept Algebra = requires(const A& x, double number, const Rows& rows, const typename A::Ids& ids,
+                           const Bags& bags) {
+  { x + x } -> std::same_as<A>;
+  { x - x } -> std::same_as<A>;
+  { x* x } -> std::same_as<A>;
+  { x + number } -> std::same_as<A>;
+  { x* number } -> std::same_as<A>;
+  { rsqrt(x) } -> std::same_as<A>;
+  { tanh(x) } -> std::same_as<A>;
+  { sigmoid(x) } -> std::same_as<A>;
+  { relu(x) } -> std::same_as<A>;
+  { silu(x) } -> std::same_as<A>;
+  { gelu(x) } -> std::same_as<A>;
+  { gelu_tanh(x) } -> std::same_as<A>;
+  { mean_last(x) } -> std::same_as<A>;                // the mean of each row: [T, H] → [T, 1]
+  { dense(x, x) } -> std::same_as<A>;                 // x Wᵀ: [T, K], [N, K] → [T, N]
+  { dense(x, x, x) } -> std::same_as<A>;              // x Wᵀ + b, b [N]
+  { lookup(x, ids) } -> std::same_as<A>;              // rows of a table: [V, H], [T] → [T, H]
+  { fourier_mix(x, rows, true) } -> std::same_as<A>;  // blocks/mixer/fourier.h; attention beside it
+  { first_rows(x, rows) } -> std::same_as<A>;         // one row a text: [T, H] → [B, H]
+  { mean_rows(x, rows) } -> std::same_as<A>;
+  { max_rows(x, rows) } -> std::same_as<A>;
+  { embedding_bag(x, bags) } -> std::same_as<A>;  // sums of rows of a table: [F, C] → [B, C]
+};
 
 /// Dropout of a tensor type: nothing, unless training specializes it.
 template <class A>

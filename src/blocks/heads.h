@@ -27,8 +27,16 @@ inline std::string head_place(std::string_view name) {
   return name.empty() ? std::string() : "heads." + std::string(name);
 }
 
+/// Whether it may have a wide part.
+inline bool may_be_wide(const Head& head) {
+  return std::visit([](const auto& h) { return h.wide; }, head);
+}
+
+/// Throws: input where the config wants a wide part of a head that has none.
 inline void add_weights(const Head& head, const Specs& specs, const Config& config,
                         const HeadConfig& own) {
+  require(own.wide_features == 0 || may_be_wide(head), Kind::input,
+          "config: wide_features: expected 0 for {}, found {}", own.task, own.wide_features);
   std::visit([&](const auto& h) { h.weights(specs, config, own); }, head);
 }
 

@@ -25,10 +25,13 @@ class Specs {
         {.name = prefix_ + std::string(name), .shape = std::move(shape), .init = init});
   }
 
-  /// Adds numbers that are stored with the model and that training does not change.
-  void buffer(std::string_view name, std::vector<std::int64_t> shape, Init init) const {
+  /// Adds numbers that are stored with the model and that training does not change. `exact`: nor
+  /// does any storing in a smaller type.
+  void buffer(std::string_view name, std::vector<std::int64_t> shape, Init init,
+              bool exact = false) const {
     add(name, std::move(shape), init);
     list_->back().trained = false;
+    list_->back().exact = exact;
   }
 
   /// Adds a linear map's `<name>.weight` [out, in] and, if wanted, `<name>.bias` [out].

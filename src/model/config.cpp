@@ -214,6 +214,8 @@ void Config::validate() const {
   require(pooler || pooling != "pooler", fnet::Kind::input,
           "config: pooling: expected cls, mean or max, found 'pooler' in a model without pooler "
           "weights");
+  require(has_head() || wide_features == 0, fnet::Kind::input,
+          "config: wide_features: expected 0 for a model without a head, found {}", wide_features);
   for (const std::string& name : head_names()) check_head(name, head(name), *this);
 }
 
@@ -225,7 +227,7 @@ std::int64_t Config::longest_text() const {
 HeadConfig Config::head(std::string_view name) const {
   if (name.empty()) {
     require(has_head(), fnet::Kind::usage, "model: expected one with a head, found an encoder");
-    return {task, labels, pooling};
+    return {task, labels, pooling, wide_features};
   }
   const auto found = heads.find(std::string(name));
   require(found != heads.end(), fnet::Kind::usage, "head: expected one of '{}', found '{}'",

@@ -61,6 +61,8 @@ void config_fields(Visit&& field) {
         "rows that a text is mixed over: exact, fixed:N or batch");
   field("pooling", &C::pooling, Allowed::one_of(pooling_kinds()),
         "the vector that stands for a text");
+  field("wide_features", &C::wide_features, range(0, 1'000'000),
+        "words and pairs of words that a wide head knows; 0: no wide head");
 }
 
 /// Their names, in that order.

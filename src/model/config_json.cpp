@@ -62,7 +62,8 @@ constexpr std::string_view kOwnType = "fnet-cpp";
 constexpr std::string_view kOwnKeys[] = {
     "fourier_norm", "embedding_projection", "embedding_norm_eps", "pooler",
     "norm_type",    "norm_position",        "ffn_type",           "mixers",
-    "norm_options", "ffn_options",          "mixer_options",      "pooling"};
+    "norm_options", "ffn_options",          "mixer_options",      "pooling",
+    "wide_features"};
 
 /// Keys of the Keras families, whose numerics differ: loading them by luck would be wrong silently.
 const std::map<std::string_view, std::string_view> kForeign = {

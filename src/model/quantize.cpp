@@ -22,8 +22,8 @@ std::uint16_t to_bfloat16(float value) {
 bool is_large(const WeightSpec& spec) {
   if (spec.shape.size() != 2) return false;
   const std::string_view name = spec.name;
-  return name.ends_with("word_embeddings.weight") || name.find("encoder.layer.") != name.npos ||
-         name.ends_with("embeddings.projection.weight");
+  return name.ends_with("word_embeddings.weight") || name.ends_with("wide.weight") ||
+         name.find("encoder.layer.") != name.npos || name.ends_with("embeddings.projection.weight");
 }
 
 /// One buffer serves all tensors: the writer asks for them one at a time.
@@ -48,7 +48,7 @@ void save_quantized(const std::filesystem::path& directory, const std::vector<We
   std::vector<TensorSource> tensors;
   for (const WeightSpec& spec : specs) {
     const std::string& name = spec.name;
-    if (dtype == "bfloat16") {
+    if (dtype == "bfloat16" && !spec.exact) {
       tensors.push_back({name, StoredType::bf16, spec.shape, [&values, buffer, name] {
                            return convert<std::uint16_t>(
                                buffer, values(name),

@@ -49,6 +49,7 @@ struct WeightSpec {
   std::vector<std::int64_t> shape;
   Init init = Init::normal();
   bool trained = true;   ///< false: a buffer, stored with the model and not changed by training
+  bool exact = false;    ///< stored in float32 in every model
   bool product = false;  ///< read by `dense` alone, so that it may be kept as products read it
 };
 

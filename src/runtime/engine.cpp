@@ -221,6 +221,7 @@ EncodeOptions Engine::encode_options() const {
   const std::int64_t own = impl_->tokenizer ? impl_->tokenizer->config().model_max_length : 0;
   encode.max_length = most_tokens(impl_->config, own, options.max_length);
   encode.truncation = options.truncation;
+  encode.ngrams = impl_->config.wide_features > 0;
   return encode;
 }
 
@@ -336,6 +337,16 @@ std::vector<Matrix> Engine::scores(std::span<const Encoding> batch,
     HeadContext<Tensor> context = m.model->head_context(head, own, pooling, rows);
     const Tensor::Ids ids = picked;
     if (!pooled) context.picked = &ids;
+    Bags ngrams;
+    if (own.wide_features > 0) {
+      context.ngrams = &ngrams;
+      for (const Encoding& text : batch.subspan(begin, static_cast<std::size_t>(texts))) {
+        require(text.ngrams.has_value(), Kind::usage,
+                "encoding: expected the words that a wide head reads, found none: encode the text "
+                "with Engine::encode, or with EncodeOptions::ngrams");
+        m.model->ngrams().add(*text.ngrams, ngrams);
+      }
+    }
     const Tensor scored = apply(formula, x, context);
     std::int64_t row = 0;
     for (const std::size_t count : counts) {

@@ -37,6 +37,11 @@ Model::Model(const Config& config, const WeightSource& source, kernels::Dtype dt
   load_weights(encoder.list(), source, dtype, pool, file, weights_);
   load_weights(rest.list(), source, kernels::Dtype::float32, pool, nullptr, weights_);
 
+  if (config_.wide_features > 0) {
+    const Weights<Tensor> own(weights_);
+    ngrams_ = NgramTable(own["wide.keys"].values(), own["wide.idf"].values());
+  }
+
   const Placed root{config_,
                     Weights<Tensor>(weights_).under(encoder_place(config_)),
                     parts_.activation,

@@ -15,6 +15,7 @@
 #include "runtime/packed_file.h"
 #include "runtime/pass.h"
 #include "runtime/steps.h"
+#include "text/ngrams.h"
 
 namespace fnet {
 
@@ -37,6 +38,10 @@ class Model {
                                    const Pooling& pooling, const Rows& rows) const;
 
   const Config& config() const { return config_; }
+
+  /// What the wide part of its own head knows; empty where it has none.
+  const NgramTable& ngrams() const { return ngrams_; }
+
   std::size_t weight_bytes() const;
   const PartTimes& times() const { return times_; }
 
@@ -61,6 +66,7 @@ class Model {
   Config config_;
   Parts parts_;
   Weights<Tensor>::Map weights_;
+  NgramTable ngrams_;
   std::optional<NormStep> embedding_norm_, final_norm_;
   const Tensor *words_, *positions_, *types_;
   const Tensor *projection_ = nullptr, *projection_bias_ = nullptr;

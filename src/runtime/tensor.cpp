@@ -255,6 +255,23 @@ Tensor max_rows(const Tensor& x, const Rows& rows) {
   return y;
 }
 
+Tensor embedding_bag(const Tensor& table, const Bags& bags) {
+  Tensor y(bags.texts(), table.cols());
+  std::vector<double> sum(static_cast<std::size_t>(table.cols()));
+  float* out = y.fill().data();
+  for (std::size_t i = 0; i + 1 < bags.offsets.size(); ++i) {
+    std::ranges::fill(sum, 0.0);
+    for (auto e = static_cast<std::size_t>(bags.offsets[i]);
+         e < static_cast<std::size_t>(bags.offsets[i + 1]); ++e) {
+      const auto row = table.row(bags.ids[e]);
+      for (std::size_t c = 0; c < sum.size(); ++c)
+        sum[c] += static_cast<double>(bags.values[e]) * static_cast<double>(row[c]);
+    }
+    for (const double s : sum) *out++ = static_cast<float>(s);
+  }
+  return y;
+}
+
 Tensor fourier_mix(const Tensor& x, const Rows& rows, bool ortho) {
   Tensor y(x.rows(), x.cols());
   auto& cache = kernels::fourier_plans(static_cast<std::size_t>(x.cols()), ortho);

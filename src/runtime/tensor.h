@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "blocks/algebra.h"
+#include "core/bags.h"
 #include "core/parallel.h"
 #include "core/rows.h"
 #include "kernels/product.h"
@@ -127,6 +128,10 @@ Tensor fourier_mix(const Tensor& x, const Rows& rows, bool ortho);
 Tensor first_rows(const Tensor& x, const Rows& rows);
 Tensor mean_rows(const Tensor& x, const Rows& rows);
 Tensor max_rows(const Tensor& x, const Rows& rows);
+
+/// The sum of value · row over each text's entries: [F, C] → [B, C]. Source: torch's EmbeddingBag,
+/// mode sum.
+Tensor embedding_bag(const Tensor& table, const Bags& bags);
 
 static_assert(Algebra<Tensor>);
 

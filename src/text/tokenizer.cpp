@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/utf8.h"
+#include "text/ngrams.h"
 #include "text/segmenter.h"
 #include "text/tokenizer_config.h"
 #include "text/tokenizer_json.h"
@@ -214,6 +215,8 @@ Encoding Tokenizer::encode(std::string_view text, std::optional<std::string_view
     if (s->part.size() < s->whole.size() && s->tokens.size() == s->all)
       check_text(s->whole, s->place, options.max_bytes);
   }
+  if (options.ngrams)
+    out.ngrams = pair ? count_ngrams(first.part, second.part) : count_ngrams(first.part);
   const SpecialIds& special = impl_->special;
   const bool around = options.add_special_tokens;
   if (around) Impl::put(out, special.cls, 0, {});

@@ -182,6 +182,15 @@ TorchTensor max_rows(const TorchTensor& x, const Rows& rows) {
   return at::stack(largest);
 }
 
+TorchTensor embedding_bag(const TorchTensor& table, const Bags& bags) {
+  const auto on = [&](const at::Tensor& numbers) { return numbers.to(table.value.device()); };
+  constexpr std::int64_t sum = 0;
+  return std::get<0>(at::embedding_bag(
+      table.value, on(at::tensor(bags.ids, at::kInt).to(at::kLong)),
+      on(at::tensor(bags.offsets, at::kLong)), false, sum, false,
+      on(at::tensor(bags.values, at::kFloat).to(table.value.scalar_type())), true));
+}
+
 at::Tensor dropout(const at::Tensor& x, double p, std::uint64_t seed) {
   if (fast(x)) return DropoutFunction::apply(x, p, static_cast<std::int64_t>(seed));
   const at::Tensor mask = ops::dropout(at::ones(x.sizes(), at::kFloat), p, seed);

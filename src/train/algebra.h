@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "blocks/algebra.h"
+#include "core/bags.h"
 #include "core/rows.h"
 
 // Torch's side of the algebra in which blocks/ is written, and faster ways through a formula on the
@@ -80,6 +81,9 @@ TorchTensor fourier_mix(const TorchTensor& x, const Rows& rows, bool ortho);
 TorchTensor first_rows(const TorchTensor& x, const Rows& rows);
 TorchTensor mean_rows(const TorchTensor& x, const Rows& rows);
 TorchTensor max_rows(const TorchTensor& x, const Rows& rows);
+
+/// The sum of value · row over each text's entries: [F, C] → [B, C].
+TorchTensor embedding_bag(const TorchTensor& table, const Bags& bags);
 
 static_assert(Algebra<TorchTensor>);
 

@@ -100,6 +100,8 @@ TrainingReport finetune(const FinetuneOptions& options, const TrainingCallbacks&
                           {.label_smoothing = options.label_smoothing,
                            .token_dropout = setup.token_dropout,
                            .class_weights = std::move(class_weights),
+                           .weigh_wide = setup.wide,
+                           .may_drop_wide = options.wide == "auto",
                            .seed = options.seed});
   std::vector<std::size_t> lines;
   for (const Example& example : setup.train_examples) lines.push_back(example.line);

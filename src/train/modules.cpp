@@ -191,6 +191,7 @@ Config without_head(Config config) {
   config.task = "encoder";
   config.labels.clear();
   config.heads.clear();
+  config.wide_features = 0;
   return config;
 }
 
@@ -239,9 +240,11 @@ at::Tensor FNetEncoderBlockImpl::forward(const at::Tensor& x,
 FNetModule::FNetModule(Config config)
     : config_(std::move(config)), parts_(std::make_shared<const Parts>(config_)) {}
 
-void FNetModule::load_weights(const std::filesystem::path& directory, bool new_head) {
+void FNetModule::load_weights(const std::filesystem::path& directory, bool new_head,
+                              bool new_wide) {
   WeightOptions options;
-  options.allow_unexpected = new_head || !config_.has_head();
+  options.allow_unexpected = new_head || new_wide || !config_.has_head();
+  if (new_wide) options.may_be_missing.emplace_back("wide.");
   if (new_head) {
     for (const WeightSpec& spec : head_specs(config_)) options.may_be_missing.push_back(spec.name);
     // Encoders come without the pooler that this model may read.
@@ -250,7 +253,7 @@ void FNetModule::load_weights(const std::filesystem::path& directory, bool new_h
   const WeightReader reader = WeightReader::open(directory, model_weights(config_), options);
   const at::NoGradGuard no_grad;
   for (const auto& [name, weight] : weight_map(*this)) {
-    if (!reader.has(name)) continue;
+    if (!reader.has(name) || (new_wide && name.starts_with("wide."))) continue;
     const std::vector<float> values = reader.read(name);
     weight.value.copy_(at::tensor(values, at::kFloat).view(weight.value.sizes()));
   }
@@ -323,7 +326,8 @@ void FNetWithHeadImpl::set_dropout_place(std::optional<DropoutPlace> place) {
 }
 
 at::Tensor FNetWithHeadImpl::scores(const at::Tensor& hidden, const Rows& rows,
-                                    const at::Tensor& picks, std::string_view head) {
+                                    const at::Tensor& picks, std::string_view head,
+                                    const Bags* ngrams) {
   const HeadConfig own = config().head(head);
   const Pooling pooling = pooling_named(own.pooling);
   const WeightMap map = weight_map(*this);
@@ -338,7 +342,13 @@ at::Tensor FNetWithHeadImpl::scores(const at::Tensor& hidden, const Rows& rows,
                                    own,
                                    pooling};
   if (picks.defined()) context.picked = &picks;
+  context.ngrams = ngrams;
   return fnet::apply(head_for(own.task), TorchTensor(hidden), context);
+}
+
+at::Tensor FNetWithHeadImpl::wide_scores(const Bags& ngrams) {
+  const WeightMap map = weight_map(*this);
+  return WidePart::apply(ngrams, Weights<TorchTensor>(map));
 }
 
 at::Tensor FNetWithHeadImpl::forward_rows(const at::Tensor& vectors, const at::Tensor& types,

@@ -7,13 +7,17 @@
 #include <optional>
 #include <set>
 
+#include "blocks/model.h"
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/json.h"
 #include "core/random.h"
 #include "model/batch.h"
 #include "model/weights.h"
+#include "text/ngrams.h"
 #include "train/finetune_options.h"
+#include "train/task_objective.h"
+#include "train/wide_fit.h"
 
 namespace fnet {
 namespace {
@@ -86,6 +90,47 @@ std::vector<Sample> encode(const Task& task, const std::vector<Example>& example
     }
   }
   return samples;
+}
+
+/// Bytes that a wide part may take in float32.
+constexpr std::size_t kWideBytes = 4'000'000;
+
+/// Whether the model gets a wide part. Throws: usage where it is asked for and cannot be.
+bool wants_wide(const FinetuneOptions& o, const Config& start) {
+  const bool may_be = may_be_wide(head_for(o.task));
+  require(may_be || o.wide != "on", Kind::usage,
+          "wide: expected auto or off for {}, whose head has no wide part, found 'on'", o.task);
+  if (o.wide == "auto") return may_be && (o.from.empty() || start.wide_features > 0);
+  return o.wide == "on";
+}
+
+/// The n-grams that a wide part for these texts and labels can hold.
+NgramTable learn_ngrams(std::vector<Sample>& samples, std::size_t labels) {
+  std::vector<std::vector<NgramCount>> texts;
+  for (const Sample& sample : samples) texts.push_back(*sample.texts.at(0).ngrams);
+  return {texts, kWideBytes / sizeof(float) / (labels + 2)};
+}
+
+/// Fits the model's wide part to the samples.
+void fit_wide_part(nn::FNetWithHeadImpl& model, const NgramTable& table,
+                   const std::vector<Sample>& samples, std::span<const double> class_weights) {
+  Bags texts;
+  std::vector<std::int32_t> targets;
+  for (const Sample& sample : samples) {
+    table.add(*sample.texts.at(0).ngrams, texts);
+    targets.push_back(sample.targets.at(0));
+  }
+  const WideFit fit = fit_wide(texts, table.keys().size(), targets, model.config().labels.size(),
+                               {.class_weights = class_weights});
+  const auto buffers = model.named_buffers();
+  const auto fill = [&](const char* name, const std::vector<float>& values) {
+    const at::Tensor buffer = buffers[name];
+    buffer.copy_(at::tensor(values, at::kFloat).view(buffer.sizes()));
+  };
+  fill("wide.keys", table.keys());
+  fill("wide.idf", table.idf());
+  fill("wide.weight", fit.weight);
+  fill("wide.bias", fit.bias);
 }
 
 Config new_config(const FinetuneOptions& options, const Tokenizer& tokenizer) {
@@ -257,25 +302,20 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
           "max_length: expected at most {}, the model's limit, found {}", limit, o.max_length);
   EncodeOptions encoding;
   encoding.max_length = most_tokens(config, tokenizer->config().model_max_length, o.max_length);
+  encoding.ngrams = wants_wide(o, config);
   tokenizer = tokenizer->with_max_length(static_cast<std::int64_t>(encoding.max_length));
-
-  auto model = std::make_shared<nn::FNetWithHeadImpl>(config, o.seed);
-  if (!o.from.empty()) model->load_weights(o.from, new_head);
-  std::int64_t parameters = 0;
-  for (const at::Tensor& parameter : model->parameters()) parameters += parameter.numel();
-  log(fmt::format("model: {} layers, hidden {}, {} parameters, length policy {}",
-                  config.num_hidden_layers, config.hidden_size, parameters, config.length_policy));
 
   TrainingSetup setup{.task = &task,
                       .train_examples = std::move(train),
                       .dev_examples = std::move(dev),
                       .train = {},
                       .dev = {},
-                      .model = std::move(model),
+                      .model = nullptr,
                       .tokenizer = *tokenizer,
                       .metric = o.metric,
                       .fits = !new_head,
                       .token_dropout = o.token_dropout,
+                      .wide = encoding.ngrams,
                       .skipped_lines = skipped,
                       .run = {}};
   setup.train = encode(task, setup.train_examples, setup.tokenizer, encoding, labels, o.train);
@@ -291,6 +331,23 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
   if (cut > 0) {
     log(fmt::format("{}: {} {} beyond the length that the model reads, counted as wrong",
                     dev_file(o).string(), cut, task.reads_words() ? "words" : "texts"));
+  }
+  NgramTable ngrams;
+  if (setup.wide) ngrams = learn_ngrams(setup.train, labels.size());
+  config.wide_features = static_cast<std::int64_t>(ngrams.keys().size());
+  setup.wide = config.wide_features > 0;
+  setup.model = std::make_shared<nn::FNetWithHeadImpl>(config, o.seed);
+  if (!o.from.empty()) setup.model->load_weights(o.from, new_head, true);
+  std::int64_t parameters = 0;
+  for (const at::Tensor& parameter : setup.model->parameters()) parameters += parameter.numel();
+  log(fmt::format("model: {} layers, hidden {}, {} parameters, length policy {}",
+                  config.num_hidden_layers, config.hidden_size, parameters, config.length_policy));
+  if (setup.wide) {
+    std::vector<double> weights;
+    if (o.class_weights == "balanced") weights = balanced_weights(setup.train, labels.size());
+    fit_wide_part(*setup.model, ngrams, setup.train, weights);
+    log(fmt::format("wide head: {} words and pairs of words, {:.1f} MB", config.wide_features,
+                    static_cast<double>(config.wide_features * 4) * (labels.size() + 2) / 1e6));
   }
   check_metric(o, task.metrics(labels), "these labels");
   if (setup.metric.empty()) setup.metric = task.metrics(labels).front();
@@ -311,6 +368,7 @@ std::optional<OtherModel> load_other(const std::filesystem::path& directory,
   encoding.max_length = most_tokens(config, other.tokenizer.config().model_max_length);
   if (options.max_length > 0)
     encoding.max_length = std::min(encoding.max_length, options.max_length);
+  encoding.ngrams = config.wide_features > 0;
   other.dev = encode(*setup.task, setup.dev_examples, other.tokenizer, encoding, config.labels,
                      dev_file(options));
   return other;

@@ -1,11 +1,14 @@
 #include "train/task_objective.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <numeric>
 #include <utility>
 
 #include "core/error.h"
 #include "core/random.h"
+#include "text/ngrams.h"
 #include "train/source.h"
 
 namespace fnet {
@@ -26,7 +29,22 @@ TaskObjective::TaskObjective(const Task& task, std::shared_ptr<nn::FNetWithHeadI
       tokenizer_(std::move(tokenizer)),
       examples_(examples),
       dev_(dev),
-      options_(std::move(options)) {}
+      options_(std::move(options)) {
+  if (model_->config().wide_features == 0) return;
+  const at::NoGradGuard no_grad;
+  const auto buffers = model_->named_buffers();
+  const auto values = [&](const char* name) {
+    const at::Tensor on_cpu = buffers[name].to(at::kCPU, at::kFloat).contiguous();
+    const float* begin = on_cpu.const_data_ptr<float>();
+    return std::vector<float>(begin, begin + on_cpu.numel());
+  };
+  const NgramTable table(values("wide.keys"), values("wide.idf"));
+  Bags ngrams;
+  for (const Sample& sample : dev_) table.add(*sample.texts.at(0).ngrams, ngrams);
+  wide_ = model_->wide_scores(ngrams).to(at::kCPU, at::kFloat);
+  wide_weight_ = buffers["wide.weight"].clone();
+  wide_bias_ = buffers["wide.bias"].clone();
+}
 
 TaskObjective::Scores TaskObjective::scores(std::span<const Sample* const> samples, Batch& batch,
                                             const std::function<void(Batch&)>& change) {
@@ -105,6 +123,31 @@ Objective::Result TaskObjective::loss(std::span<const Sample> batch, std::int64_
           packed.rows.total()};
 }
 
+/// The scores of dev samples in an order, with those of the wide part as much as counts best, which
+/// goes into its weights.
+at::Tensor TaskObjective::with_wide(const at::Tensor& deep, std::span<const std::size_t> order,
+                                    const at::Tensor& targets) {
+  const std::vector<std::int64_t> rows(order.begin(), order.end());
+  const at::Tensor wide = wide_.index_select(0, at::tensor(rows, at::kLong));
+  if (!options_.weigh_wide) return deep + wide;
+  // Of each share the loss under the temperature that suits it: a temperature changes no answer,
+  // and without it the share would make up for scores that are too sure or too unsure.
+  std::vector<double> shares(options_.may_drop_wide ? 1 : 0, 0.0);
+  for (int k = -6; k <= 6; ++k) shares.push_back(std::exp2(k / 2.0));
+  double best = 0, least = std::numeric_limits<double>::infinity();
+  for (const double share : shares) {
+    const at::Tensor sum = deep + wide * share;
+    for (int k = -4; k <= 4; ++k) {
+      const double loss = at::cross_entropy_loss(sum * std::exp2(k / 2.0), targets).item<double>();
+      if (loss < least) best = share, least = loss;
+    }
+  }
+  const auto buffers = model_->named_buffers();
+  buffers["wide.weight"].copy_(wide_weight_ * best);
+  buffers["wide.bias"].copy_(wide_bias_ * best);
+  return deep + wide * best;
+}
+
 Evaluation TaskObjective::evaluate() {
   const c10::InferenceMode guard;
   model_->eval();
@@ -112,13 +155,11 @@ Evaluation TaskObjective::evaluate() {
   std::vector<std::size_t> order(dev_.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::ranges::stable_sort(order, {}, [&](std::size_t i) { return tokens_of(dev_[i]); });
-  std::vector<std::vector<Matrix>> answers(dev_.size());
-  double loss = 0;
-  std::int64_t count = 0;
+  std::vector<at::Tensor> logits, units, targets;
+  std::int64_t scored = 0;
   Batch packed;
-  for (std::size_t begin = 0; begin < order.size();) {
+  for (std::size_t end = 0; end < order.size();) {
     std::vector<const Sample*> samples;
-    std::size_t end = begin;
     for (std::int64_t rows = 0; end < order.size() && rows < kEvaluationRows; ++end) {
       samples.push_back(&dev_[order[end]]);
       for (const Encoding& text : samples.back()->texts) {
@@ -127,24 +168,31 @@ Evaluation TaskObjective::evaluate() {
       }
     }
     const Scores batch = scores(samples, packed, {});
-    loss += loss_of(batch, at::Reduction::Sum, {}, 0).item<double>();
-    count += batch.targets.numel();
-    const at::Tensor logits = batch.logits.to(at::kCPU, at::kFloat).contiguous();
-    const float* next = logits.const_data_ptr<float>();
-    for (; begin < end; ++begin) {
-      const Sample& sample = dev_[order[begin]];
-      for (std::size_t text = 0; text < sample.texts.size(); ++text) {
-        Matrix& matrix = answers[order[begin]].emplace_back(
-            sample.rows(text), static_cast<std::size_t>(logits.size(1)));
-        std::copy_n(next, matrix.data.size(), matrix.data.begin());
-        next += matrix.data.size();
-      }
+    logits.push_back(batch.logits.to(at::kCPU, at::kFloat));
+    units.push_back(batch.units.to(at::kCPU) + scored);
+    targets.push_back(batch.targets.to(at::kCPU));
+    scored += logits.back().size(0);
+  }
+  Scores all{at::cat(logits), at::cat(units), at::cat(targets)};
+  if (wide_.defined()) all.logits = with_wide(all.logits, order, all.targets);
+  all.logits = all.logits.contiguous();
+  std::vector<std::vector<Matrix>> answers(dev_.size());
+  const float* next = all.logits.const_data_ptr<float>();
+  for (const std::size_t i : order) {
+    for (std::size_t text = 0; text < dev_[i].texts.size(); ++text) {
+      Matrix& matrix =
+          answers[i].emplace_back(dev_[i].rows(text), static_cast<std::size_t>(all.logits.size(1)));
+      std::copy_n(next, matrix.data.size(), matrix.data.begin());
+      next += matrix.data.size();
     }
   }
   const auto scorer = task_.scorer(model_->config().labels);
   for (std::size_t i = 0; i < dev_.size(); ++i) scorer->add(examples_[i], dev_[i], answers[i]);
   Evaluation evaluation = scorer->finish();
-  evaluation.loss = count > 0 ? loss / static_cast<double>(count) : 0;
+  if (const std::int64_t count = all.targets.numel(); count > 0) {
+    evaluation.loss =
+        loss_of(all, at::Reduction::Sum, {}, 0).item<double>() / static_cast<double>(count);
+  }
   return evaluation;
 }
 

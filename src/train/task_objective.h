@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "core/bags.h"
 #include "fnet/tokenizer.h"
 #include "fnet/train.h"
 #include "model/batch.h"
@@ -21,6 +22,10 @@ class TaskObjective : public Objective {
     double label_smoothing = 0;         ///< share of the target spread over all classes
     double token_dropout = 0;           ///< share of the tokens that [MASK] replaces in training
     std::vector<double> class_weights;  ///< [C]; empty: all alike
+    /// How much the model's wide part counts beside its deep one is chosen at each evaluation, for
+    /// the lowest loss; else it stays as it is.
+    bool weigh_wide = false;
+    bool may_drop_wide = false;  ///< nothing is among the choices
     std::uint64_t seed = 1;
   };
 
@@ -42,6 +47,8 @@ class TaskObjective : public Objective {
                 const std::function<void(Batch&)>& change);
   at::Tensor loss_of(const Scores& scores, at::Reduction::Reduction reduction,
                      const std::vector<double>& class_weights, double label_smoothing) const;
+  at::Tensor with_wide(const at::Tensor& deep, std::span<const std::size_t> order,
+                       const at::Tensor& targets);
   void drop_tokens(Batch& batch, std::int64_t step) const;
 
   const Task& task_;
@@ -50,6 +57,8 @@ class TaskObjective : public Objective {
   std::span<const Example> examples_;
   std::span<const Sample> dev_;
   Options options_;
+  at::Tensor wide_weight_, wide_bias_;  // as fitted
+  at::Tensor wide_;                     // scores of the wide part as fitted for `dev` [S, C]
 };
 
 /// Weights [classes] under which each class has the same part in the loss: n / (classes · n_c), 0

@@ -2,6 +2,7 @@
 
 #include "blocks/context.h"
 #include "blocks/parts.h"
+#include "core/bags.h"
 
 namespace fnet {
 
@@ -12,6 +13,7 @@ struct HeadContext : Context<A> {
   const HeadConfig& head;                   ///< its labels
   const Pooling& pooling;                   ///< what a pooled head reads
   const typename A::Ids* picked = nullptr;  ///< rows of x that a row head scores; null: all
+  const Bags* ngrams = nullptr;  ///< what a wide head reads of each text; null: its deep part alone
 
   /// One vector a text: [T, H] → [B, H].
   A pool(const A& x) const {
@@ -31,11 +33,13 @@ struct HeadContext : Context<A> {
 /// A head that scores each text, [B, C], from the vector that its pooling makes of it.
 struct PooledHead {
   static constexpr bool pooled = true;
+  static constexpr bool wide = false;  ///< whether it may have a wide part
 };
 
 /// A head that scores rows, [P, C]: those that were picked, or all.
 struct RowHead {
   static constexpr bool pooled = false;
+  static constexpr bool wide = false;
 };
 
 /// A head's linear map from a vector to a score for each label, under Hugging Face's name.
@@ -44,6 +48,26 @@ struct Classifier {
 
   void weights(const Specs& specs, const Config& config, const HeadConfig& head) const {
     specs.linear(kClassifier, config.hidden_size, static_cast<std::int64_t>(head.labels.size()));
+  }
+};
+
+/// The wide part of a head: a linear map of a text's words and pairs of words, whose rows are found
+/// by hash (text/ngrams.h). It is fitted by itself, so all of it is stored as buffers.
+/// Source: Cheng et al. 2016, "Wide & Deep Learning".
+struct WidePart {
+  static void weights(const Specs& specs, const HeadConfig& head) {
+    const auto classes = static_cast<std::int64_t>(head.labels.size());
+    if (head.wide_features == 0) return;
+    specs.buffer("wide.keys", {head.wide_features}, Init::zeros(), true);
+    specs.buffer("wide.idf", {head.wide_features}, Init::zeros());
+    specs.buffer("wide.weight", {head.wide_features, classes}, Init::zeros());
+    specs.buffer("wide.bias", {classes}, Init::zeros());
+  }
+
+  /// Σ value · weight[row] + bias: [B, C].
+  template <Algebra A>
+  static A apply(const Bags& ngrams, const Weights<A>& w) {
+    return embedding_bag(w["wide.weight"], ngrams) + w["wide.bias"];
   }
 };
 

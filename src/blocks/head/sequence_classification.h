@@ -4,11 +4,21 @@
 
 namespace fnet {
 
-/// logits [B, C] = W drop(pooled) + b. Source: Hugging Face's FNetForSequenceClassification.
+/// logits [B, C] = W drop(pooled) + b, plus those of its wide part where it has one. Source:
+/// Hugging Face's FNetForSequenceClassification.
 struct SequenceClassification : PooledHead, Classifier {
+  static constexpr bool wide = true;
+
+  void weights(const Specs& specs, const Config& config, const HeadConfig& head) const {
+    Classifier::weights(specs, config, head);
+    WidePart::weights(specs, head);
+  }
+
   template <Algebra A>
   A apply(const A& x, const HeadContext<A>& c) const {
-    return linear(c.drop(c.pool(x), c.config.hidden_dropout_prob, "dropout"), c, kClassifier);
+    const A deep =
+        linear(c.drop(c.pool(x), c.config.hidden_dropout_prob, "dropout"), c, kClassifier);
+    return c.ngrams == nullptr ? deep : deep + WidePart::apply(*c.ngrams, c.w);
   }
 };
 

@@ -102,5 +102,24 @@ TEST_F(Quantize, int8_without_its_scale_is_refused) {
   EXPECT_THROW(WeightReader::open(directory_.path(), {kSpecs[2]}), Error);
 }
 
+TEST_F(Quantize, keys_stay_as_they_are_and_a_wide_table_gets_smaller) {
+  WeightSpec keys{"wide.keys", {2}, Init::zeros()}, table{"wide.weight", {2, 3}, Init::zeros()};
+  keys.exact = true;
+  const std::vector<float> key = {3, 16777215}, weight = {1, -0.25F, 0, 3, 2, 1};
+  for (const char* dtype : {"int8", "bfloat16"}) {
+    save_quantized(
+        directory_.path(), {keys, table},
+        [&](const std::string& name) {
+          return std::span<const float>(name == "wide.keys" ? key : weight);
+        },
+        dtype);
+    const WeightReader reader = WeightReader::open(directory_.path(), {keys, table});
+    EXPECT_EQ(reader.read("wide.keys"), key) << dtype;
+    const std::vector<float> read = reader.read("wide.weight");
+    for (std::size_t i = 0; i < read.size(); ++i) EXPECT_NEAR(read[i], weight[i], 0.013) << dtype;
+    EXPECT_EQ(reader.report().has_int8, std::string_view(dtype) == "int8");
+  }
+}
+
 }  // namespace
 }  // namespace fnet

@@ -73,6 +73,7 @@ struct Toy {
     options.learning_rate = 0.01;
     options.average = 0.5;
     options.token_dropout = 0.1;
+    options.wide = "off";  // which would know the telling words without any training
     options.threads = 1;
   }
 

@@ -1,0 +1,162 @@
+#include "train/wide_fit.h"
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <numeric>
+
+namespace fnet {
+namespace {
+
+using Vector = std::vector<double>;
+
+/// Pairs of steps and gradients that L-BFGS remembers.
+constexpr std::size_t kMemory = 6;
+
+double dot(const Vector& a, const Vector& b) {
+  return std::transform_reduce(a.begin(), a.end(), b.begin(), 0.0);
+}
+
+void add(Vector& to, double factor, const Vector& of) {
+  for (std::size_t i = 0; i < to.size(); ++i) to[i] += factor * of[i];
+}
+
+/// The loss as a function of x: weight [F, C], then bias [C].
+class Loss {
+ public:
+  Loss(const Bags& texts, std::size_t features, std::span<const std::int32_t> targets,
+       std::size_t classes, const WideFitOptions& options)
+      : texts_(texts),
+        features_(features),
+        targets_(targets),
+        classes_(classes),
+        options_(options) {}
+
+  std::size_t size() const { return (features_ + 1) * classes_; }
+
+  /// The loss at x, over c; its gradient goes to `gradient`.
+  double operator()(const Vector& x, Vector& gradient) const {
+    const std::size_t bias = features_ * classes_;
+    double loss = 0;
+    for (std::size_t i = 0; i < bias; ++i) {
+      loss += x[i] * x[i];
+      gradient[i] = x[i] / options_.c;
+    }
+    loss *= 0.5 / options_.c;
+    std::fill(gradient.begin() + static_cast<std::ptrdiff_t>(bias), gradient.end(), 0.0);
+    Vector scores(classes_);
+    for (std::size_t i = 0; i < targets_.size(); ++i) {
+      std::copy_n(x.begin() + static_cast<std::ptrdiff_t>(bias), classes_, scores.begin());
+      for_each_entry(i, [&](std::size_t row, double value) {
+        for (std::size_t k = 0; k < classes_; ++k) scores[k] += value * x[row + k];
+      });
+      const auto target = static_cast<std::size_t>(targets_[i]);
+      const double weight = options_.class_weights.empty() ? 1 : options_.class_weights[target];
+      const double top = std::ranges::max(scores), own = scores[target];
+      double sum = 0;
+      for (double& s : scores) sum += s = std::exp(s - top);
+      loss += weight * (std::log(sum) + top - own);
+      for (double& s : scores) s *= weight / sum;
+      scores[target] -= weight;
+      for_each_entry(i, [&](std::size_t row, double value) {
+        for (std::size_t k = 0; k < classes_; ++k) gradient[row + k] += value * scores[k];
+      });
+      for (std::size_t k = 0; k < classes_; ++k) gradient[bias + k] += scores[k];
+    }
+    return loss;
+  }
+
+ private:
+  /// Calls use(where the row begins in x, value).
+  void for_each_entry(std::size_t text, auto&& use) const {
+    for (auto e = static_cast<std::size_t>(texts_.offsets[text]);
+         e < static_cast<std::size_t>(texts_.offsets[text + 1]); ++e) {
+      use(static_cast<std::size_t>(texts_.ids[e]) * classes_,
+          static_cast<double>(texts_.values[e]));
+    }
+  }
+
+  const Bags& texts_;
+  std::size_t features_;
+  std::span<const std::int32_t> targets_;
+  std::size_t classes_;
+  const WideFitOptions& options_;
+};
+
+/// What the last steps tell of the curvature.
+class History {
+ public:
+  void remember(Vector step, Vector change) {
+    const double product = dot(step, change);
+    if (product <= 1e-12 * dot(change, change)) return;
+    if (pairs_.size() == kMemory) pairs_.pop_front();
+    pairs_.push_back({std::move(step), std::move(change), product});
+  }
+
+  /// The gradient times the estimated inverse curvature, negative: where to go.
+  Vector direction(const Vector& gradient) const {
+    Vector d = gradient, shares(pairs_.size());
+    for (std::size_t i = pairs_.size(); i-- > 0;) {
+      shares[i] = dot(pairs_[i].step, d) / pairs_[i].product;
+      add(d, -shares[i], pairs_[i].change);
+    }
+    if (!pairs_.empty()) {
+      const Pair& last = pairs_.back();
+      const double scale = last.product / dot(last.change, last.change);
+      for (double& v : d) v *= scale;
+    }
+    for (std::size_t i = 0; i < pairs_.size(); ++i) {
+      add(d, shares[i] - dot(pairs_[i].change, d) / pairs_[i].product, pairs_[i].step);
+    }
+    for (double& v : d) v = -v;
+    return d;
+  }
+
+  bool empty() const { return pairs_.empty(); }
+
+ private:
+  struct Pair {
+    Vector step, change;
+    double product;
+  };
+  std::deque<Pair> pairs_;
+};
+
+}  // namespace
+
+WideFit fit_wide(const Bags& texts, std::size_t features, std::span<const std::int32_t> targets,
+                 std::size_t classes, const WideFitOptions& options) {
+  const Loss loss(texts, features, targets, classes, options);
+  Vector x(loss.size()), gradient(loss.size());
+  double value = loss(x, gradient);
+  const double enough = options.tolerance * std::sqrt(dot(gradient, gradient));
+  History history;
+  for (int step = 0; step < options.most_steps; ++step) {
+    const double norm = std::sqrt(dot(gradient, gradient));
+    if (norm <= enough) break;
+    const Vector direction = history.direction(gradient);
+    const double slope = dot(direction, gradient);
+    double length = history.empty() ? 1 / norm : 1;
+    Vector next, next_gradient(loss.size());
+    double next_value = 0;
+    bool lower = false;
+    for (int tries = 0; tries < 30 && !lower; ++tries, length /= 2) {
+      next = x;
+      add(next, length, direction);
+      next_value = loss(next, next_gradient);
+      lower = next_value <= value + 1e-4 * length * slope;
+    }
+    if (!lower) break;  // as low as float64 tells
+    Vector moved = next, change = next_gradient;
+    add(moved, -1, x), add(change, -1, gradient);
+    history.remember(std::move(moved), std::move(change));
+    x = std::move(next), gradient = std::move(next_gradient), value = next_value;
+  }
+  WideFit fit;
+  const auto bias = static_cast<std::ptrdiff_t>(features * classes);
+  fit.weight.assign(x.begin(), x.begin() + bias);
+  fit.bias.assign(x.begin() + bias, x.end());
+  return fit;
+}
+
+}  // namespace fnet

@@ -1,0 +1,253 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "core/file.h"
+#include "fnet/engine.h"
+#include "fnet/finetune.h"
+#include "fnet/train.h"
+#include "temporary.h"
+#include "text/data.h"
+#include "text/ngrams.h"
+#include "train/wide_fit.h"
+
+namespace fnet {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::size_t kClasses = 3;
+
+/// The corpus of the golden file, its labels, and scikit-learn's probabilities for it.
+struct Fitted {
+  nlohmann::json golden =
+      nlohmann::json::parse(read_file(FNET_SOURCE_DIR "/tests/golden/text/ngrams.json", 1 << 20));
+  std::vector<std::int32_t> labels = golden["labels"];
+  Bags bags;
+  std::size_t features;
+
+  Fitted() {
+    std::vector<std::vector<NgramCount>> texts;
+    for (const auto& text : golden["corpus"])
+      texts.push_back(count_ngrams(text.get<std::string>()));
+    const NgramTable table(texts, 1'000'000);
+    for (const auto& text : texts) table.add(text, bags);
+    features = table.keys().size();
+  }
+
+  std::vector<double> probabilities(const WideFit& fit, std::size_t text) const {
+    std::vector<double> p(fit.bias.begin(), fit.bias.end());
+    for (auto e = static_cast<std::size_t>(bags.offsets[text]);
+         e < static_cast<std::size_t>(bags.offsets[text + 1]); ++e) {
+      for (std::size_t c = 0; c < kClasses; ++c) {
+        p[c] += double{bags.values[e]} *
+                double{fit.weight[static_cast<std::size_t>(bags.ids[e]) * kClasses + c]};
+      }
+    }
+    double sum = 0;
+    for (double& v : p) sum += v = std::exp(v);
+    for (double& v : p) v /= sum;
+    return p;
+  }
+
+  double furthest(const WideFit& fit) const {
+    double most = 0;
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+      const std::vector<double> expected = golden["probabilities"][i],
+                                found = probabilities(fit, i);
+      for (std::size_t c = 0; c < kClasses; ++c)
+        most = std::max(most, std::abs(found[c] - expected[c]));
+    }
+    return most;
+  }
+};
+
+TEST(WideFit, is_the_logistic_regression_of_scikit_learn) {
+  const Fitted data;
+  EXPECT_LT(data.furthest(fit_wide(data.bags, data.features, data.labels, kClasses,
+                                   {.tolerance = 1e-9, .most_steps = 1000})),
+            1e-5);
+  // What training asks for is near enough.
+  EXPECT_LT(data.furthest(fit_wide(data.bags, data.features, data.labels, kClasses)), 5e-3);
+}
+
+TEST(WideFit, a_class_that_counts_twice_is_as_its_texts_given_twice) {
+  Fitted data;
+  const std::vector<double> weights = {1, 2, 1};
+  const WideFitOptions exact = {.class_weights = weights, .tolerance = 1e-9, .most_steps = 1000};
+  const WideFit weighted = fit_wide(data.bags, data.features, data.labels, kClasses, exact);
+  const std::size_t count = data.labels.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    if (data.labels[i] != 1) continue;
+    for (auto e = static_cast<std::size_t>(data.bags.offsets[i]);
+         e < static_cast<std::size_t>(data.bags.offsets[i + 1]); ++e) {
+      data.bags.ids.push_back(data.bags.ids[e]);
+      data.bags.values.push_back(data.bags.values[e]);
+    }
+    data.bags.offsets.push_back(static_cast<std::int64_t>(data.bags.ids.size()));
+    data.labels.push_back(1);
+  }
+  const WideFit doubled = fit_wide(data.bags, data.features, data.labels, kClasses,
+                                   {.tolerance = 1e-9, .most_steps = 1000});
+  for (std::size_t i = 0; i < weighted.weight.size(); ++i) {
+    EXPECT_NEAR(weighted.weight[i], doubled.weight[i], 1e-3);
+  }
+}
+
+TEST(WideFit, of_texts_without_words_is_the_classes_shares) {
+  Bags bags;
+  bags.offsets.assign(5, 0);
+  const std::vector<std::int32_t> labels = {0, 0, 0, 1};
+  const WideFit fit = fit_wide(bags, 0, labels, 2, {.tolerance = 1e-9});
+  EXPECT_TRUE(fit.weight.empty());
+  EXPECT_NEAR(fit.bias[0] - fit.bias[1], std::log(3.0), 1e-4);
+}
+
+/// Texts whose label stands in one of many words.
+struct Words {
+  TemporaryDirectory directory;
+  FinetuneOptions options;
+
+  Words() {
+    options.train = directory.make("train.tsv", texts(0, 200));
+    options.dev = directory.make("dev.tsv", texts(200, 60));
+    options.out = directory.path() / "model";
+    options.set = {"hidden_size=16", "intermediate_size=16", "num_hidden_layers=1"};
+    options.vocab_size = 60;
+    options.epochs = 1;
+    options.threads = 1;
+  }
+
+  static std::string texts(int begin, int count) {
+    std::string file = "text\tlabel\n";
+    for (int i = begin; i < begin + count; ++i) {
+      const bool odd = i % 2 != 0;
+      file += "word" + std::to_string(i % 7) + (odd ? " sour" : " sweet") +
+              std::to_string(i * 7 % 10) + " end" + std::to_string(i % 3) +
+              (odd ? "\tneg\n" : "\tpos\n");
+    }
+    return file;
+  }
+
+  std::string bytes(const char* name) const { return read_file(options.out / name, 1 << 24); }
+};
+
+double accuracy(const Engine& engine, const std::string& table) {
+  double right = 0, all = 0;
+  for (std::size_t at = table.find('\n') + 1; at < table.size();) {
+    const std::size_t tab = table.find('\t', at), end = table.find('\n', at);
+    const std::vector<TextInput> text = {TextInput(table.substr(at, tab - at))};
+    right += engine.classify(text)[0][0].label == table.substr(tab + 1, end - tab - 1);
+    ++all, at = end + 1;
+  }
+  return right / all;
+}
+
+TEST(WideHead, is_the_default_and_the_runtime_answers_as_training_did) {
+  Words words;
+  const TrainingReport report = finetune(words.options);
+  EXPECT_EQ(report.best, 1.0);  // an epoch of so small a model alone learns nothing
+  const Engine engine = Engine::load(words.options.out);
+  EXPECT_GT(engine.config().wide_features, 10);
+  EXPECT_EQ(accuracy(engine, Words::texts(200, 60)), report.best);
+  const auto run = nlohmann::json::parse(words.bytes("run.json"));
+  EXPECT_EQ(run["wide"], "auto");
+  EXPECT_EQ(run["config"]["wide_features"], engine.config().wide_features);
+  EXPECT_THAT(words.bytes("config.json"), HasSubstr("fnet-cpp"));  // transformers would drop it
+
+  words.options.wide = "off";
+  words.options.overwrite = true;
+  EXPECT_LT(finetune(words.options).best, 0.9);
+}
+
+TEST(WideHead, gives_the_same_bytes_for_any_number_of_threads_and_goes_on_from_itself) {
+  std::vector<std::string> models;
+  for (const int threads : {1, 2}) {
+    Words words;
+    words.options.threads = threads;
+    const double best = finetune(words.options).best;
+    models.push_back(words.bytes("model.safetensors"));
+    words.options.from = words.options.out;
+    words.options.out = words.directory.path() / "next";
+    EXPECT_EQ(finetune(words.options).start, best);
+  }
+  EXPECT_EQ(models[0], models[1]);
+}
+
+TEST(WideHead, can_be_taken_off_and_put_on_again) {
+  Words words;
+  finetune(words.options);
+  const auto next = [&](const char* name, const char* wide) {
+    words.options.from = words.options.out;
+    words.options.out = words.directory.path() / name;
+    words.options.wide = wide;
+    finetune(words.options);
+    return Engine::load(words.options.out).config().wide_features;
+  };
+  EXPECT_EQ(next("off", "off"), 0);
+  EXPECT_EQ(next("auto", "auto"), 0);  // as the model that it starts from
+  EXPECT_GT(next("on", "on"), 0);
+}
+
+TEST(WideHead, is_refused_where_the_task_has_none) {
+  Words words;
+  words.options.task = "token-classification";
+  words.options.wide = "on";
+  words.options.train = words.directory.make("t.conll", "Ann\tB-PER\nran\tO\n\nBob\tB-PER\n\n");
+  words.options.dev = words.options.train;
+  EXPECT_THAT(message_of([&] { finetune(words.options); }),
+              HasSubstr("wide: expected auto or off"));
+}
+
+TEST(WideHead, both_libraries_give_the_same_scores) {
+  Words words;
+  finetune(words.options);
+  const Engine engine = Engine::load(words.options.out);
+  const auto model = nn::FNetForSequenceClassification::load(words.options.out);
+  const at::NoGradGuard no_grad;
+  model->eval();
+  const auto numbers = [&](const char* name) {
+    const at::Tensor values = model->named_buffers()[name].contiguous();
+    return std::span(values.const_data_ptr<float>(), static_cast<std::size_t>(values.numel()));
+  };
+  const NgramTable table(numbers("wide.keys"), numbers("wide.idf"));
+  std::vector<Encoding> texts;
+  for (const char* text : {"word1 sour3 end2", "sweet5 sweet5", "", "none of these"}) {
+    texts.push_back(engine.encode(text));
+  }
+  const std::vector<Matrix> expected = engine.scores(texts);
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    Bags bags;
+    table.add(*texts[i].ngrams, bags);
+    const std::vector<std::int64_t> ids(texts[i].input_ids.begin(), texts[i].input_ids.end());
+    const at::Tensor deep = model->forward(at::tensor(ids, at::kLong).unsqueeze(0));
+    const at::Tensor all = deep + model->wide_scores(bags);
+    for (std::int64_t c = 0; c < 2; ++c) {
+      EXPECT_NEAR(all[0][c].item<float>(), expected[i].row(0)[static_cast<std::size_t>(c)], 1e-5);
+    }
+  }
+}
+
+/// What the head is for: real questions that a small model alone gets wrong.
+TEST(WideHead, of_a_model_from_nothing_does_not_lose_to_counting_words) {
+  const std::filesystem::path data = FNET_SOURCE_DIR "/../shared/data/trec6";
+  if (!std::filesystem::exists(data)) GTEST_SKIP() << "needs ../shared/data/trec6";
+  Words words;
+  words.options.train = data / "train.tsv.gz";
+  words.options.dev = data / "dev.tsv.gz";
+  words.options.vocab_size = 2000;
+  finetune(words.options);
+  const Engine engine = Engine::load(words.options.out);
+  double right = 0, all = 0;
+  DataReader test(data / "test.tsv.gz");
+  for (Record record; test.next(record); ++all) {
+    const std::vector<TextInput> text = {record.text("text")};
+    right += engine.classify(text)[0][0].label == record.label("label");
+  }
+  EXPECT_GE(right / all, 0.87);  // scikit-learn's TF-IDF with logistic regression: 0.876
+}
+
+}  // namespace
+}  // namespace fnet
