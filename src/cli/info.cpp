@@ -201,6 +201,8 @@ std::string model_text(const ordered_json& all, const Config& config) {
     text += fmt::format("labels   {}: {}\n", config.labels.size(),
                         printable(fmt::format("{}", fmt::join(config.labels, ", "))));
   }
+  if (config.wide_features > 0)
+    text += fmt::format("wide     {} words and pairs of words\n", config.wide_features);
   text += "\nparameters\n";
   for (const auto& [part, count] : all["parameters"].items()) {
     text += fmt::format("  {:28} {:>12}\n", part, count.get<std::int64_t>());
