@@ -303,6 +303,7 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
   EncodeOptions encoding;
   encoding.max_length = most_tokens(config, tokenizer->config().model_max_length, o.max_length);
   encoding.ngrams = wants_wide(o, config);
+  const bool had_wide = config.wide_features > 0;
   tokenizer = tokenizer->with_max_length(static_cast<std::int64_t>(encoding.max_length));
 
   TrainingSetup setup{.task = &task,
@@ -337,7 +338,7 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
   config.wide_features = static_cast<std::int64_t>(ngrams.keys().size());
   setup.wide = config.wide_features > 0;
   setup.model = std::make_shared<nn::FNetWithHeadImpl>(config, o.seed);
-  if (!o.from.empty()) setup.model->load_weights(o.from, new_head, true);
+  if (!o.from.empty()) setup.model->load_weights(o.from, new_head, had_wide || setup.wide);
   std::int64_t parameters = 0;
   for (const at::Tensor& parameter : setup.model->parameters()) parameters += parameter.numel();
   log(fmt::format("model: {} layers, hidden {}, {} parameters, length policy {}",

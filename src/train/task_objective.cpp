@@ -173,6 +173,7 @@ Evaluation TaskObjective::evaluate() {
     targets.push_back(batch.targets.to(at::kCPU));
     scored += logits.back().size(0);
   }
+  require(!logits.empty(), Kind::usage, "evaluation: expected at least one example, found none");
   Scores all{at::cat(logits), at::cat(units), at::cat(targets)};
   if (wide_.defined()) all.logits = with_wide(all.logits, order, all.targets);
   all.logits = all.logits.contiguous();

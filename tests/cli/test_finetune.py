@@ -64,6 +64,23 @@ class Finetune(CliTest):
         self.assertTrue(done("predict", out, stdin="a lovely film\n").startswith("good\t"))
 
     @unittest.skipUnless(CAN_TRAIN, "this build has no fnet-train")
+    def test_a_classifier_from_nothing_counts_words_too(self):
+        train, small = self.data("words.tsv"), self.folder / "words-int8"
+        common = ("--train", train, "--dev", train, "--epochs", 1, "--lr", 0, "--threads", 2,
+                  "--set", "hidden_size=32", "--set", "num_hidden_layers=1")  # fmt: skip
+        out, off = self.folder / "words", self.folder / "words-off"
+        done("finetune", "--out", out, *common)
+        self.assertIn("words and pairs of words", done("info", out))
+        done("quantize", out, "--dtype", "int8", "--out", small)
+        for model in (out, small):
+            self.assertEqual(self.accuracy(model, train), 1)
+        answers = done("predict", out, stdin="a lovely film\n\nNUL\0 inside\n映画\n" + "dull " * 100_000 + "\n")
+        self.assertEqual([line.split("\t")[0] for line in answers.splitlines()][::4], ["good", "bad"])
+        done("finetune", "--out", off, *common, "--wide", "off")
+        self.assertNotIn("words and pairs", done("info", off))
+        self.assertLess(self.accuracy(off, train), 1)
+
+    @unittest.skipUnless(CAN_TRAIN, "this build has no fnet-train")
     def test_without_dev_a_tenth_is_held_out_by_the_seed(self):
         rows = [f"__label__good {text}\n" for text in GOOD.split("|")] + \
                [f"__label__bad {text}\n" for text in BAD.split("|")]  # fmt: skip
