@@ -105,7 +105,7 @@ bool wants_wide(const FinetuneOptions& o, const Config& start) {
 }
 
 /// The n-grams that a wide part for these texts and labels can hold.
-NgramTable learn_ngrams(std::vector<Sample>& samples, std::size_t labels) {
+NgramTable learn_ngrams(const std::vector<Sample>& samples, std::size_t labels) {
   std::vector<std::vector<NgramCount>> texts;
   for (const Sample& sample : samples) texts.push_back(*sample.texts.at(0).ngrams);
   return {texts, kWideBytes / sizeof(float) / (labels + 2)};
@@ -348,7 +348,7 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
     if (o.class_weights == "balanced") weights = balanced_weights(setup.train, labels.size());
     fit_wide_part(*setup.model, ngrams, setup.train, weights);
     log(fmt::format("wide head: {} words and pairs of words, {:.1f} MB", config.wide_features,
-                    static_cast<double>(config.wide_features * 4) * (labels.size() + 2) / 1e6));
+                    4e-6 * static_cast<double>(ngrams.keys().size() * (labels.size() + 2))));
   }
   check_metric(o, task.metrics(labels), "these labels");
   if (setup.metric.empty()) setup.metric = task.metrics(labels).front();
