@@ -102,6 +102,25 @@ __attribute__((always_inline)) inline void add_widened(TileSums<dtype, kRows>& s
   }
 }
 
+// The sums of row r of a tile, as numbers, to out [panel] or added to it.
+template <Dtype dtype>
+__attribute__((always_inline)) inline void put_sums(const typename Step<dtype>::Sum* sums,
+                                                    const LeftChunk& left, const RightChunk& right,
+                                                    std::size_t r, float* out, bool add) {
+#pragma GCC unroll 2
+  for (std::size_t h = 0; h < 2; ++h) {
+    float* p = out + h * kLanes;
+    F32 v;
+    if constexpr (dtype == Dtype::int8) {
+      const I32 offset = load_units((const std::uint32_t*)right.sums + h * kLanes) * left.zero[r];
+      v = to_float(sums[h] - offset) * (load(right.scale + h * kLanes) * splat(left.scale[r]));
+    } else {
+      v = sums[h];
+    }
+    store(p, add ? load(p) + v : v);
+  }
+}
+
 // A register tile: kRows × kPanel sums. The order of each sum is that of the units: it is the same
 // in every tile.
 template <Dtype dtype, std::size_t kRows>
@@ -116,18 +135,7 @@ void tile(LeftChunk left, const RightChunk& right, float* out, bool add,
   }
 #pragma GCC unroll 12
   for (std::size_t r = 0; r < kRows; ++r) {
-#pragma GCC unroll 2
-    for (std::size_t h = 0; h < 2; ++h) {
-      float* p = out + r * kPanel + h * kLanes;
-      F32 v;
-      if constexpr (dtype == Dtype::int8) {
-        const I32 offset = load_units((const std::uint32_t*)right.sums + h * kLanes) * left.zero[r];
-        v = to_float(sums[r][h] - offset) * (load(right.scale + h * kLanes) * splat(left.scale[r]));
-      } else {
-        v = sums[r][h];
-      }
-      store(p, add ? load(p) + v : v);
-    }
+    put_sums<dtype>(sums[r], left, right, r, out + r * kPanel, add);
   }
 }
 
@@ -170,16 +178,27 @@ void multiply_as(LeftChunk left, std::size_t rows, const RightChunk& right, floa
   }
 }
 
+#ifdef FNET_AMX
+#include "kernels/product_amx.inl"
+#endif
+
 inline void multiply(Dtype dtype, LeftChunk left, std::size_t rows, const RightChunk& right,
                      float* sums, bool add, const void* next) noexcept {
   const auto* p = static_cast<const char*>(next);
   switch (dtype) {
     case Dtype::float32:
       return multiply_as<Dtype::float32>(left, rows, right, sums, add, p);
+#ifdef FNET_AMX
+    case Dtype::bfloat16:
+      return multiply_tiles<Dtype::bfloat16>(left, rows, right, sums, add, p);
+    case Dtype::int8:
+      return multiply_tiles<Dtype::int8>(left, rows, right, sums, add, p);
+#else
     case Dtype::bfloat16:
       return multiply_as<Dtype::bfloat16>(left, rows, right, sums, add, p);
     case Dtype::int8:
       return multiply_as<Dtype::int8>(left, rows, right, sums, add, p);
+#endif
   }
 }
 
