@@ -1,10 +1,4 @@
 // Products of a block of rows with packed weights; see product_kernels.h for the layouts.
-inline I32 load_units(const std::uint32_t* p) {
-  I32 v;
-  __builtin_memcpy(&v, p, sizeof v);
-  return v;
-}
-
 // Units as 16-bit numbers.
 using I16 = std::int16_t __attribute__((vector_size(sizeof(I32))));
 using U16 = std::uint16_t __attribute__((vector_size(sizeof(I32))));

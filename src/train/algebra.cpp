@@ -3,6 +3,7 @@
 #include <array>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "blocks/part_kernels.h"
 #include "core/hash.h"
@@ -13,6 +14,16 @@ namespace fnet {
 namespace {
 
 thread_local int formulas_only = 0;
+thread_local kernels::Dtype product_dtype = kernels::Dtype::float32;
+
+/// The type of this thread's products, kept for the gradients.
+kernels::Dtype keep_dtype(torch::autograd::AutogradContext* context) {
+  context->saved_data["dtype"] = static_cast<std::int64_t>(product_dtype);
+  return product_dtype;
+}
+kernels::Dtype kept_dtype(torch::autograd::AutogradContext* context) {
+  return static_cast<kernels::Dtype>(context->saved_data["dtype"].toInt());
+}
 
 /// Whether a kernel for the CPU in fp32 may stand for the formula.
 bool fast(const at::Tensor& x) {
@@ -63,7 +74,8 @@ struct DenseFunction : torch::autograd::Function<DenseFunction> {
                             const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
     context->save_for_backward({x, weight});
     context->saved_data["bias"] = bias.has_value();
-    return ops::product({x}, {weight, true},
+    const kernels::Dtype dtype = keep_dtype(context);
+    return ops::product(dtype, {x}, {weight, true},
                         {.bias = bias ? bias->const_data_ptr<float>() : nullptr});
   }
 
@@ -72,9 +84,10 @@ struct DenseFunction : torch::autograd::Function<DenseFunction> {
     const auto saved = context->get_saved_variables();
     const at::Tensor& x = saved[0];
     const at::Tensor& weight = saved[1];
+    const kernels::Dtype dtype = kept_dtype(context);
     torch::autograd::variable_list result(3);
-    if (context->needs_input_grad(0)) result[0] = ops::product({grad[0]}, {weight});
-    if (context->needs_input_grad(1)) result[1] = ops::product({grad[0], true}, {x});
+    if (context->needs_input_grad(0)) result[0] = ops::product(dtype, {grad[0]}, {weight});
+    if (context->needs_input_grad(1)) result[1] = ops::product(dtype, {grad[0], true}, {x});
     if (context->saved_data["bias"].toBool()) result[2] = grad[0].sum(0);
     return result;
   }
@@ -84,14 +97,15 @@ struct MlpFunction : torch::autograd::Function<MlpFunction> {
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x,
                             const at::Tensor& up, const at::Tensor& up_bias, const at::Tensor& down,
                             const at::Tensor& down_bias, kernels::Activation activation) {
+    const kernels::Dtype dtype = keep_dtype(context);
     at::Tensor before = at::empty({x.size(0), up.size(0)}, x.options());
-    const at::Tensor inner = ops::product({x}, {up, true},
+    const at::Tensor inner = ops::product(dtype, {x}, {up, true},
                                           {.bias = up_bias.const_data_ptr<float>(),
                                            .activation = activation,
                                            .before = before.mutable_data_ptr<float>()});
     context->save_for_backward({x, up, down, before, inner});
     context->saved_data["activation"] = static_cast<std::int64_t>(activation);
-    return ops::product({inner}, {down, true}, {.bias = down_bias.const_data_ptr<float>()});
+    return ops::product(dtype, {inner}, {down, true}, {.bias = down_bias.const_data_ptr<float>()});
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
@@ -100,14 +114,16 @@ struct MlpFunction : torch::autograd::Function<MlpFunction> {
     const at::Tensor &x = saved[0], &up = saved[1], &down = saved[2], &before = saved[3],
                      &inner = saved[4];
     const at::Tensor grad = grads[0].contiguous();
+    const kernels::Dtype dtype = kept_dtype(context);
     const auto activation =
         static_cast<kernels::Activation>(context->saved_data["activation"].toInt());
-    const at::Tensor grad_before = ops::product(
-        {grad}, {down}, {.activation = activation, .slope_at = before.const_data_ptr<float>()});
-    return {context->needs_input_grad(0) ? ops::product({grad_before}, {up}) : at::Tensor(),
-            ops::product({grad_before, true}, {x}),
+    const at::Tensor grad_before =
+        ops::product(dtype, {grad}, {down},
+                     {.activation = activation, .slope_at = before.const_data_ptr<float>()});
+    return {context->needs_input_grad(0) ? ops::product(dtype, {grad_before}, {up}) : at::Tensor(),
+            ops::product(dtype, {grad_before, true}, {x}),
             grad_before.sum(0),
-            ops::product({grad, true}, {inner}),
+            ops::product(dtype, {grad, true}, {inner}),
             grad.sum(0),
             at::Tensor()};
   }
@@ -153,6 +169,9 @@ at::Tensor linear_map(const at::Tensor& x, const at::Tensor& weight,
 
 FormulasOnly::FormulasOnly() { ++formulas_only; }
 FormulasOnly::~FormulasOnly() { --formulas_only; }
+
+ProductsIn::ProductsIn(kernels::Dtype dtype) : before_(std::exchange(product_dtype, dtype)) {}
+ProductsIn::~ProductsIn() { product_dtype = before_; }
 
 TorchTensor dense(const TorchTensor& x, const TorchTensor& weight) {
   return linear_map(x, weight, std::nullopt);

@@ -8,6 +8,7 @@
 
 #include "blocks/algebra.h"
 #include "core/rows.h"
+#include "kernels/types.h"
 
 // Torch's side of the algebra in which blocks/ is written, and faster ways through a formula on the
 // CPU in fp32. CUDA, float64 and gradients follow from torch.
@@ -25,6 +26,19 @@ class FormulasOnly {
   ~FormulasOnly();
   FormulasOnly(const FormulasOnly&) = delete;
   FormulasOnly& operator=(const FormulasOnly&) = delete;
+};
+
+/// While one lives, products that this thread begins on the CPU in fp32 take their factors as
+/// float32 or rounded to bfloat16, forward and in their gradients; sums are float32.
+class ProductsIn {
+ public:
+  explicit ProductsIn(kernels::Dtype dtype);
+  ~ProductsIn();
+  ProductsIn(const ProductsIn&) = delete;
+  ProductsIn& operator=(const ProductsIn&) = delete;
+
+ private:
+  kernels::Dtype before_;
 };
 
 /// at::Tensor as the formulas see it: what they need is found beside it.

@@ -45,7 +45,10 @@ LoopOptions loop_options(const FinetuneOptions& o, const TrainingSetup& setup) {
                         .average = o.average},
           .metric = setup.metric,
           .score_first = setup.fits,
-          .patience = o.patience};
+          .patience = o.patience,
+          .products = o.dtype == kernels::name_of(kernels::Dtype::bfloat16)
+                          ? kernels::Dtype::bfloat16
+                          : kernels::Dtype::float32};
 }
 
 void tell_interrupted(const FinetuneOptions& o, const TrainingReport& report, bool stays,

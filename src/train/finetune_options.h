@@ -34,6 +34,8 @@ void finetune_options(Visit&& option) {
          "that selects the best epoch; without it accuracy, or entity_f1 for entities");
   option("patience", &O::patience, range(0, 1'000'000),
          "epochs without a better one before it stops; 0: never");
+  option("dtype", &O::dtype, Allowed::one_of({"float32", "bfloat16"}),
+         "of the factors of products while it learns; weights and sums are float32");
   option("seed", &O::seed, Allowed::any(), "the same command and seed give the same model");
   option("threads", &O::threads, range(0, 1'024), "0: one for each core");
 }

@@ -51,7 +51,7 @@ at::Tensor mix(const at::Tensor& x, const Rows& rows, bool ortho) {
   return out;
 }
 
-at::Tensor product(Factor a, Factor b, const kernels::Finish& finish) {
+at::Tensor product(kernels::Dtype dtype, Factor a, Factor b, const kernels::Finish& finish) {
   const at::Tensor left = a.matrix.contiguous(), right = b.matrix.contiguous();
   const std::int64_t m = left.size(a.transposed ? 1 : 0), k = left.size(a.transposed ? 0 : 1);
   const std::int64_t n = right.size(b.transposed ? 0 : 1);
@@ -59,7 +59,7 @@ at::Tensor product(Factor a, Factor b, const kernels::Finish& finish) {
               right.sizes());
   at::Tensor out = at::empty({m, n}, left.options());
   ThreadPool threads = pool();
-  kernels::gemm(size_of(m), size_of(n), size_of(k),
+  kernels::gemm(dtype, size_of(m), size_of(n), size_of(k),
                 {left.const_data_ptr<float>(), size_of(left.size(1)), a.transposed},
                 {right.const_data_ptr<float>(), size_of(right.size(1)), b.transposed}, finish,
                 out.mutable_data_ptr<float>(), size_of(n), threads, workspace());

@@ -20,8 +20,8 @@ struct Factor {
   bool transposed = false;
 };
 
-/// finish(a·b) → [m, n].
-at::Tensor product(Factor a, Factor b, const kernels::Finish& finish = {});
+/// finish(a·b) → [m, n]; the factors as they are, or rounded to bfloat16.
+at::Tensor product(kernels::Dtype dtype, Factor a, Factor b, const kernels::Finish& finish = {});
 
 /// x where a mask made from (seed, place) keeps it, scaled by 1/(1-p); 0 elsewhere.
 at::Tensor dropout(const at::Tensor& x, double p, std::uint64_t seed);

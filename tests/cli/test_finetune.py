@@ -164,6 +164,19 @@ class Finetune(CliTest):
         self.assertEqual([path.name for path in self.folder.iterdir() if path.name.startswith(".")], [])
 
     @unittest.skipUnless(CAN_TRAIN, "this build has no fnet-train")
+    def test_products_in_bfloat16_learn_as_well_and_leave_float32_weights(self):
+        train, out = self.data("bfloat16.tsv"), self.folder / "bfloat16"
+        done("finetune", "--train", train, "--dev", train, "--out", out, "--tokenizer", self.spiece, "--dtype",
+             "bfloat16", "--set", "hidden_size=32", "--set", "intermediate_size=32", "--set", "num_hidden_layers=1",
+             "--batch-size", 8, "--lr", "5e-3", "--token-dropout", 0, "--average", "0.5", "--threads", 1,
+             "--epochs", 20)  # fmt: skip
+        self.assertEqual(self.accuracy(out, train), 1)
+        self.assertEqual(json.loads((out / "run.json").read_text())["dtype"], "bfloat16")
+        header = (out / "model.safetensors").read_bytes()[8:2000].decode(errors="replace")
+        self.assertIn('"F32"', header)
+        self.assertNotIn('"BF16"', header)
+
+    @unittest.skipUnless(CAN_TRAIN, "this build has no fnet-train")
     def test_a_second_run_into_a_directory_at_work_is_refused(self):
         train, out = self.data("twice.tsv"), self.folder / "twice"
         command = [FNET, "finetune", "--train", train, "--dev", train, "--out", out, "--from", self.classifier,

@@ -30,6 +30,31 @@ TEST(FNetModules, parameters_carry_hugging_faces_names) {
   EXPECT_TRUE(ours.contains("fnet.encoder.layer.0.fourier.output.LayerNorm.weight"));
 }
 
+// bfloat16 is of the factors alone: what torch makes of rounded factors in float32 is the same, up
+// to the order of sums.
+TEST(ProductsIn, rounds_the_factors_of_products_and_of_their_gradients) {
+  const auto rounded = [](const at::Tensor& v) { return v.to(at::kBFloat16).to(at::kFloat); };
+  at::manual_seed(1);
+  const at::Tensor x = at::randn({37, 70}).requires_grad_(true);
+  const at::Tensor weight = at::randn({45, 70}).requires_grad_(true);
+  const at::Tensor bias = at::randn({45}).requires_grad_(true);
+  const at::Tensor grad = at::randn({37, 45});
+  at::Tensor y;
+  {
+    const ProductsIn products(kernels::Dtype::bfloat16);
+    y = dense(TorchTensor(x), TorchTensor(weight), TorchTensor(bias)).value;
+  }
+  y.backward(grad);  // the guard is gone: the gradients go the way that the product went
+  const at::NoGradGuard no_grad;
+  EXPECT_LT(difference(y, at::matmul(rounded(x), rounded(weight).t()) + bias), 2e-5);
+  EXPECT_LT(difference(x.grad(), at::matmul(rounded(grad), rounded(weight))), 2e-5);
+  EXPECT_LT(difference(weight.grad(), at::matmul(rounded(grad).t(), rounded(x))), 2e-5);
+  EXPECT_LT(difference(bias.grad(), grad.sum(0)), 2e-5);
+  EXPECT_GT(difference(y, at::matmul(x, weight.t()) + bias), 1e-3);
+  const at::Tensor plain = dense(TorchTensor(x), TorchTensor(weight), TorchTensor(bias)).value;
+  EXPECT_LT(difference(plain, at::matmul(x, weight.t()) + bias), 2e-5);
+}
+
 TEST(FNetModules, a_texts_answer_does_not_see_its_batch) {
   const at::NoGradGuard no_grad;
   nn::FNetModel model(small_config(), 3);
