@@ -97,6 +97,37 @@ GOLDENS = {
     "silu": ("numpy", dict(hidden_act="silu"), SOME),
     "tanh": ("numpy", dict(hidden_act="tanh"), SOME),
 }
+# Norms and feed-forwards in pairs, with activations and options for the rest.
+PARTS = {
+    ("zero_centered_rms_norm", "glu"): {},
+    ("band_rms", "reglu"): {},
+    ("zero_centered_band_rms", "geglu"): dict(ffn_options={"bias": False}),
+    ("adaptive_band_rms", "bilinear"): dict(norm_position="pre"),
+    ("zero_centered_adaptive_band_rms", "residual"): {},
+    ("batch_norm", "lowrank"): dict(fourier_norm="ortho"),
+    ("bias_free_batch_norm", "differential"): dict(fourier_norm="ortho"),
+    ("global_response_norm", "monarch"): dict(fourier_norm="ortho"),
+    ("max_logit_norm", "power_mlp"): {},
+    ("band_logit_norm", "orthoglu"): {},
+    ("energy_layer_norm", "kan"): {},
+    ("dynamic_tanh", "logic"): dict(fourier_norm="ortho"),
+    ("logit_norm", "counting"): dict(fourier_norm="ortho"),
+    ("none", "mlp"): dict(fourier_norm="ortho", hidden_act="quick_gelu"),
+    ("layer_norm", "mlp"): dict(norm_options={"bias": False}, position_embedding="sinusoidal",
+                                hidden_act="squared_relu"),
+}  # fmt: skip
+GOLDENS |= {
+    f"{norm}_{ffn}": ("numpy", dict(norm_type=norm, ffn_type=ffn, **changes), [[7], [100], [60, 1, 30]])
+    for (norm, ffn), changes in PARTS.items()
+}
+
+
+def version_of(package):
+    """Its name and version; the files that it makes need it, the others do not."""
+    try:
+        return f"{package} {importlib.metadata.version(package)}"
+    except importlib.metadata.PackageNotFoundError:
+        return package
 
 
 def make_texts(name, config, lengths):
@@ -127,7 +158,7 @@ def mixed_rows(config, lengths):
 class Transformers:
     """FNetModel with the two classification heads."""
 
-    version = "transformers " + importlib.metadata.version("transformers")
+    version = version_of("transformers")
 
     def __init__(self, config, double):
         import torch
@@ -166,7 +197,7 @@ class Transformers:
 class KerasHub:
     """FNetBackbone on JAX. Its transform casts to float32, whatever the dtype: undone here."""
 
-    version = "keras-hub " + importlib.metadata.version("keras-hub")
+    version = version_of("keras-hub")
 
     def __init__(self, config, double):
         assert double, "keras-hub gives the reference; the yardstick is torch's"

@@ -10,6 +10,8 @@ import math
 import numpy as np
 import scipy.special
 
+from reference_parts import FEED_FORWARDS, NORMS, Place, sinusoids
+
 
 class NumpyOps:
     """float64, by definition."""
@@ -20,7 +22,8 @@ class NumpyOps:
     def layer_norm(self, x, weight, bias, eps):
         mean = x.mean(-1, keepdims=True)
         variance = ((x - mean) ** 2).mean(-1, keepdims=True)
-        return (x - mean) / np.sqrt(variance + eps) * weight + bias
+        y = (x - mean) / np.sqrt(variance + eps) * weight
+        return y if bias is None else y + bias
 
     def rms_norm(self, x, weight, eps):
         return x / np.sqrt((x * x).mean(-1, keepdims=True) + eps) * weight
@@ -39,6 +42,36 @@ class NumpyOps:
 
     def tanh(self, x):
         return np.tanh(x)
+
+    def sigmoid(self, x):
+        return scipy.special.expit(x)
+
+    def squared_relu(self, x):
+        return np.maximum(x, 0) ** 2
+
+    def quick_gelu(self, x):
+        return x * scipy.special.expit(1.702 * x)
+
+    def softmax(self, x):
+        return scipy.special.softmax(x, axis=-1)
+
+    def sqrt(self, x):
+        return np.sqrt(x)
+
+    def log(self, x):
+        return np.log(x)
+
+    def at_least(self, x, low):
+        return np.maximum(x, low)
+
+    def inside(self, x, low, high):
+        return ((x >= low) & (x < high)).astype(np.float64)
+
+    def stack(self, parts):
+        return np.stack(parts, axis=-1)
+
+    def concat(self, parts):
+        return np.concatenate(parts, axis=-1)
 
     def linear(self, x, weight, bias=None):
         y = x @ weight.T
@@ -94,6 +127,36 @@ class TorchOps:
     def tanh(self, x):
         return self.torch.tanh(x)
 
+    def sigmoid(self, x):
+        return self.torch.sigmoid(x)
+
+    def squared_relu(self, x):
+        return self.f.relu(x) ** 2
+
+    def quick_gelu(self, x):
+        return x * self.torch.sigmoid(1.702 * x)
+
+    def softmax(self, x):
+        return self.torch.softmax(x, -1)
+
+    def sqrt(self, x):
+        return self.torch.sqrt(x)
+
+    def log(self, x):
+        return self.torch.log(x)
+
+    def at_least(self, x, low):
+        return x.clamp(min=low)
+
+    def inside(self, x, low, high):
+        return ((x >= low) & (x < high)).float()
+
+    def stack(self, parts):
+        return self.torch.stack(parts, -1)
+
+    def concat(self, parts):
+        return self.torch.cat(parts, -1)
+
     def linear(self, x, weight, bias=None):
         return self.f.linear(x, weight, bias)
 
@@ -120,11 +183,7 @@ class ReferenceModel:
         return self._cache[name]
 
     def _norm(self, name, x, eps):
-        hidden = self.config["hidden_size"]
-        weight = self._get(f"{name}.weight", hidden)
-        if self.config["norm_type"] == "rms_norm":
-            return self.ops.rms_norm(x, weight, eps)
-        return self.ops.layer_norm(x, weight, self._get(f"{name}.bias", hidden), eps)
+        return NORMS[self.config["norm_type"]](Place(self, name), x, eps)
 
     def _linear(self, name, x, rows, columns, bias=True):
         bias = self._get(f"{name}.bias", rows) if bias else None
@@ -137,15 +196,13 @@ class ReferenceModel:
         return self.ops.fourier(x, self.config["fourier_norm"])
 
     def _feed_forward(self, layer, x):
-        hidden, width = self.config["hidden_size"], self.config["intermediate_size"]
-        if self.config["ffn_type"] == "swiglu":
-            gate = self._linear(f"{layer}.intermediate.gate", x, width, hidden, bias=False)
-            value = self._linear(f"{layer}.intermediate.dense", x, width, hidden, bias=False)
-            product = self.ops.silu(gate) * value
-            return self._linear(f"{layer}.output.dense", product, hidden, width, bias=False)
-        activation = getattr(self.ops, self.config["hidden_act"])
-        inner = activation(self._linear(f"{layer}.intermediate.dense", x, width, hidden))
-        return self._linear(f"{layer}.output.dense", inner, hidden, width)
+        return FEED_FORWARDS[self.config["ffn_type"]](Place(self, layer), x)
+
+    def _positions(self, name):
+        rows, hidden = self.config["max_position_embeddings"], self.config["hidden_size"]
+        if self.config.get("position_embedding") == "sinusoidal":
+            return sinusoids(rows, hidden, self.ops.array)
+        return self._get(name, rows, hidden)
 
     def hidden(self, ids, types):
         """Last hidden state [..., N, H] of ids and types [..., N]."""
@@ -155,7 +212,7 @@ class ReferenceModel:
         x = (
             self._get(table("word"), c["vocab_size"], hidden)[ids]
             + self._get(table("token_type"), c["type_vocab_size"], hidden)[types]
-            + self._get(table("position"), c["max_position_embeddings"], hidden)[: ids.shape[-1]]
+            + self._positions(table("position"))[: ids.shape[-1]]
         )
         x = self._norm("embeddings.LayerNorm", x, c["embedding_norm_eps"] or c["layer_norm_eps"])
         if c["embedding_projection"]:

@@ -66,6 +66,9 @@ struct FNET_API Config {
   std::string norm_type = "layer_norm";
   std::string norm_position = "post";
   std::string ffn_type = "mlp";
+  std::string ffn_dropout = "output";                    ///< output, inner or both
+  std::string position_embedding = "learned";            ///< or sinusoidal
+  double drop_path_rate = 0;                             ///< stochastic depth of the last layer
   std::vector<std::string> mixers = {"fourier"};         ///< one for all layers, or one for each
   PartOptions norm_options, ffn_options, mixer_options;  ///< `fnet info` lists each part's
   std::string length_policy =
@@ -116,6 +119,17 @@ struct FNET_API Config {
     return embedding_norm_eps > 0 ? embedding_norm_eps : layer_norm_eps;
   }
   LengthPolicy lengths() const { return LengthPolicy::parse(length_policy); }
+
+  /// Dropout before a feed-forward's last map, and after it.
+  double inner_dropout() const { return ffn_dropout == "output" ? 0 : hidden_dropout_prob; }
+  double output_dropout() const { return ffn_dropout == "inner" ? 0 : hidden_dropout_prob; }
+
+  /// The share of texts for which training skips a branch of a layer: from 0 in the first layer to
+  /// drop_path_rate in the last, which a model of one layer has too.
+  double drop_path(std::int64_t layer) const {
+    if (num_hidden_layers == 1) return drop_path_rate;
+    return drop_path_rate * static_cast<double>(layer) / static_cast<double>(num_hidden_layers - 1);
+  }
 
   /// Tokens of the longest text that the model can read.
   std::int64_t longest_text() const;

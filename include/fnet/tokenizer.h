@@ -29,7 +29,8 @@ struct Encoding {
   std::vector<std::int32_t> token_type_ids;  ///< [N]: 0 for the text, 1 for the pair and its [SEP]
   std::vector<Span> offsets;           ///< [N]: bytes of the token's text; empty for special tokens
   std::vector<std::int32_t> word_ids;  ///< [N] from encode_words: index of the word, else -1
-  bool truncated = false;              ///< tokens were dropped to fit max_length
+  std::vector<std::int32_t> position_ids;  ///< [N]; empty: 0, 1, 2, …
+  bool truncated = false;                  ///< tokens were dropped to fit max_length
 
   /// Whether token `i` begins a word: where a tagger reads and writes the word's tag.
   bool first_of_word(std::size_t i) const {

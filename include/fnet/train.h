@@ -36,6 +36,7 @@ struct Inputs {
   at::Tensor input_ids;               ///< [B, N] int64
   at::Tensor inputs_embeds;           ///< [B, N, H] in place of the word embeddings
   at::Tensor token_type_ids;          ///< [B, N] int64; not defined: all 0
+  at::Tensor position_ids;            ///< [B, N] or [N] int64; not defined: 0, 1, 2, … in each text
   std::vector<std::int64_t> lengths;  ///< [B] rows of each text; empty: N each
 };
 
@@ -132,8 +133,9 @@ class FNET_API FNetModelImpl : public FNetModule {
   }
 
   /// The last hidden state [T, H] of packed rows. `vectors` [T, H] are word embeddings or what
-  /// stands in their place, `types` [T] int64 or not defined.
-  at::Tensor forward_rows(const at::Tensor& vectors, const at::Tensor& types, const Rows& rows);
+  /// stands in their place, `types` and `positions` [T] int64 or not defined.
+  at::Tensor forward_rows(const at::Tensor& vectors, const at::Tensor& types, const Rows& rows,
+                          const at::Tensor& positions = {});
 
   /// Word embeddings of ids: [T] → [T, H].
   at::Tensor word_embeddings(const at::Tensor& ids) const;
@@ -162,7 +164,8 @@ class FNET_API FNetWithHeadImpl : public FNetModule {
   }
 
   /// The same of packed rows: [B, C] or [T, C].
-  at::Tensor forward_rows(const at::Tensor& vectors, const at::Tensor& types, const Rows& rows);
+  at::Tensor forward_rows(const at::Tensor& vectors, const at::Tensor& types, const Rows& rows,
+                          const at::Tensor& positions = {});
 
   /// Scores of a head from the encoder's last hidden state [T, H]: [B, C]; of a head that scores
   /// rows [T, C], or with `picks`, int64 row numbers [P], [P, C]. `head`: its name; empty: the

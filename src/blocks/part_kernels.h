@@ -37,14 +37,24 @@ inline std::optional<kernels::NormKind> norm_kernel(const RmsNorm&) {
   return kernels::NormKind::rms_norm;
 }
 
+// A layer norm whose bias is not there.
+inline std::optional<kernels::NormKind> norm_kernel(const ZeroCenteredRmsNorm&) {
+  return kernels::NormKind::layer_norm;
+}
+inline std::optional<kernels::NormKind> norm_kernel(const NoNorm&) {
+  return kernels::NormKind::none;
+}
+
 inline std::optional<FfnKernel> ffn_kernel(const Mlp&, Activation activation) {
   const auto kernel = kernel_of(activation);
   if (!kernel) return {};
   return FfnKernel{"intermediate.dense", "", "output.dense", *kernel};
 }
-inline std::optional<FfnKernel> ffn_kernel(const SwiGlu&, Activation) {
-  return FfnKernel{"intermediate.dense", "intermediate.gate", "output.dense",
-                   kernels::Activation::silu};
+template <Activation act>
+std::optional<FfnKernel> ffn_kernel(const Gated<act>&, Activation) {
+  const auto kernel = kernel_of(act);
+  if (!kernel) return {};
+  return FfnKernel{"intermediate.dense", "intermediate.gate", "output.dense", *kernel};
 }
 
 inline std::optional<MixerKernel> mixer_kernel(const FourierMixing&) {

@@ -31,6 +31,12 @@ class Specs {
     list_->back().trained = false;
   }
 
+  /// Adds numbers that follow from their Init alone, so that no file holds them.
+  void computed(std::string_view name, std::vector<std::int64_t> shape, Init init) const {
+    buffer(name, std::move(shape), init);
+    list_->back().stored = false;
+  }
+
   /// Adds a linear map's `<name>.weight` [out, in] and, if wanted, `<name>.bias` [out].
   void linear(const std::string& name, std::int64_t in, std::int64_t out, bool bias = true,
               Init init = Init::normal()) const {

@@ -251,6 +251,8 @@ void finish(const Epilogue& e, Out* out, std::size_t stride) noexcept {
       return finish_gated<Sigmoid>(e, out, stride);
     case Activation::silu:
       return finish_gated<Silu>(e, out, stride);
+    case Activation::squared_relu:
+      return finish_gated<SquaredRelu>(e, out, stride);
     case Activation::tanh:
       return finish_gated<Tanh>(e, out, stride);
   }
@@ -284,6 +286,8 @@ inline void finish_slope(Activation activation, const float* sums, const float* 
       return finish_slope_as<Sigmoid>(sums, at, rows, columns, out, stride);
     case Activation::silu:
       return finish_slope_as<Silu>(sums, at, rows, columns, out, stride);
+    case Activation::squared_relu:
+      return finish_slope_as<SquaredRelu>(sums, at, rows, columns, out, stride);
     case Activation::tanh:
       return finish_slope_as<Tanh>(sums, at, rows, columns, out, stride);
   }

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "model/config_fields.h"
+#include "model/other_names.h"
 
 namespace fnet {
 namespace {
@@ -157,6 +158,17 @@ std::span<const std::string_view> Config::variants() {
 }
 
 void Config::set(std::string_view key, std::string_view value) {
+  key = our_key(key);
+  if (const OtherName* other = other_name(key, value)) {
+    require(!other->settings.empty(), fnet::Kind::usage, "config: {}: '{}' {}", key, value,
+            other->reason);
+    for (std::size_t begin = 0; begin < other->settings.size();) {
+      const std::size_t end = std::min(other->settings.find(' ', begin), other->settings.size());
+      assign(other->settings.substr(begin, end - begin));
+      begin = end + 1;
+    }
+    return;
+  }
   bool found = false;
   const std::size_t dot = key.find('.');
   const std::string_view option = dot == key.npos ? "" : key.substr(dot + 1);

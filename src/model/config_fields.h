@@ -52,6 +52,14 @@ void config_fields(Visit&& field) {
   field("norm_position", &C::norm_position, Allowed::one_of({"post", "pre"}),
         "norms after each sum, or before each branch with one at the end");
   field("ffn_type", &C::ffn_type, Allowed::one_of(ffn_kinds()), "feed-forward");
+  field("ffn_dropout", &C::ffn_dropout, Allowed::one_of({"output", "inner", "both"}),
+        "dropout of the feed-forward: after it (Hugging Face), before its last map (the Keras "
+        "seed), or both (Swin)");
+  field("position_embedding", &C::position_embedding, Allowed::one_of({"learned", "sinusoidal"}),
+        "a table that is trained, or sines and cosines without weights");
+  field("drop_path_rate", &C::drop_path_rate, range(0, 0.999),
+        "stochastic depth: the share of texts for which training skips a branch, from 0 in the "
+        "first layer to this in the last");
   field("mixers", &C::mixers, Allowed::one_of(mixer_kinds()),
         "mixer: one name, or one for each layer");
   field("norm_options", &C::norm_options, Allowed::any(), "options of the norm");

@@ -9,6 +9,7 @@
 #include "core/json.h"
 #include "model/config_fields.h"
 #include "model/kinds.h"
+#include "model/other_names.h"
 
 namespace fnet {
 namespace {
@@ -61,8 +62,9 @@ constexpr std::string_view kIgnored[] = {"model_type",
 constexpr std::string_view kOwnType = "fnet-cpp";
 constexpr std::string_view kOwnKeys[] = {
     "fourier_norm", "embedding_projection", "embedding_norm_eps", "pooler",
-    "norm_type",    "norm_position",        "ffn_type",           "mixers",
-    "norm_options", "ffn_options",          "mixer_options",      "pooling"};
+    "norm_type",    "norm_position",        "ffn_type",           "position_embedding",
+    "mixers",       "norm_options",         "ffn_options",        "mixer_options",
+    "pooling"};
 
 /// Keys of the Keras families, whose numerics differ: loading them by luck would be wrong silently.
 const std::map<std::string_view, std::string_view> kForeign = {
@@ -72,8 +74,6 @@ const std::map<std::string_view, std::string_view> kForeign = {
     {"num_segments", "keras-hub's type_vocab_size"},
     {"max_sequence_length", "keras-hub's max_position_embeddings"},
     {"num_layers", "Keras' num_hidden_layers"},
-    {"normalization_type", "the Keras seed's norm_type"},
-    {"normalization_position", "the Keras seed's norm_position"},
     {"normalize_dft", "the Keras seed's fourier_norm (true: ortho)"}};
 
 [[noreturn]] void wrong_type(std::string_view source, std::string_view key,
@@ -181,6 +181,16 @@ std::map<std::string, HeadConfig> read_heads(const Json& json, std::string_view 
   return heads;
 }
 
+/// A value by another library's name for it.
+void set_other(Config& config, std::string_view key, std::string_view name,
+               std::string_view source) {
+  try {
+    config.set(key, name);
+  } catch (const Error& error) {
+    fail(Kind::input, "{}: {}", source, error.what());
+  }
+}
+
 /// Refuses a sequence classifier whose scores are no softmax over classes. Source: transformers,
 /// FNetForSequenceClassification.forward.
 void check_problem_type(const Json& json, const Config& config, std::string_view source) {
@@ -231,10 +241,18 @@ Config Config::from_json(std::string_view text, std::string_view source,
   }
 
   Config config;
+  std::vector<std::pair<std::string_view, std::string>> other;  // names of other libraries
   config_fields([&](std::string_view name, auto member, const Allowed&, std::string_view) {
-    const auto found = json.find(name);
-    if (found != json.end() && !found->is_null()) read(*found, config.*member, source, name);
+    auto found = json.find(name);
+    if (found == json.end() && !seed_key(name).empty()) found = json.find(seed_key(name));
+    if (found == json.end() || found->is_null()) return;
+    if (found->is_string() && other_name(name, found->get<std::string>()) != nullptr) {
+      other.emplace_back(name, found->get<std::string>());
+    } else {
+      read(*found, config.*member, source, name);
+    }
   });
+  for (const auto& [key, name] : other) set_other(config, key, name, source);
   if (!json.contains("length_policy")) {
     config.length_policy = fmt::format("fixed:{}", config.max_position_embeddings);
   }
@@ -267,6 +285,9 @@ Config Config::from_json(std::string_view text, std::string_view source,
 
   auto known = config_keys();
   known.emplace_back("heads");
+  for (const std::string_view key : config_keys()) {
+    if (!seed_key(key).empty()) known.push_back(seed_key(key));
+  }
   for (const auto& [key, value] : json.items()) {
     if (const auto foreign = kForeign.find(key); foreign != kForeign.end()) {
       fail(fnet::Kind::input,

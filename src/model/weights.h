@@ -24,6 +24,7 @@ struct Init {
     glorot_uniform,    ///< ±sqrt(6 / (in + out)) · value. Source: Glorot & Bengio 2010, eq. 16
     glorot_normal,     ///< N(0, sqrt(2 / (in + out)) · value)
     orthogonal,        ///< rows or columns orthonormal, times value. Source: Saxe et al. 2014
+    sinusoids,         ///< [P, H]: sin and cos in turns of p · 10000^(−2i/H). Source: Vaswani 2017
   };
   Kind kind = Kind::normal;
   double value = 0;
@@ -40,6 +41,7 @@ struct Init {
   static constexpr Init glorot_uniform(double gain = 1) { return {Kind::glorot_uniform, gain}; }
   static constexpr Init glorot_normal(double gain = 1) { return {Kind::glorot_normal, gain}; }
   static constexpr Init orthogonal(double gain = 1) { return {Kind::orthogonal, gain}; }
+  static constexpr Init sinusoids() { return {Kind::sinusoids}; }
 };
 
 /// One weight of a model: Hugging Face's name for it, e.g. "fnet.embeddings.word_embeddings.weight"
@@ -50,6 +52,7 @@ struct WeightSpec {
   Init init = Init::normal();
   bool trained = true;   ///< false: a buffer, stored with the model and not changed by training
   bool product = false;  ///< read by `dense` alone, so that it may be kept as products read it
+  bool stored = true;    ///< false: follows from `init` alone and is in no file
 };
 
 /// A weight's name without the `fnet.` that a model with a head puts before its encoder's.

@@ -197,6 +197,11 @@ void FfnStep::run(const float* x, float* data, std::size_t count, const NormStep
       kernels::FeedForward layer = *kernel_;
       if (fused != nullptr) layer.norm = *fused;
       kernels::feed_forward(layer, x, data, data, count, pass.pool, pass.memory.products);
+    } else if (row_of(*part_).reach != Reach::row) {
+      const TensorScope scope(pass.pool, pass.memory.whole, placed_.dtype);
+      const Tensor y = apply(*part_, view(x, count, width), placed_.context(rows));
+      kernels::add_norm(y.values().data(), data, count, width,
+                        fused == nullptr ? kernels::NormArgs{} : *fused, data, pass.pool);
     } else {
       // The norm follows while a block's rows are in the cache.
       const bool formula_norm =

@@ -183,6 +183,7 @@ ThreadPool& this_thread() {
 Tensor operator+(const Tensor& a, const Tensor& b) { return combine(Binary::add, a, b); }
 Tensor operator-(const Tensor& a, const Tensor& b) { return combine(Binary::subtract, a, b); }
 Tensor operator*(const Tensor& a, const Tensor& b) { return combine(Binary::multiply, a, b); }
+Tensor operator/(const Tensor& a, const Tensor& b) { return combine(Binary::divide, a, b); }
 Tensor operator+(const Tensor& a, double b) { return with_number(Binary::add, a, b); }
 Tensor operator*(const Tensor& a, double b) { return with_number(Binary::multiply, a, b); }
 

@@ -201,6 +201,47 @@ TorchTensor max_rows(const TorchTensor& x, const Rows& rows) {
   return at::stack(largest);
 }
 
+TorchTensor sum_rows(const TorchTensor& x, const Rows& rows) {
+  std::vector<at::Tensor> sums;
+  for (const at::Tensor& text : text_rows(x, rows)) sums.push_back(text.sum(0));
+  return at::stack(sums);
+}
+
+TorchTensor repeat_rows(const TorchTensor& x, const Rows& rows) {
+  std::vector<std::int64_t> texts;
+  for (std::int64_t text = 0; text < rows.texts(); ++text) {
+    texts.insert(texts.end(), static_cast<std::size_t>(rows.rows(text)), text);
+  }
+  return x.value.index_select(0, at::tensor(texts, at::kLong).to(x.value.device()));
+}
+
+TorchTensor cumsum_rows(const TorchTensor& x, const Rows& rows) {
+  std::vector<at::Tensor> sums;
+  std::int64_t i = 0;
+  for (const at::Tensor& text : text_rows(x, rows)) {
+    sums.push_back(text.cumsum(0));
+    const std::int64_t padding = rows.rows(i) - rows.length(i);
+    if (padding > 0) sums.push_back(sums.back().slice(0, -1).expand({padding, -1}));
+    ++i;
+  }
+  return at::cat(sums);
+}
+
+TorchTensor batch_mean(const TorchTensor& x, const Rows& rows) {
+  return at::cat(text_rows(x, rows)).mean(0, true);
+}
+
+void track(const TorchTensor& buffer, const TorchTensor& value, double momentum) {
+  const at::NoGradGuard no_grad;
+  at::Tensor kept = buffer.value;
+  kept.mul_(momentum).add_(value.value.detach().view(kept.sizes()).to(kept.scalar_type()),
+                           1 - momentum);
+}
+
+TorchTensor concat(const std::vector<TorchTensor>& parts) {
+  return at::cat(std::vector<at::Tensor>(parts.begin(), parts.end()), -1);
+}
+
 at::Tensor dropout(const at::Tensor& x, double p, std::uint64_t seed) {
   if (fast(x)) return DropoutFunction::apply(x, p, static_cast<std::int64_t>(seed));
   const at::Tensor mask = ops::dropout(at::ones(x.sizes(), at::kFloat), p, seed);
@@ -214,16 +255,26 @@ TorchTensor Dropout<TorchTensor>::operator()(const TorchTensor& x, double p,
   return dropout(x, p, fnv1a({reinterpret_cast<const char*>(key.data()), sizeof key}));
 }
 
+TorchTensor Dropout<TorchTensor>::path(const TorchTensor& x, const Rows& rows, double p,
+                                       std::uint64_t place) const {
+  if (!active || p <= 0) return x;
+  const TorchTensor kept = at::ones({rows.texts(), 1}, x.value.options());
+  return x * repeat_rows((*this)(kept, p, place), rows);
+}
+
 std::optional<TorchTensor> Fast<TorchTensor>::apply(const LayerNorm&, const TorchTensor& x,
                                                     const Context<TorchTensor>& c) {
   if (formulas_only > 0) return {};
-  return at::layer_norm(x, {x.value.size(-1)}, c.w["weight"].value, c.w["bias"].value, c.eps());
+  const std::optional<at::Tensor> bias =
+      c.w.has("bias") ? std::optional(c.w["bias"].value) : std::nullopt;
+  return at::layer_norm(x, {x.value.size(-1)}, c.w["weight"].value, bias, c.eps());
 }
 
 std::optional<TorchTensor> Fast<TorchTensor>::apply(const Mlp&, const TorchTensor& x,
                                                     const Context<TorchTensor>& c) {
   const auto activation = kernel_of(c.activation);
-  if (!fast(x) || !activation) return {};
+  const bool drops = c.training() && c.config.inner_dropout() > 0;
+  if (!fast(x) || !activation || drops) return {};
   return MlpFunction::apply(x.value, c.w["intermediate.dense.weight"].value,
                             c.w["intermediate.dense.bias"].value, c.w["output.dense.weight"].value,
                             c.w["output.dense.bias"].value, *activation);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "blocks/algebra.h"
 #include "core/rows.h"
@@ -61,11 +62,15 @@ struct TorchTensor {
   friend TorchTensor operator*(const TorchTensor& a, const TorchTensor& b) {
     return a.value * b.value;
   }
+  friend TorchTensor operator/(const TorchTensor& a, const TorchTensor& b) {
+    return a.value / b.value;
+  }
   friend TorchTensor operator+(const TorchTensor& a, double b) { return a.value + b; }
   friend TorchTensor operator*(const TorchTensor& a, double b) { return a.value * b; }
 };
 
 inline TorchTensor rsqrt(const TorchTensor& x) { return at::rsqrt(x.value); }
+inline TorchTensor log(const TorchTensor& x) { return at::log(x.value); }
 inline TorchTensor tanh(const TorchTensor& x) { return at::tanh(x.value); }
 inline TorchTensor sigmoid(const TorchTensor& x) { return at::sigmoid(x.value); }
 inline TorchTensor relu(const TorchTensor& x) { return at::relu(x.value); }
@@ -75,6 +80,19 @@ inline TorchTensor gelu_tanh(const TorchTensor& x) { return at::gelu(x.value, "t
 
 /// The mean of each row: [T, H] → [T, 1].
 inline TorchTensor mean_last(const TorchTensor& x) { return x.value.mean(-1, true); }
+/// e^x / Σ e^x of each row.
+inline TorchTensor softmax_last(const TorchTensor& x) { return at::softmax(x.value, -1); }
+
+/// Columns [first, first + count) of x.
+inline TorchTensor columns(const TorchTensor& x, std::int64_t first, std::int64_t count) {
+  return x.value.narrow(-1, first, count);
+}
+/// The columns of all, in order: [T, H₀], [T, H₁], … → [T, ΣH].
+TorchTensor concat(const std::vector<TorchTensor>& parts);
+/// Columns seen as [groups, H / groups], transposed. Source: Zhang et al. 2018 (ShuffleNet).
+inline TorchTensor channel_shuffle(const TorchTensor& x, std::int64_t groups) {
+  return x.value.reshape({x.value.size(0), groups, -1}).transpose(1, 2).reshape(x.value.sizes());
+}
 
 /// x Wᵀ (+ b): x [T, K], weight [N, K], bias [N] → [T, N]; by our own products on the CPU in fp32,
 /// where torch's reach 40 % of the peak on AMD.
@@ -94,6 +112,19 @@ TorchTensor fourier_mix(const TorchTensor& x, const Rows& rows, bool ortho);
 TorchTensor first_rows(const TorchTensor& x, const Rows& rows);
 TorchTensor mean_rows(const TorchTensor& x, const Rows& rows);
 TorchTensor max_rows(const TorchTensor& x, const Rows& rows);
+TorchTensor sum_rows(const TorchTensor& x, const Rows& rows);
+
+/// Each text's row, for all rows of the text: [B, H] → [T, H].
+TorchTensor repeat_rows(const TorchTensor& x, const Rows& rows);
+
+/// The sum of a text's rows up to each, padding not counted: [T, H] → [T, H].
+TorchTensor cumsum_rows(const TorchTensor& x, const Rows& rows);
+
+/// The mean of all texts' rows without padding: [T, H] → [1, H].
+TorchTensor batch_mean(const TorchTensor& x, const Rows& rows);
+
+/// buffer ← momentum · buffer + (1 − momentum) · value, in place and without a gradient.
+void track(const TorchTensor& buffer, const TorchTensor& value, double momentum);
 
 static_assert(Algebra<TorchTensor>);
 
@@ -109,6 +140,7 @@ struct Dropout<TorchTensor> {
   std::uint64_t seed = 0, step = 0;
 
   TorchTensor operator()(const TorchTensor& x, double p, std::uint64_t place) const;
+  TorchTensor path(const TorchTensor& x, const Rows& rows, double p, std::uint64_t place) const;
 };
 
 /// What torch or our kernels have in one piece.

@@ -91,8 +91,63 @@ TEST(Config, names_key_value_and_what_is_allowed) {
 TEST(Config, refuses_the_keys_of_another_family_with_the_reason) {
   EXPECT_THAT(message_of([] { parse(R"({"hidden_dim": 64})"); }),
               AllOf(HasSubstr("hidden_dim"), HasSubstr("keras-hub")));
-  EXPECT_THAT(message_of([] { parse(R"({"normalization_type": "rms_norm"})"); }),
-              HasSubstr("norm_type"));
+  EXPECT_THAT(message_of([] { parse(R"({"num_layers": 2, "normalization_type": "rms_norm"})"); }),
+              HasSubstr("num_hidden_layers"));
+}
+
+TEST(Config, takes_the_seeds_names_for_its_own) {
+  Config config;
+  for (const std::string_view setting :
+       {"normalization_type=zero_centered_band_rms_norm", "normalization_position=pre",
+        "position_embedding_type=absolute", "stochastic_depth_rate=0.2", "ffn_type=swin_mlp"}) {
+    config.assign(setting);
+  }
+  EXPECT_EQ(config.norm_type, "zero_centered_band_rms");
+  EXPECT_EQ(config.norm_position, "pre");
+  EXPECT_EQ(config.position_embedding, "learned");
+  EXPECT_EQ(config.drop_path_rate, 0.2);
+  EXPECT_EQ(config.ffn_type, "mlp");
+  EXPECT_EQ(config.ffn_dropout, "both");
+  config.validate();
+  const Config read = parse(
+      R"({"normalization_type": "rms_norm", "ffn_type": "squared_relu",
+          "position_embedding_type": "sinusoidal"})");
+  EXPECT_EQ(read.norm_type, "rms_norm");
+  EXPECT_EQ(read.ffn_type, "mlp");
+  EXPECT_EQ(read.hidden_act, "squared_relu");
+  EXPECT_EQ(read.position_embedding, "sinusoidal");
+}
+
+TEST(Config, refuses_what_is_left_out_with_the_reason_and_what_to_use) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"ffn_type=mixer", "one fixed length"},
+      {"ffn_type=gated_mlp", "reglu"},
+      {"ffn_type=tversky", "ffn_type=mlp"},
+      {"norm_type=dml_plus_focal", "max_logit_norm"},
+      {"norm_type=dml_plus_center", "max_logit_norm"},
+      {"normalization_type=decoupled_max_logit", "max_logit_norm"},
+      {"use_stochastic_depth=true", "drop_path_rate"}};
+  for (const auto& [setting, reason] : cases) {
+    EXPECT_THAT(message_of([&, s = std::string(setting)] { Config().assign(s); }),
+                HasSubstr(reason))
+        << setting;
+  }
+  EXPECT_EQ(error_of([] { parse(R"({"ffn_type": "tversky"})"); }).kind(), Error::Kind::input);
+  Config config;
+  config.ffn_type = "mixer";
+  EXPECT_THAT(message_of([&] { config.validate(); }), HasSubstr("one fixed length"));
+  config.ffn_type = "swin_mlp";
+  EXPECT_THAT(message_of([&] { config.validate(); }), HasSubstr("ffn_dropout=both"));
+}
+
+TEST(Config, drops_paths_by_a_line_from_the_first_layer_to_the_last) {
+  Config config;
+  config.drop_path_rate = 0.3;
+  config.num_hidden_layers = 4;
+  for (std::int64_t i = 0; i < 4; ++i)
+    EXPECT_NEAR(config.drop_path(i), 0.1 * static_cast<double>(i), 1e-15);
+  config.num_hidden_layers = 1;
+  EXPECT_EQ(config.drop_path(0), 0.3) << "the seed never drops a path of a model of one layer";
 }
 
 TEST(Config, refuses_a_sequence_classifier_whose_scores_are_no_classes) {
