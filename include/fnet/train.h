@@ -36,8 +36,8 @@ struct Inputs {
   at::Tensor input_ids;               ///< [B, N] int64
   at::Tensor inputs_embeds;           ///< [B, N, H] in place of the word embeddings
   at::Tensor token_type_ids;          ///< [B, N] int64; not defined: all 0
-  at::Tensor position_ids;            ///< [B, N] or [N] int64; not defined: 0, 1, 2, … in each text
   std::vector<std::int64_t> lengths;  ///< [B] rows of each text; empty: N each
+  at::Tensor position_ids = {};       ///< [B, N] or [N] int64; not defined: 0, 1, 2, … in each text
 };
 
 /// The Fourier transform over a text's rows and their columns, real part. No parameters.

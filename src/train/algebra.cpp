@@ -239,7 +239,9 @@ void track(const TorchTensor& buffer, const TorchTensor& value, double momentum)
 }
 
 TorchTensor concat(const std::vector<TorchTensor>& parts) {
-  return at::cat(std::vector<at::Tensor>(parts.begin(), parts.end()), -1);
+  std::vector<at::Tensor> list;
+  for (const TorchTensor& part : parts) list.push_back(part.value);
+  return at::cat(list, -1);
 }
 
 at::Tensor dropout(const at::Tensor& x, double p, std::uint64_t seed) {

@@ -128,8 +128,7 @@ TEST(Config, refuses_what_is_left_out_with_the_reason_and_what_to_use) {
       {"normalization_type=decoupled_max_logit", "max_logit_norm"},
       {"use_stochastic_depth=true", "drop_path_rate"}};
   for (const auto& [setting, reason] : cases) {
-    EXPECT_THAT(message_of([&, s = std::string(setting)] { Config().assign(s); }),
-                HasSubstr(reason))
+    EXPECT_THAT(message_of([s = std::string(setting)] { Config().assign(s); }), HasSubstr(reason))
         << setting;
   }
   EXPECT_EQ(error_of([] { parse(R"({"ffn_type": "tversky"})"); }).kind(), Error::Kind::input);

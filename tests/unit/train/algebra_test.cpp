@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
 #include "reference.h"
 #include "runtime/tensor.h"
 
@@ -61,8 +65,7 @@ TEST(Algebra, functions_of_texts_agree_and_do_not_read_padding) {
   expect_same(repeat_rows(text.lean, rows), repeat_rows(text.torch, rows), "repeat_rows");
   expect_same(cumsum_rows(x.lean, rows), cumsum_rows(x.torch, rows), "cumsum_rows");
   expect_same(batch_mean(x.lean, rows), batch_mean(x.torch, rows), "batch_mean");
-  Tensor other = x.lean;
-  std::vector<float> values(other.values().begin(), other.values().end());
+  std::vector<float> values(x.lean.values().begin(), x.lean.values().end());
   std::fill_n(values.begin() + 3 * 5, 5, NAN);  // the one padding row
   const Tensor padded(rows.total(), 5, values);
   for (const Tensor& y :
