@@ -66,6 +66,7 @@ SMALL = dict(hidden_size=37, intermediate_size=50)
 BASE = dict(hidden_size=768, intermediate_size=3072, num_hidden_layers=2)
 EVERY = [[n] for n in LENGTHS] + [[n] * 5 for n in LENGTHS] + [[128, 1, 509, 7, 100]]
 SOME = [[1], [7], [100], [512], [100, 1, 128, 7, 60]]
+FEW = [[7], [100], [60, 1, 30, 20, 50, 10]]
 PADDED = [[1], [128], [7, 128, 1, 100, 127], [64] * 5, [30, 60, 90, 20, 10]]
 
 # name: (reference, config, lengths of the texts of each case)
@@ -106,7 +107,7 @@ PARTS = {
     ("zero_centered_adaptive_band_rms", "residual"): {},
     ("batch_norm", "lowrank"): dict(fourier_norm="ortho"),
     ("bias_free_batch_norm", "differential"): dict(fourier_norm="ortho"),
-    ("global_response_norm", "monarch"): dict(fourier_norm="ortho"),
+    ("global_response_norm", "monarch"): dict(mixers=["identity"], norm_position="pre"),
     ("max_logit_norm", "power_mlp"): {},
     ("band_logit_norm", "orthoglu"): {},
     ("energy_layer_norm", "kan"): {},
@@ -117,7 +118,7 @@ PARTS = {
                                 hidden_act="squared_relu"),
 }  # fmt: skip
 GOLDENS |= {
-    f"{norm}_{ffn}": ("numpy", dict(norm_type=norm, ffn_type=ffn, **changes), [[7], [100], [60, 1, 30]])
+    f"{norm}_{ffn}": ("numpy", dict(norm_type=norm, ffn_type=ffn, **changes), FEW)
     for (norm, ffn), changes in PARTS.items()
 }
 
