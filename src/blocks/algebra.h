@@ -8,41 +8,53 @@
 
 namespace fnet {
 
-/// What a tensor type needs so that the formulas of blocks/ can be written over it: found beside
-/// the type, in its own namespace. Shapes: [T, H] rows, [T, 1] a number a row, [H] a vector; + - *
-/// repeat [T, 1] and [H] to [T, H].
-template <class A>
-concept Algebra =
-    requires(const A& x, double number, const Rows& rows, const typename A::Ids& ids) {
-      { x + x } -> std::same_as<A>;
-      { x - x } -> std::same_as<A>;
-      { x* x } -> std::same_as<A>;
-      { x + number } -> std::same_as<A>;
-      { x* number } -> std::same_as<A>;
-      { rsqrt(x) } -> std::same_as<A>;
-      { tanh(x) } -> std::same_as<A>;
-      { sigmoid(x) } -> std::same_as<A>;
-      { relu(x) } -> std::same_as<A>;
-      { silu(x) } -> std::same_as<A>;
-      { gelu(x) } -> std::same_as<A>;
-      { gelu_tanh(x) } -> std::same_as<A>;
-      { mean_last(x) } -> std::same_as<A>;    // the mean of each row: [T, H] → [T, 1]
-      { dense(x, x) } -> std::same_as<A>;     // x Wᵀ: [T, K], [N, K] → [T, N]
-      { dense(x, x, x) } -> std::same_as<A>;  // x Wᵀ + b, b [N]
-      { lookup(x, ids) } -> std::same_as<A>;  // rows of a table: [V, H], [T] → [T, H]
-      {
-        fourier_mix(x, rows, true)
-      } -> std::same_as<A>;                        // blocks/mixer/fourier.h; attention beside it
-      { first_rows(x, rows) } -> std::same_as<A>;  // one row a text: [T, H] → [B, H]
-      { mean_rows(x, rows) } -> std::same_as<A>;
-      { max_rows(x, rows) } -> std::same_as<A>;
-    };
-
 /// Dropout of a tensor type: nothing, unless training specializes it.
 template <class A>
 struct Dropout {
   /// `p`: the share that becomes 0; `place`: where in the model, which decides the mask.
   A operator()(const A& x, double, std::uint64_t) const { return x; }
+};
+
+/// Dropout at one place of the model, for what is dropped inside a function of the algebra.
+template <class A>
+struct DropoutAt {
+  Dropout<A> dropout;
+  double p = 0;
+  std::uint64_t place = 0;
+};
+
+/// What a tensor type needs so that the formulas of blocks/ can be written over it: found beside
+/// the type, in its own namespace. Shapes: [T, H] rows, [T, 1] a number a row, [H] a vector; + - *
+/// repeat [T, 1] and [H] to [T, H].
+template <class A>
+concept Algebra = requires(const A& x, double number, const Rows& rows, const typename A::Ids& ids,
+                           std::int64_t heads, const DropoutAt<A>& drop) {
+  { x + x } -> std::same_as<A>;
+  { x - x } -> std::same_as<A>;
+  { x* x } -> std::same_as<A>;
+  { x + number } -> std::same_as<A>;
+  { x* number } -> std::same_as<A>;
+  { rsqrt(x) } -> std::same_as<A>;
+  { tanh(x) } -> std::same_as<A>;
+  { sigmoid(x) } -> std::same_as<A>;
+  { relu(x) } -> std::same_as<A>;
+  { silu(x) } -> std::same_as<A>;
+  { gelu(x) } -> std::same_as<A>;
+  { gelu_tanh(x) } -> std::same_as<A>;
+  { mean_last(x) } -> std::same_as<A>;    // the mean of each row: [T, H] → [T, 1]
+  { dense(x, x) } -> std::same_as<A>;     // x Wᵀ: [T, K], [N, K] → [T, N]
+  { dense(x, x, x) } -> std::same_as<A>;  // x Wᵀ + b, b [N]
+  { lookup(x, ids) } -> std::same_as<A>;  // rows of a table: [V, H], [T] → [T, H]
+  // Of each text by itself: blocks/mixer/ has a formula for each.
+  { fourier_mix(x, rows, true) } -> std::same_as<A>;
+  { hartley_mix(x, rows, true) } -> std::same_as<A>;
+  { attention(x, x, x, rows, heads, drop) } -> std::same_as<A>;
+  { mix_rows(x, x, rows) } -> std::same_as<A>;
+  { filter_spectrum(x, rows, x, x) } -> std::same_as<A>;
+  { zero_padding(x, rows) } -> std::same_as<A>;  // rows past a text's tokens become 0
+  { first_rows(x, rows) } -> std::same_as<A>;    // one row a text: [T, H] → [B, H]
+  { mean_rows(x, rows) } -> std::same_as<A>;
+  { max_rows(x, rows) } -> std::same_as<A>;
 };
 
 template <class A>

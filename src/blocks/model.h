@@ -16,7 +16,7 @@ struct Embeddings {
   static void weights(const Specs& specs, const Config& c, const Parts& parts) {
     specs.add("word_embeddings.weight", {c.vocab_size, c.hidden_size}, Init::normal());
     specs.add("position_embeddings.weight", {c.max_position_embeddings, c.hidden_size},
-              Init::normal());
+              Init::normal(), Resize::rows);
     specs.add("token_type_embeddings.weight", {c.type_vocab_size, c.hidden_size}, Init::normal());
     add_weights(parts.norm, specs.under("LayerNorm"), c);
     if (c.embedding_projection) specs.linear("projection", c.hidden_size, c.hidden_size);
@@ -101,11 +101,12 @@ struct Encoder {
     return x;
   }
 
-  /// Multiply-adds, counted as two, of the products for one row; mixing and norms are not counted.
-  static double operations(const Config& c, const Parts& parts) {
+  /// Multiply-adds, counted as two, of the products for one row of a text of `length` rows;
+  /// transforms and norms are not counted.
+  static double operations(const Config& c, const Parts& parts, std::int64_t length) {
     double sum = Embeddings::operations(c);
     for (const Mixer& mixer : parts.mixers) {
-      sum += fnet::operations(mixer, c) + fnet::operations(parts.ffn, c);
+      sum += fnet::operations(mixer, c, length) + fnet::operations(parts.ffn, c, length);
     }
     return sum;
   }

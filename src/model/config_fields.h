@@ -52,8 +52,10 @@ void config_fields(Visit&& field) {
   field("norm_position", &C::norm_position, Allowed::one_of({"post", "pre"}),
         "norms after each sum, or before each branch with one at the end");
   field("ffn_type", &C::ffn_type, Allowed::one_of(ffn_kinds()), "feed-forward");
-  field("mixers", &C::mixers, Allowed::one_of(mixer_kinds()),
-        "mixer: one name, or one for each layer");
+  field(
+      "mixers", &C::mixers, Allowed::one_of(mixer_kinds()),
+      "mixer: one name, one for each layer, or bottom:N, middle:N, mixed:N or top:N: attention in "
+      "N layers there, fourier in the others");
   field("norm_options", &C::norm_options, Allowed::any(), "options of the norm");
   field("ffn_options", &C::ffn_options, Allowed::any(), "options of the feed-forward");
   field("mixer_options", &C::mixer_options, Allowed::any(), "options of the mixers");

@@ -13,10 +13,14 @@ namespace {
 /// The weights of the golden files; no dropout.
 void prepare(nn::FNetModule& model) {
   const torch::NoGradGuard no_gradient;
-  for (auto& entry : model.named_parameters()) {
-    auto values = golden::formula_weight(entry.key(), entry.value().sizes());
-    entry.value().copy_(torch::from_blob(values.data(), entry.value().sizes()));
-  }
+  const auto fill = [](auto&& tensors) {
+    for (auto& entry : tensors) {
+      auto values = golden::formula_weight(entry.key(), entry.value().sizes());
+      entry.value().copy_(torch::from_blob(values.data(), entry.value().sizes()));
+    }
+  };
+  fill(model.named_parameters());
+  fill(model.named_buffers());
   model.eval();
 }
 
