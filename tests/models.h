@@ -55,6 +55,10 @@ inline std::vector<Config> every_row(Config base = small_config()) {
       });
     }
     add([](Config& c) { c.mixers = {"fourier", "identity", "fourier"}; });
+    add([](Config& c) {
+      c.mixers = {"top:1"};
+      c.mixer_options["num_attention_heads"] = std::int64_t{2};
+    });
     add([](Config& c) { c.fourier_norm = "ortho"; });
     add([](Config& c) { c.position_embedding = "sinusoidal"; });
     add([](Config& c) { c.norm_options["bias"] = false; });
@@ -64,6 +68,11 @@ inline std::vector<Config> every_row(Config base = small_config()) {
       add([&](Config& c) { c.ffn_type = "counting", c.ffn_options["scope"] = std::string(scope); });
     }
     add([](Config& c) { c.ffn_type = "kan", c.ffn_options["order"] = std::int64_t{2}; });
+    add([](Config& c) { c.fourier_norm = "ortho", c.mixers = {"hartley"}; });
+    add([](Config& c) {
+      c.mixers = {"gfilter"};
+      c.mixer_options["frequencies"] = std::int64_t{4};
+    });
     add([](Config& c) { c.embedding_projection = false, c.embedding_norm_eps = 1e-3; });
     add([](Config& c) { c.pooler = false, c.pooling = "mean"; });
     add([](Config& c) { c.hidden_size = 37, c.intermediate_size = 53; });

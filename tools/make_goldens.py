@@ -7,8 +7,9 @@
 A file holds one architecture (`config`, as in config.json) and several cases: the tokens of some
 texts and, for each output, a sample of the float64 answer with torch's own float32 error beside it,
 both on the sample and on the whole tensor. Error means ‖y − y64‖ / ‖y64‖. The weights are those of
-formula_weights.py. References: transformers' FNet, keras-hub's FNetBackbone and, for what neither
-has, reference_model.py, all in float64. Needs torch, transformers, keras-hub with jax, scipy.
+formula_weights.py. References: transformers' FNet and BERT, keras-hub's FNetBackbone and, for what
+none of them has, reference_model.py, all in float64. Needs torch, transformers, keras-hub with jax,
+scipy.
 """
 
 import argparse
@@ -62,6 +63,8 @@ SEED_FAMILY = dict(
     pooler=False,
     pooling="mean",
 )
+BERT = dict(mixers=["attention"], hidden_act="gelu", embedding_projection=False)
+HEADS = dict(mixer_options={"num_attention_heads": 4})
 SMALL = dict(hidden_size=37, intermediate_size=50)
 BASE = dict(hidden_size=768, intermediate_size=3072, num_hidden_layers=2)
 EVERY = [[n] for n in LENGTHS] + [[n] * 5 for n in LENGTHS] + [[128, 1, 509, 7, 100]]
@@ -93,6 +96,22 @@ GOLDENS = {
     ),  # fmt: skip
     "rms_norm_swiglu_768": ("numpy", dict(norm_type="rms_norm", ffn_type="swiglu", **BASE), SOME),
     "identity": ("numpy", dict(mixers=["identity"], pooling="mean"), SOME),
+    "bert_64": ("bert", {**BERT, **HEADS}, EVERY),
+    "bert_768": ("bert", {**BERT, **BASE, "mixer_options": {"num_attention_heads": 12}}, SOME),
+    "bert_64_fixed": ("bert", {**BERT, **HEADS, "length_policy": "fixed:128"}, PADDED),
+    "seed_64_mask": (
+        "numpy",
+        {**SEED_FAMILY, "mixer_options": {"mask": "output"}, "length_policy": "fixed:128"},
+        PADDED,
+    ),
+    "hybrid_top": ("numpy", dict(mixers=["top:1"], **HEADS), SOME),
+    "hybrid_middle": ("numpy", dict(mixers=["middle:1"], norm_position="pre", pooling="mean", **HEADS), SOME),
+    "hartley": ("numpy", dict(mixers=["hartley"]), SOME),
+    "hartley_37": ("numpy", dict(mixers=["hartley"], fourier_norm="ortho", **SMALL), SOME),
+    "linear": ("numpy", dict(mixers=["linear"]), SOME),
+    "random_37": ("numpy", dict(mixers=["random"], **SMALL), SOME),
+    "gfilter": ("numpy", dict(mixers=["gfilter"]), SOME),
+    "gfilter_37": ("numpy", dict(mixers=["gfilter"], norm_position="pre", pooling="mean", **SMALL), SOME),
     "mixed_mixers": ("numpy", dict(mixers=["fourier", "identity", "fourier"]), SOME),
     "relu": ("numpy", dict(hidden_act="relu"), SOME),
     "silu": ("numpy", dict(hidden_act="silu"), SOME),
@@ -177,14 +196,23 @@ class Transformers:
         self.token = self._fill(FNetForTokenClassification(hf_config), double)
 
     def _fill(self, model, double):
-        model.load_state_dict(
-            {k: self.torch.from_numpy(weight(k, tuple(v.shape))) for k, v in model.state_dict().items()}
-        )
+        values = {k: weight(self._name(k), tuple(v.shape)) for k, v in model.state_dict().items()}
+        model.load_state_dict({k: self.torch.from_numpy(v) for k, v in values.items()})
         return model.eval().to(self.torch.float64 if double else self.torch.float32)
 
-    def run(self, ids, types):
-        """Outputs of one text, ids and types [1, N]: name → array [1, N, …] or [1, …]."""
+    def _name(self, key):
+        """Ours of a weight of theirs."""
+        return key
+
+    def _mask(self, ids, tokens):
+        return {}
+
+    def run(self, ids, types, tokens):
+        """Outputs of one text of so many tokens, ids and types [1, N] with its padding: name → array
+        [1, N, …] or [1, …].
+        """
         given = dict(input_ids=self.torch.from_numpy(ids), token_type_ids=self.torch.from_numpy(types))
+        given |= self._mask(ids, tokens)
         base = self.sequence.fnet(**given)
         answers = {
             "hidden": base.last_hidden_state,
@@ -193,6 +221,32 @@ class Transformers:
             "token-classification": self.token(**given).logits,
         }
         return {k: v.numpy() for k, v in answers.items()}
+
+
+class Bert(Transformers):
+    """BertModel with the two classification heads: attention in every layer."""
+
+    def __init__(self, config, double):
+        import torch
+        from transformers import (
+            BertConfig,
+            BertForSequenceClassification,
+            BertForTokenClassification,
+        )
+
+        torch.set_grad_enabled(False)
+        self.torch = torch
+        keys = {k: v for k, v in config.items() if hasattr(BertConfig(), k) and k != "model_type"}
+        bert_config = BertConfig(**keys, **config["mixer_options"], num_labels=LABELS)
+        self.sequence = self._fill(BertForSequenceClassification(bert_config), double)
+        self.sequence.fnet = self.sequence.bert
+        self.token = self._fill(BertForTokenClassification(bert_config), double)
+
+    def _mask(self, ids, tokens):
+        return dict(attention_mask=(self.torch.arange(ids.shape[1]) < tokens).long()[None])
+
+    def _name(self, key):
+        return key.removeprefix("bert.").replace("attention.output.LayerNorm", "fourier.output.LayerNorm")
 
 
 class KerasHub:
@@ -246,7 +300,7 @@ class KerasHub:
             values = [weight(f"{name}.weight", shapes[0][::-1]).T, weight(f"{name}.bias", shapes[1])]
         layer.set_weights(values)
 
-    def run(self, ids, types):
+    def run(self, ids, types, tokens):
         y = self.model({"token_ids": ids, "segment_ids": types})
         return {"hidden": np.asarray(y["sequence_output"]), "embed pooler": np.asarray(y["pooled_output"])}
 
@@ -259,18 +313,19 @@ class Numpy:
     def __init__(self, config, double):
         self.model = ReferenceModel(config, weight, NumpyOps() if double else TorchOps())
 
-    def run(self, ids, types):
-        hidden = self.model.hidden(ids, types)
+    def run(self, ids, types, tokens):
+        hidden = self.model.hidden(ids, types, tokens)
+        own = hidden[..., :tokens, :]
         poolings = ["cls", "mean", "max"] + ["pooler"] * self.model.config["pooler"]
         answers = {"hidden": hidden}
-        answers |= {f"embed {p}": self.model.pooled(hidden, p) for p in poolings}
+        answers |= {f"embed {p}": self.model.pooled(own, p) for p in poolings}
         pooled = answers["embed " + self.model.config["pooling"]]
         answers["text-classification"] = self.model.classify(pooled, LABELS)
         answers["token-classification"] = self.model.classify(hidden, LABELS)
         return {k: np.asarray(v) for k, v in answers.items()}
 
 
-REFERENCES = {"transformers": Transformers, "keras-hub": KerasHub, "numpy": Numpy}
+REFERENCES = {"transformers": Transformers, "bert": Bert, "keras-hub": KerasHub, "numpy": Numpy}
 
 
 def answers_of(model, config, texts):
@@ -279,7 +334,7 @@ def answers_of(model, config, texts):
     rows = mixed_rows(config, lengths)
     packed = {}
     for text, length, n in zip(texts, lengths, rows):
-        for name, value in model.run(*padded(text, n, config)).items():
+        for name, value in model.run(*padded(text, n, config), length).items():
             by_row = name in ("hidden", "token-classification")
             packed.setdefault(name, []).append((value[0, :length] if by_row else value[0]).ravel())
     return {name: np.concatenate(parts) for name, parts in packed.items()}
@@ -364,13 +419,12 @@ def differences(stored, made):
 
 def check_reference_model():
     """reference_model.py against transformers where both know the architecture."""
-    config = {**STOCK, "length_policy": "exact"}
-    for act in ("gelu_new", "gelu"):
-        changed = {**config, "hidden_act": act}
+    fnet, bert = ({**STOCK, "hidden_act": "gelu"}, Transformers), ({**STOCK, **BERT, **HEADS}, Bert)
+    for changed, reference in ((STOCK, Transformers), fnet, bert):
         ids, types = (a[None] for a in make_texts("check", changed, [60])[0])
-        ours, theirs = Numpy(changed, True).run(ids, types), Transformers(changed, True).run(ids, types)
+        ours, theirs = (r(changed, True).run(ids, types, 60) for r in (Numpy, reference))
         for name, value in theirs.items():
-            assert error(ours[name].ravel(), value.ravel()) < 1e-12, (act, name)
+            assert error(ours[name].ravel(), value.ravel()) < 1e-12, (changed, name)
 
 
 def main():

@@ -83,6 +83,26 @@ class NumpyOps:
         y = cos_n @ x @ cos_h - sin_n @ x @ sin_h
         return y / math.sqrt(x.shape[-2] * x.shape[-1]) if norm == "ortho" else y
 
+    def hartley(self, x, norm):
+        """Re − Im of the same: cos + sin of the sum of both angles."""
+        (cos_n, sin_n), (cos_h, sin_h) = self._dft(x.shape[-2]), self._dft(x.shape[-1])
+        y = cos_n @ x @ (cos_h + sin_h) + sin_n @ x @ (cos_h - sin_h)
+        return y / math.sqrt(x.shape[-2] * x.shape[-1]) if norm == "ortho" else y
+
+    def attention(self, q, k, v):
+        """softmax(q kᵀ / √d) v of the last two axes."""
+        scores = q @ np.swapaxes(k, -1, -2) / math.sqrt(q.shape[-1])
+        return scipy.special.softmax(scores, axis=-1) @ v
+
+    def filter(self, x, real, imag):
+        """irfft(W rfft(x)) along the rows, W by straight lines between its frequencies."""
+        rows, last = x.shape[-2], len(real) - 1
+        below, share = np.divmod(np.arange(rows // 2 + 1) * 2 * last, rows)
+        above, share = np.minimum(below + 1, last), (share / rows)[:, None]
+        table = real + 1j * imag
+        w = table[below] * (1 - share) + table[above] * share
+        return np.fft.irfft(w * np.fft.rfft(x, axis=-2), rows, axis=-2)
+
     def _dft(self, n):
         k = np.arange(n, dtype=np.int64)
         angle = np.outer(k, k) % n * (2 * math.pi / n)
@@ -163,6 +183,21 @@ class TorchOps:
     def fourier(self, x, norm):
         return self.torch.fft.fft2(x, norm=norm).real
 
+    def hartley(self, x, norm):
+        spectrum = self.torch.fft.fft2(x, norm=norm)
+        return spectrum.real - spectrum.imag
+
+    def attention(self, q, k, v):
+        return self.f.scaled_dot_product_attention(q, k, v)
+
+    def filter(self, x, real, imag):
+        torch, rows, last = self.torch, x.shape[-2], len(real) - 1
+        place = torch.arange(rows // 2 + 1) * 2 * last
+        below, share = place // rows, ((place % rows) / rows)[:, None]
+        table = torch.complex(real, imag)
+        w = torch.lerp(table[below], table[(below + 1).clamp(max=last)], share.to(table.dtype))
+        return torch.fft.irfft(w * torch.fft.rfft(x, dim=-2), rows, dim=-2)
+
     def mean_rows(self, x):
         return x.mean(-2)
 
@@ -189,11 +224,48 @@ class ReferenceModel:
         bias = self._get(f"{name}.bias", rows) if bias else None
         return self.ops.linear(x, self._get(f"{name}.weight", rows, columns), bias)
 
-    def _mix(self, layer, x):
-        mixers = self.config["mixers"]
-        if mixers[layer % len(mixers)] == "identity":
+    def _mixer(self, layer):
+        mixers, count = self.config["mixers"], self.config["num_hidden_layers"]
+        layout, _, number = mixers[layer % len(mixers)].partition(":")
+        if not number:
+            return layout
+        number = int(number)
+        attention = {
+            "bottom": range(number),
+            "middle": range((count - number + 1) // 2, (count + number + 1) // 2),
+            "mixed": range(0, count, count // number),
+            "top": range(count - number, count),
+        }[layout]
+        return "attention" if layer in attention else "fourier"
+
+    def _mix(self, layer, x, tokens):
+        mixer, hidden = self._mixer(layer), self.config["hidden_size"]
+        options = self.config.get("mixer_options", {})
+        place = f"encoder.layer.{layer}.{mixer}"
+        if mixer == "identity":
             return x
-        return self.ops.fourier(x, self.config["fourier_norm"])
+        if mixer == "attention":
+            heads = options["num_attention_heads"]
+
+            def by_head(x):
+                return x.reshape(*x.shape[:-1], heads, -1).swapaxes(-3, -2)
+
+            names = ("query", "key", "value")
+            q, k, v = (by_head(self._linear(f"{place}.self.{n}", x, hidden, hidden)) for n in names)
+            y = self.ops.attention(q, k[..., :tokens, :], v[..., :tokens, :]).swapaxes(-3, -2).reshape(x.shape)
+            return self._linear(f"{place}.output.dense", y, hidden, hidden)
+        if mixer in ("linear", "random"):
+            rows, most = x.shape[-2], self.config["max_position_embeddings"]
+            table = self._get(f"{place}.sequence.weight", most, most)[:rows, :rows]
+            return table @ self._linear(f"{place}.hidden", x, hidden, hidden, bias=False)
+        if mixer == "gfilter":
+            count = self.config["max_position_embeddings"] // 2 + 1
+            parts = (self._get(f"{place}.{n}", count, hidden) for n in ("real", "imag"))
+            return self.ops.filter(x, *parts)
+        y = getattr(self.ops, mixer)(x, self.config["fourier_norm"])
+        if options.get("mask") == "output":
+            y[..., tokens:, :] = 0
+        return y
 
     def _feed_forward(self, layer, x):
         return FEED_FORWARDS[self.config["ffn_type"]](Place(self, layer), x)
@@ -204,8 +276,8 @@ class ReferenceModel:
             return sinusoids(rows, hidden, self.ops.array)
         return self._get(name, rows, hidden)
 
-    def hidden(self, ids, types):
-        """Last hidden state [..., N, H] of ids and types [..., N]."""
+    def hidden(self, ids, types, tokens):
+        """Last hidden state [..., N, H] of ids and types [..., N], of which the last are padding."""
         c = self.config
         hidden = c["hidden_size"]
         table = "embeddings.{}_embeddings.weight".format
@@ -222,10 +294,10 @@ class ReferenceModel:
             layer = f"encoder.layer.{i}"
             mix_norm, out_norm = f"{layer}.fourier.output.LayerNorm", f"{layer}.output.LayerNorm"
             if c["norm_position"] == "pre":
-                x = x + self._mix(i, self._norm(mix_norm, x, eps))
+                x = x + self._mix(i, self._norm(mix_norm, x, eps), tokens)
                 x = x + self._feed_forward(layer, self._norm(out_norm, x, eps))
             else:
-                x = self._norm(mix_norm, x + self._mix(i, x), eps)
+                x = self._norm(mix_norm, x + self._mix(i, x, tokens), eps)
                 x = self._norm(out_norm, x + self._feed_forward(layer, x), eps)
         if c["norm_position"] == "pre":
             x = self._norm("encoder.LayerNorm", x, eps)

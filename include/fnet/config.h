@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,6 +27,26 @@ struct FNET_API LengthPolicy {
 
   /// Reads `exact`, `fixed:N` or `batch`. Throws: usage.
   static LengthPolicy parse(std::string_view text);
+};
+
+/// Which layers of a hybrid have attention; the others have the Fourier transform. As Google's FNet
+/// lays them out.
+struct FNET_API MixerLayout {
+  enum class Kind {
+    bottom,  ///< the first layers
+    middle,  ///< those in the middle
+    mixed,   ///< every (num_hidden_layers / layers)-th from the first on: at least so many
+    top,     ///< the last: the best place in the paper
+  };
+  Kind kind = Kind::top;
+  std::int64_t layers = 0;  ///< with attention
+
+  /// Reads `bottom:N`, `middle:N`, `mixed:N` or `top:N`; a text without a colon is none. Throws:
+  /// usage.
+  static std::optional<MixerLayout> parse(std::string_view text);
+
+  /// Whether layer `layer` of `count`, from 0, has attention. `layers` is in 1 … count.
+  bool has_attention(std::int64_t layer, std::int64_t count) const;
 };
 
 /// Options of a part of the model by name, as they stand in config.json.
@@ -66,10 +87,10 @@ struct FNET_API Config {
   std::string norm_type = "layer_norm";
   std::string norm_position = "post";
   std::string ffn_type = "mlp";
-  std::string ffn_dropout = "output";                    ///< output, inner or both
-  std::string position_embedding = "learned";            ///< or sinusoidal
-  double drop_path_rate = 0;                             ///< stochastic depth of the last layer
-  std::vector<std::string> mixers = {"fourier"};         ///< one for all layers, or one for each
+  std::string ffn_dropout = "output";             ///< output, inner or both
+  std::string position_embedding = "learned";     ///< or sinusoidal
+  double drop_path_rate = 0;                      ///< stochastic depth of the last layer
+  std::vector<std::string> mixers = {"fourier"};  ///< one for all layers, one for each, or a layout
   PartOptions norm_options, ffn_options, mixer_options;  ///< `fnet info` lists each part's
   std::string length_policy =
       "exact";                     ///< a config.json without the key: fixed:max_position_embeddings
@@ -112,9 +133,9 @@ struct FNET_API Config {
   /// when a model is made.
   void validate() const;
 
-  const std::string& mixer(std::int64_t layer) const {
-    return mixers.size() == 1 ? mixers[0] : mixers[static_cast<std::size_t>(layer)];
-  }
+  /// The mixer of a layer.
+  std::string mixer(std::int64_t layer) const;
+
   double embedding_eps() const {
     return embedding_norm_eps > 0 ? embedding_norm_eps : layer_norm_eps;
   }

@@ -87,7 +87,9 @@ class FNET_API FNetModule : public torch::nn::Module {
   const Config& config() const noexcept { return config_; }
 
   /// Replaces the weights by those of a model directory of this config. With `new_head`, the head
-  /// stays as it is: the directory's may be missing, of another task or of another shape.
+  /// stays as it is: the directory's may be missing, of another task or of another shape. Its
+  /// max_position_embeddings may be another one: positions in common keep their rows, further ones
+  /// stay as they are, and filters of the spectrum are interpolated.
   /// Throws: input where a tensor is missing, not expected or has another shape.
   void load_weights(const std::filesystem::path& directory, bool new_head = false);
 

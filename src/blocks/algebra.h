@@ -9,13 +9,32 @@
 
 namespace fnet {
 
+/// Dropout of a tensor type: nothing, unless training specializes it.
+template <class A>
+struct Dropout {
+  static constexpr bool active = false;  ///< whether this is training
+
+  /// `p`: the share that becomes 0; `place`: where in the model, which decides the mask.
+  A operator()(const A& x, double, std::uint64_t) const { return x; }
+  /// The same for whole texts: all rows of a text are dropped together.
+  A path(const A& x, const Rows&, double, std::uint64_t) const { return x; }
+};
+
+/// Dropout at one place of the model, for what is dropped inside a function of the algebra.
+template <class A>
+struct DropoutAt {
+  Dropout<A> dropout;
+  double p = 0;
+  std::uint64_t place = 0;
+};
+
 /// What a tensor type needs so that the formulas of blocks/ can be written over it: found beside
 /// the type, in its own namespace. Shapes: [T, H] rows, [T, 1] a number a row, [H] a vector; + - *
 /// repeat [T, 1] and [H] to [T, H].
 template <class A>
 concept Algebra =
     requires(const A& x, double number, std::int64_t count, const std::vector<A>& list,
-             const Rows& rows, const typename A::Ids& ids) {
+             const Rows& rows, const typename A::Ids& ids, const DropoutAt<A>& drop) {
       { x + x } -> std::same_as<A>;
       { x - x } -> std::same_as<A>;
       { x* x } -> std::same_as<A>;
@@ -38,10 +57,14 @@ concept Algebra =
       { dense(x, x) } -> std::same_as<A>;                // x Wᵀ: [T, K], [N, K] → [T, N]
       { dense(x, x, x) } -> std::same_as<A>;             // x Wᵀ + b, b [N]
       { lookup(x, ids) } -> std::same_as<A>;             // rows of a table: [V, H], [T] → [T, H]
-      {
-        fourier_mix(x, rows, true)
-      } -> std::same_as<A>;                        // blocks/mixer/fourier.h; attention beside it
-      { first_rows(x, rows) } -> std::same_as<A>;  // one row a text: [T, H] → [B, H]
+      // Of each text by itself: blocks/mixer/ has a formula for each.
+      { fourier_mix(x, rows, true) } -> std::same_as<A>;
+      { hartley_mix(x, rows, true) } -> std::same_as<A>;
+      { attention(x, x, x, rows, count, drop) } -> std::same_as<A>;
+      { mix_rows(x, x, rows) } -> std::same_as<A>;
+      { filter_spectrum(x, rows, x, x) } -> std::same_as<A>;
+      { zero_padding(x, rows) } -> std::same_as<A>;  // rows past a text's tokens become 0
+      { first_rows(x, rows) } -> std::same_as<A>;    // one row a text: [T, H] → [B, H]
       { mean_rows(x, rows) } -> std::same_as<A>;
       { max_rows(x, rows) } -> std::same_as<A>;
       { sum_rows(x, rows) } -> std::same_as<A>;
@@ -50,17 +73,6 @@ concept Algebra =
       { batch_mean(x, rows) } -> std::same_as<A>;   // over all texts' rows: [T, H] → [1, H]
       track(x, x, number);  // in training: a buffer ← number · buffer + (1 − number) · x
     };
-
-/// Dropout of a tensor type: nothing, unless training specializes it.
-template <class A>
-struct Dropout {
-  static constexpr bool active = false;  ///< whether this is training
-
-  /// `p`: the share that becomes 0; `place`: where in the model, which decides the mask.
-  A operator()(const A& x, double, std::uint64_t) const { return x; }
-  /// The same for whole texts: all rows of a text are dropped together.
-  A path(const A& x, const Rows&, double, std::uint64_t) const { return x; }
-};
 
 template <class A>
 struct Context;

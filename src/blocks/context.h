@@ -41,7 +41,12 @@ struct Context {
 
   /// Dropout in training. `name`: which one of this part, so that no two share a mask.
   A drop(const A& x, double p, std::string_view name) const {
-    return dropout(x, p, fnv1a(name, fnv1a(w.place())));
+    return dropout(x, p, dropout_at(p, name).place);
+  }
+
+  /// The same for what makes x inside a function of the algebra.
+  DropoutAt<A> dropout_at(double p, std::string_view name) const {
+    return {dropout, p, fnv1a(name, fnv1a(w.place()))};
   }
 
   /// Dropout inside a feed-forward, before its last map, where the config has it there.
@@ -70,6 +75,9 @@ struct Part {
 
   /// Multiply-adds, counted as two, of its products for one row.
   double operations(const Config&) const { return 0; }
+
+  /// The same for one row and one row of its text, where every row is multiplied with all of them.
+  double pair_operations(const Config&) const { return 0; }
 };
 
 /// x Wᵀ, plus the bias where the linear map `name` has one.

@@ -20,7 +20,7 @@ struct Embeddings {
                      Init::sinusoids());
     } else {
       specs.add("position_embeddings.weight", {c.max_position_embeddings, c.hidden_size},
-                Init::normal());
+                Init::normal(), Resize::rows);
     }
     specs.add("token_type_embeddings.weight", {c.type_vocab_size, c.hidden_size}, Init::normal());
     add_weights(parts.norm, specs.under("LayerNorm"), c);
@@ -110,11 +110,12 @@ struct Encoder {
     return x;
   }
 
-  /// Multiply-adds, counted as two, of the products for one row; mixing and norms are not counted.
-  static double operations(const Config& c, const Parts& parts) {
+  /// Multiply-adds, counted as two, of the products for one row of a text of `length` rows;
+  /// transforms and norms are not counted.
+  static double operations(const Config& c, const Parts& parts, std::int64_t length) {
     double sum = Embeddings::operations(c);
     for (const Mixer& mixer : parts.mixers) {
-      sum += fnet::operations(mixer, c) + fnet::operations(parts.ffn, c);
+      sum += fnet::operations(mixer, c, length) + fnet::operations(parts.ffn, c, length);
     }
     return sum;
   }

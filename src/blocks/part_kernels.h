@@ -18,8 +18,8 @@ struct FfnKernel {
   kernels::Activation activation;
 };
 
-/// What mixes x and adds it: the Fourier transform, or nothing but the sum.
-enum class MixerKernel { fourier, identity };
+/// What mixes x and adds it: a transform, or nothing but the sum.
+enum class MixerKernel { fourier, hartley, identity };
 
 /// The kernels' activation of a row of the table, if there is one.
 inline std::optional<kernels::Activation> kernel_of(Activation activation) {
@@ -57,8 +57,12 @@ std::optional<FfnKernel> ffn_kernel(const Gated<act>&, Activation) {
   return FfnKernel{"intermediate.dense", "intermediate.gate", "output.dense", *kernel};
 }
 
-inline std::optional<MixerKernel> mixer_kernel(const FourierMixing&) {
+inline std::optional<MixerKernel> mixer_kernel(const FourierMixing& part) {
+  if (part.zeroes_padding()) return {};
   return MixerKernel::fourier;
+}
+inline std::optional<MixerKernel> mixer_kernel(const HartleyMixing&) {
+  return MixerKernel::hartley;
 }
 inline std::optional<MixerKernel> mixer_kernel(const IdentityMixing&) {
   return MixerKernel::identity;

@@ -112,8 +112,9 @@ ordered_json measure(const Flags& flags) {
   std::ranges::sort(times);
   const double tokens = static_cast<double>(flags.batch * flags.length);
   const double median = percentile(times, 0.5);
-  const double gflops =
-      Encoder::operations(engine.config(), Parts(engine.config())) * tokens / median * 1e-9;
+  const double gflops = Encoder::operations(engine.config(), Parts(engine.config()),
+                                            static_cast<std::int64_t>(flags.length)) *
+                        tokens / median * 1e-9;
   ordered_json parts;
   double rest = 1;
   for (std::size_t i = 0; i < after.size(); ++i) {

@@ -131,6 +131,36 @@ LengthPolicy LengthPolicy::parse(std::string_view text) {
        printable(text));
 }
 
+std::optional<MixerLayout> MixerLayout::parse(std::string_view text) {
+  const std::size_t colon = text.find(':');
+  if (colon == text.npos) return {};
+  constexpr std::string_view kNames[] = {"bottom", "middle", "mixed", "top"};
+  const auto found = std::ranges::find(kNames, text.substr(0, colon));
+  const std::string_view digits = text.substr(colon + 1);
+  std::int64_t layers = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), layers);
+  require(found != std::end(kNames) && error == std::errc() &&
+              end == digits.data() + digits.size() && layers > 0,
+          fnet::Kind::usage,
+          "mixers: expected bottom:N, middle:N, mixed:N or top:N (N > 0), found '{}'",
+          printable(text));
+  return MixerLayout{static_cast<Kind>(found - std::begin(kNames)), layers};
+}
+
+bool MixerLayout::has_attention(std::int64_t layer, std::int64_t count) const {
+  switch (kind) {
+    case Kind::bottom:
+      return layer < layers;
+    case Kind::middle:
+      return count - layers <= 2 * layer && 2 * layer < count + layers;
+    case Kind::mixed:
+      return layer % (count / layers) == 0;
+    case Kind::top:
+      break;
+  }
+  return layer >= count - layers;
+}
+
 Config Config::preset(std::string_view variant) {
   struct Row {
     std::string_view name;
@@ -205,15 +235,20 @@ void Config::set_vocabulary(std::int64_t size, std::int64_t pad, std::int64_t bo
 }
 
 void Config::validate() const {
-  config_fields([&](std::string_view name, auto member, const Allowed& allowed, std::string_view) {
-    check_value(name, this->*member, allowed);
-  });
   LengthPolicy policy;
+  std::optional<MixerLayout> layout;
   try {
     policy = lengths();
+    if (mixers.size() == 1) layout = MixerLayout::parse(mixers[0]);
   } catch (const Error& error) {
     fail(fnet::Kind::input, "config: {}", error.what());
   }
+  config_fields([&](std::string_view name, auto member, const Allowed& allowed, std::string_view) {
+    if (name != "mixers" || !layout) check_value(name, this->*member, allowed);
+  });
+  require(!layout || layout->layers <= num_hidden_layers, fnet::Kind::input,
+          "config: mixers: expected attention in 1 to {} layers (num_hidden_layers), found '{}'",
+          num_hidden_layers, mixers[0]);
   require(policy.length <= max_position_embeddings, fnet::Kind::input,
           "config: length_policy: expected at most max_position_embeddings ({}) rows, found {}",
           max_position_embeddings, policy.length);
@@ -227,6 +262,13 @@ void Config::validate() const {
           "config: pooling: expected cls, mean or max, found 'pooler' in a model without pooler "
           "weights");
   for (const std::string& name : head_names()) check_head(name, head(name), *this);
+}
+
+std::string Config::mixer(std::int64_t layer) const {
+  if (mixers.size() > 1) return mixers[static_cast<std::size_t>(layer)];
+  const auto layout = MixerLayout::parse(mixers[0]);
+  if (!layout) return mixers[0];
+  return layout->has_attention(layer, num_hidden_layers) ? "attention" : "fourier";
 }
 
 std::int64_t Config::longest_text() const {

@@ -60,8 +60,10 @@ void config_fields(Visit&& field) {
   field("drop_path_rate", &C::drop_path_rate, range(0, 0.999),
         "stochastic depth: the share of texts for which training skips a branch, from 0 in the "
         "first layer to this in the last");
-  field("mixers", &C::mixers, Allowed::one_of(mixer_kinds()),
-        "mixer: one name, or one for each layer");
+  field(
+      "mixers", &C::mixers, Allowed::one_of(mixer_kinds()),
+      "mixer: one name, one for each layer, or bottom:N, middle:N, mixed:N or top:N: attention in "
+      "N layers there, fourier in the others");
   field("norm_options", &C::norm_options, Allowed::any(), "options of the norm");
   field("ffn_options", &C::ffn_options, Allowed::any(), "options of the feed-forward");
   field("mixer_options", &C::mixer_options, Allowed::any(), "options of the mixers");

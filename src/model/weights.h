@@ -44,6 +44,14 @@ struct Init {
   static constexpr Init sinusoids() { return {Kind::sinusoids}; }
 };
 
+/// What is made of a weight of a model with another max_position_embeddings.
+enum class Resize {
+  no,
+  rows,              ///< one for each position: those in common stay, further ones start afresh
+  rows_and_columns,  ///< the same both ways
+  interpolated,      ///< points of a curve: its value at as many others, from end to end
+};
+
 /// One weight of a model: Hugging Face's name for it, e.g. "fnet.embeddings.word_embeddings.weight"
 /// or "classifier.weight", its row-major shape (a Linear is [out, in]) and its start.
 struct WeightSpec {
@@ -53,6 +61,10 @@ struct WeightSpec {
   bool trained = true;   ///< false: a buffer, stored with the model and not changed by training
   bool product = false;  ///< read by `dense` alone, so that it may be kept as products read it
   bool stored = true;    ///< false: follows from `init` alone and is in no file
+  Resize resize = Resize::no;
+
+  /// Whether a stored weight of this shape can be made into this one.
+  bool resizes_from(const std::vector<std::int64_t>& stored) const;
 };
 
 /// A weight's name without the `fnet.` that a model with a head puts before its encoder's.
@@ -65,6 +77,8 @@ struct WeightOptions {
   bool allow_unexpected =
       false;  ///< weights that the model has no place for: heads of another task
   bool allow_nonfinite = false;
+  /// Weights that have a Resize may have another shape; the caller resizes them.
+  bool may_resize = false;
 };
 
 /// What of the files fitted the model.
@@ -99,6 +113,9 @@ class WeightReader {
 
   /// The values of the weight of this spec's name, which `has`. Throws: input.
   std::vector<float> read(std::string_view name) const;
+
+  /// Its shape in the file: the spec's, unless it may be resized.
+  const std::vector<std::int64_t>& shape(std::string_view name) const;
 
  private:
   struct Place {

@@ -131,8 +131,18 @@ Tensor dense(const Tensor& x, const Tensor& weight, const Tensor& bias);
 /// Rows of a table by their ids: [V, H], [T] → [T, H].
 Tensor lookup(const Tensor& table, Tensor::Ids ids);
 
-/// The Fourier transform of blocks/mixer/fourier.h, text by text.
+// Each text by itself: [T, H] → [T, H], as blocks/mixer/ says. Dropout is not done here.
 Tensor fourier_mix(const Tensor& x, const Rows& rows, bool ortho);
+Tensor hartley_mix(const Tensor& x, const Rows& rows, bool ortho);
+/// softmax(q kᵀ / √d) v by heads of d columns: blocks/mixer/attention.h.
+Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Rows& rows,
+                 std::int64_t heads, const DropoutAt<Tensor>&);
+/// matrix[:n, :n] x for a text of n rows: matrix [P, P].
+Tensor mix_rows(const Tensor& matrix, const Tensor& x, const Rows& rows);
+/// The filter real + i·imag [K, H] of blocks/mixer/gfilter.h.
+Tensor filter_spectrum(const Tensor& x, const Rows& rows, const Tensor& real, const Tensor& imag);
+/// Rows past a text's tokens become 0.
+Tensor zero_padding(const Tensor& x, const Rows& rows);
 
 // One row a text: [T, H] → [B, H]; padding is not read.
 Tensor first_rows(const Tensor& x, const Rows& rows);

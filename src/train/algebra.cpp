@@ -1,9 +1,12 @@
 #include "train/algebra.h"
 
 #include <array>
+#include <cmath>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "blocks/part_kernels.h"
 #include "core/hash.h"
@@ -36,36 +39,53 @@ Rows rows_from(const std::vector<std::int64_t>& offsets) {
   return rows;
 }
 
-/// The transform by torch, text by text, of any type and on any device.
-at::Tensor mix_formula(const at::Tensor& x, const Rows& rows, bool ortho) {
+/// Half types in fp32: no transform of theirs would do.
+at::Tensor widened(const at::Tensor& x) {
   const bool half = x.scalar_type() == at::kHalf || x.scalar_type() == at::kBFloat16;
-  const at::Tensor in = half ? x.to(at::kFloat) : x;
+  return half ? x.to(at::kFloat) : x;
+}
+
+/// mix(rows of a text) for each, one after the other.
+template <class Mix>
+at::Tensor by_text(const at::Tensor& x, const Rows& rows, const Mix& mix) {
   std::vector<at::Tensor> mixed;
   for (std::int64_t text = 0; text < rows.texts(); ++text) {
-    const at::Tensor part = in.narrow(0, rows.begin(text), rows.rows(text));
-    mixed.push_back(at::real(at::fft_fft2(part, {}, {0, 1}, ortho ? "ortho" : "backward")));
+    mixed.push_back(mix(x.narrow(0, rows.begin(text), rows.rows(text))));
   }
-  const at::Tensor y = at::cat(mixed);
-  return half ? y.to(x.scalar_type()) : y;
+  return at::cat(mixed);
+}
+
+/// The transform by torch, of any type and on any device.
+at::Tensor mix_formula(const at::Tensor& x, const Rows& rows, bool ortho, bool hartley) {
+  const auto mix = [&](const at::Tensor& text) {
+    const at::Tensor spectrum = at::fft_fft2(text, {}, {0, 1}, ortho ? "ortho" : "backward");
+    return hartley ? at::real(spectrum) - at::imag(spectrum) : at::real(spectrum);
+  };
+  return by_text(widened(x), rows, mix).to(x.scalar_type());
 }
 
 struct FourierFunction : torch::autograd::Function<FourierFunction> {
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x,
-                            const std::vector<std::int64_t>& offsets, bool ortho, bool by_kernel) {
+                            const std::vector<std::int64_t>& offsets, bool ortho, bool hartley,
+                            bool by_kernel) {
     context->saved_data["offsets"] = offsets;
     context->saved_data["ortho"] = ortho;
+    context->saved_data["hartley"] = hartley;
     context->saved_data["by_kernel"] = by_kernel;
     const Rows rows = rows_from(offsets);
-    return by_kernel ? ops::mix(x, rows, ortho) : mix_formula(x, rows, ortho);
+    return by_kernel
+               ? ops::mix(x, rows, ortho,
+                          hartley ? kernels::SpectrumPart::hartley : kernels::SpectrumPart::real)
+               : mix_formula(x, rows, ortho, hartley);
   }
 
-  /// The map is its own adjoint.
+  /// Either map is its own adjoint.
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  const torch::autograd::variable_list& grad) {
     auto& saved = context->saved_data;
     return {apply(grad[0], saved["offsets"].toIntVector(), saved["ortho"].toBool(),
-                  saved["by_kernel"].toBool()),
-            at::Tensor(), at::Tensor(), at::Tensor()};
+                  saved["hartley"].toBool(), saved["by_kernel"].toBool()),
+            at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
 
@@ -165,6 +185,31 @@ at::Tensor linear_map(const at::Tensor& x, const at::Tensor& weight,
                                  : at::linear(x, weight, bias);
 }
 
+/// Attention of texts of equal length [texts, heads, rows, d]; `place`: of the dropout.
+at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                  const DropoutAt<TorchTensor>& drop, std::uint64_t place) {
+  const bool drops = drop.dropout.active && drop.p > 0;
+  if (formulas_only == 0 && !drops) return at::scaled_dot_product_attention(q, k, v);
+  const double scale = 1 / std::sqrt(static_cast<double>(q.size(-1)));
+  const at::Tensor weights = at::softmax(at::matmul(q, k.transpose(-2, -1)) * scale, -1);
+  return at::matmul(drop.dropout(weights, drop.p, place).value, v);
+}
+
+/// A text's rows with their spectrum times the filter real + i·imag [K, H], read between its
+/// frequencies by straight lines.
+at::Tensor filter_text(const at::Tensor& x, const at::Tensor& real, const at::Tensor& imag) {
+  const std::int64_t rows = x.size(0), last = real.size(0) - 1;
+  const at::Tensor place =
+      at::arange(rows / 2 + 1, at::TensorOptions(at::kLong).device(x.device())) * (2 * last);
+  const at::Tensor below = place.div(rows, "floor"), above = (below + 1).clamp_max(last);
+  const at::Tensor share = (place.remainder(rows).to(real.scalar_type()) / rows).unsqueeze(1);
+  const auto between = [&](const at::Tensor& w) {
+    return at::lerp(w.index_select(0, below), w.index_select(0, above),
+                    share.expand({-1, w.size(1)}));
+  };
+  return at::fft_irfft(at::fft_rfft(x, {}, 0) * at::complex(between(real), between(imag)), rows, 0);
+}
+
 }  // namespace
 
 FormulasOnly::FormulasOnly() { ++formulas_only; }
@@ -181,7 +226,55 @@ TorchTensor dense(const TorchTensor& x, const TorchTensor& weight, const TorchTe
 }
 
 TorchTensor fourier_mix(const TorchTensor& x, const Rows& rows, bool ortho) {
-  return FourierFunction::apply(x.value, rows.offsets, ortho, fast(x.value));
+  return FourierFunction::apply(x.value, rows.offsets, ortho, false, fast(x.value));
+}
+TorchTensor hartley_mix(const TorchTensor& x, const Rows& rows, bool ortho) {
+  return FourierFunction::apply(x.value, rows.offsets, ortho, true, fast(x.value));
+}
+
+TorchTensor attention(const TorchTensor& q, const TorchTensor& k, const TorchTensor& v,
+                      const Rows& rows, std::int64_t heads, const DropoutAt<TorchTensor>& drop) {
+  std::vector<at::Tensor> answers;
+  for (std::int64_t text = 0, end = 0; text < rows.texts(); text = end) {
+    // Texts of one length lie one after the other: they are a tensor as they are.
+    const std::int64_t count = rows.rows(text), tokens = rows.length(text);
+    while (end < rows.texts() && rows.rows(end) == count && rows.length(end) == tokens) ++end;
+    const auto by_head = [&](const TorchTensor& x, std::int64_t keep) {
+      return x.value.narrow(0, rows.begin(text), (end - text) * count)
+          .reshape({end - text, count, heads, -1})
+          .transpose(1, 2)
+          .narrow(2, 0, keep);
+    };
+    const std::uint64_t place = fnv1a(std::to_string(text), drop.place);
+    answers.push_back(attend(by_head(q, count), by_head(k, tokens), by_head(v, tokens), drop, place)
+                          .transpose(1, 2)
+                          .reshape({-1, q.value.size(1)}));
+  }
+  return at::cat(answers);
+}
+
+TorchTensor mix_rows(const TorchTensor& matrix, const TorchTensor& x, const Rows& rows) {
+  return by_text(x, rows, [&](const at::Tensor& text) {
+    const std::int64_t n = text.size(0);
+    return linear_map(matrix.value.narrow(0, 0, n).narrow(1, 0, n), text.t(), std::nullopt);
+  });
+}
+
+TorchTensor filter_spectrum(const TorchTensor& x, const Rows& rows, const TorchTensor& real,
+                            const TorchTensor& imag) {
+  const auto filter = [re = widened(real), im = widened(imag)](const at::Tensor& text) {
+    return filter_text(text, re, im);
+  };
+  return by_text(widened(x), rows, filter).to(x.value.scalar_type());
+}
+
+TorchTensor zero_padding(const TorchTensor& x, const Rows& rows) {
+  if (rows.tokens == rows.offsets) return x;
+  std::vector<std::int64_t> kept;
+  for (std::int64_t text = 0; text < rows.texts(); ++text) {
+    for (std::int64_t i = 0; i < rows.rows(text); ++i) kept.push_back(i < rows.length(text));
+  }
+  return x.value * at::tensor(kept, x.value.options()).unsqueeze(1);
 }
 
 TorchTensor first_rows(const TorchTensor& x, const Rows& rows) {

@@ -69,6 +69,16 @@ struct TorchTensor {
   friend TorchTensor operator*(const TorchTensor& a, double b) { return a.value * b; }
 };
 
+/// Dropout in training: every mask is a function of (seed, step, place in the model).
+template <>
+struct Dropout<TorchTensor> {
+  bool active = false;
+  std::uint64_t seed = 0, step = 0;
+
+  TorchTensor operator()(const TorchTensor& x, double p, std::uint64_t place) const;
+  TorchTensor path(const TorchTensor& x, const Rows& rows, double p, std::uint64_t place) const;
+};
+
 inline TorchTensor rsqrt(const TorchTensor& x) { return at::rsqrt(x.value); }
 inline TorchTensor log(const TorchTensor& x) { return at::log(x.value); }
 inline TorchTensor tanh(const TorchTensor& x) { return at::tanh(x.value); }
@@ -104,9 +114,25 @@ inline TorchTensor lookup(const TorchTensor& table, const at::Tensor& ids) {
   return at::embedding(table.value, ids);
 }
 
-/// See blocks/mixer/fourier.h. Its gradient is the same map, so nothing is kept for it. Half types
-/// are computed in fp32.
+// Each text by itself: [T, H] → [T, H], as blocks/mixer/ says.
+
+/// Its gradient is the same map, so nothing is kept for it. Half types are computed in fp32.
 TorchTensor fourier_mix(const TorchTensor& x, const Rows& rows, bool ortho);
+TorchTensor hartley_mix(const TorchTensor& x, const Rows& rows, bool ortho);
+
+/// softmax(q kᵀ / √d) v by heads of d columns; where nothing is dropped, by torch's fused function.
+TorchTensor attention(const TorchTensor& q, const TorchTensor& k, const TorchTensor& v,
+                      const Rows& rows, std::int64_t heads, const DropoutAt<TorchTensor>& drop);
+
+/// matrix[:n, :n] x for a text of n rows: matrix [P, P].
+TorchTensor mix_rows(const TorchTensor& matrix, const TorchTensor& x, const Rows& rows);
+
+/// The filter real + i·imag [K, H] of blocks/mixer/gfilter.h. Half types are computed in fp32.
+TorchTensor filter_spectrum(const TorchTensor& x, const Rows& rows, const TorchTensor& real,
+                            const TorchTensor& imag);
+
+/// Rows past a text's tokens become 0.
+TorchTensor zero_padding(const TorchTensor& x, const Rows& rows);
 
 // One row a text: [T, H] → [B, H]; padding is not read.
 TorchTensor first_rows(const TorchTensor& x, const Rows& rows);
@@ -132,16 +158,6 @@ static_assert(Algebra<TorchTensor>);
 /// `seed` and the element's place: the same for any number of threads and on any device, and made
 /// again in the gradient instead of kept.
 at::Tensor dropout(const at::Tensor& x, double p, std::uint64_t seed);
-
-/// Dropout in training: every mask is a function of (seed, step, place in the model).
-template <>
-struct Dropout<TorchTensor> {
-  bool active = false;
-  std::uint64_t seed = 0, step = 0;
-
-  TorchTensor operator()(const TorchTensor& x, double p, std::uint64_t place) const;
-  TorchTensor path(const TorchTensor& x, const Rows& rows, double p, std::uint64_t place) const;
-};
 
 /// What torch or our kernels have in one piece.
 template <>

@@ -2,15 +2,14 @@
 
 #include <algorithm>
 #include <limits>
-#include <span>
 #include <utility>
 
 #include "blocks/model.h"
-#include "core/file.h"
 #include "model/batch.h"
 #include "model/init.h"
 #include "model/weights.h"
 #include "train/algebra.h"
+#include "train/module_weights.h"
 
 namespace fnet::nn {
 namespace {
@@ -44,16 +43,6 @@ void register_weights(torch::nn::Module& root, const std::vector<WeightSpec>& sp
     const std::vector<float> values = initial_values(spec, range, seed);
     register_path(root, spec.name, at::tensor(values, at::kFloat).view(spec.shape), spec.trained);
   }
-}
-
-using WeightMap = Weights<TorchTensor>::Map;
-
-/// Parameters and buffers by name.
-WeightMap weight_map(const torch::nn::Module& module) {
-  WeightMap map;
-  for (const auto& item : module.named_parameters()) map.emplace(item.key(), item.value());
-  for (const auto& item : module.named_buffers()) map.emplace(item.key(), item.value());
-  return map;
 }
 
 /// Without a place of its own, each forward pass in training draws one from torch's generator.
@@ -255,36 +244,6 @@ at::Tensor FNetEncoderBlockImpl::forward(const at::Tensor& x,
 
 FNetModule::FNetModule(Config config)
     : config_(std::move(config)), parts_(std::make_shared<const Parts>(config_)) {}
-
-void FNetModule::load_weights(const std::filesystem::path& directory, bool new_head) {
-  WeightOptions options;
-  options.allow_unexpected = new_head || !config_.has_head();
-  if (new_head) {
-    for (const WeightSpec& spec : head_specs(config_)) options.may_be_missing.push_back(spec.name);
-    // Encoders come without the pooler that this model may read.
-    options.may_be_missing.push_back("fnet.pooler.");
-  }
-  const WeightReader reader = WeightReader::open(directory, model_weights(config_), options);
-  const at::NoGradGuard no_grad;
-  for (const auto& [name, weight] : weight_map(*this)) {
-    if (!reader.has(name)) continue;
-    const std::vector<float> values = reader.read(name);
-    weight.value.copy_(at::tensor(values, at::kFloat).view(weight.value.sizes()));
-  }
-}
-
-void FNetModule::save(const std::filesystem::path& directory) const {
-  std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  require_path(error, directory.native(), "make the directory");
-  const WeightMap weights = weight_map(*this);
-  at::Tensor value;  // keeps what the span shows
-  save_weights(directory, model_weights(config_), [&](const std::string& name) {
-    value = weights.at(name).value.detach().to(at::kCPU, at::kFloat).contiguous();
-    return std::span(value.const_data_ptr<float>(), static_cast<std::size_t>(value.numel()));
-  });
-  write_file(directory / "config.json", config_.to_json());
-}
 
 FNetModelImpl::FNetModelImpl(const Config& config, std::uint64_t seed)
     : FNetModule(without_head(config)) {

@@ -34,13 +34,13 @@ std::size_t size_of(std::int64_t value) { return static_cast<std::size_t>(value)
 
 }  // namespace
 
-at::Tensor mix(const at::Tensor& x, const Rows& rows, bool ortho) {
+at::Tensor mix(const at::Tensor& x, const Rows& rows, bool ortho, kernels::SpectrumPart part) {
   const at::Tensor in = x.contiguous();
   at::Tensor out = at::empty_like(in);
   const auto hidden = in.size(1);
   const float* from = in.const_data_ptr<float>();
   float* to = out.mutable_data_ptr<float>();
-  auto& cache = kernels::fourier_plans(static_cast<std::size_t>(hidden), ortho);
+  auto& cache = kernels::fourier_plans(static_cast<std::size_t>(hidden), ortho, part);
   at::parallel_for(0, rows.texts(), 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t text = begin; text < end; ++text) {
       const auto plan = cache.get(static_cast<std::size_t>(rows.rows(text)));

@@ -246,8 +246,15 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
   }
   config.task = o.task;
   config.labels = labels;
+  const std::int64_t positions = config.max_position_embeddings;
   for (const std::string& setting : o.set) config.assign(setting);
   config.validate();
+  if (!o.from.empty() && config.max_position_embeddings != positions) {
+    log(fmt::format("model: {} positions become {}: those in common keep their weights, {}",
+                    positions, config.max_position_embeddings,
+                    config.max_position_embeddings > positions ? "new ones start afresh"
+                                                               : "the others are left out"));
+  }
   require(tokenizer->vocab_size() <= config.vocab_size, Kind::input,
           "tokenizer: expected at most {} pieces (vocab_size), found {}", config.vocab_size,
           tokenizer->vocab_size());

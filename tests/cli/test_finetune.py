@@ -64,6 +64,20 @@ class Finetune(CliTest):
         self.assertTrue(done("predict", out, stdin="a lovely film\n").startswith("good\t"))
 
     @unittest.skipUnless(CAN_TRAIN, "this build has no fnet-train")
+    def test_hybrids_and_other_mixers_train_and_run(self):
+        train = self.data("mixers.tsv")
+        for mixers in ("top:1", "hartley", "linear", "gfilter"):
+            out = self.folder / mixers.replace(":", "_")
+            done("finetune", "--task", "text-classification", "--train", train, "--dev", train, "--out", out,
+                 "--variant", "tiny", "--tokenizer", self.spiece, "--set", "hidden_size=32", "--set",
+                 "num_hidden_layers=2", "--set", "intermediate_size=64", "--set", f"mixers={mixers}", "--set",
+                 "max_position_embeddings=64", "--max-length", 64, "--epochs", 12, "--batch-size", 8, "--lr", "3e-3",
+                 "--threads", 2)  # fmt: skip
+            self.assertEqual(json.loads((out / "config.json").read_text())["mixers"], mixers)
+            report = json.loads(done("evaluate", out, "--data", train, "--json"))
+            self.assertGreater(report["accuracy"], 0.9, mixers)
+
+    @unittest.skipUnless(CAN_TRAIN, "this build has no fnet-train")
     def test_without_dev_a_tenth_is_held_out_by_the_seed(self):
         rows = [f"__label__good {text}\n" for text in GOOD.split("|")] + \
                [f"__label__bad {text}\n" for text in BAD.split("|")]  # fmt: skip

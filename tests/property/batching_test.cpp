@@ -74,6 +74,15 @@ TEST(Batching, exact_answers_do_not_depend_on_batch_order_or_threads) {
   for (const char* dtype : {"float32", "bfloat16", "int8"}) expect_invariant(config, dtype, 100);
 }
 
+TEST(Batching, exact_answers_of_every_mixer_do_not_depend_on_batch_order_or_threads) {
+  for (const KindRow& row : mixer_kinds()) {
+    Config config = small_config();
+    config.num_hidden_layers = 2;
+    config.mixers = {std::string(row.name)};
+    for (const char* dtype : {"float32", "bfloat16"}) expect_invariant(config, dtype, 60);
+  }
+}
+
 TEST(Batching, fixed_answers_do_not_depend_on_batch_order_or_threads) {
   Config config = small_config();
   config.length_policy = "fixed:64";

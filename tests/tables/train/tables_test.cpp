@@ -202,5 +202,50 @@ TEST(TrainTables, every_row_is_saved_and_loaded) {
   }
 }
 
+TEST(TrainTables, every_mixer_answers_padded_texts_as_the_runtime_does) {
+  const at::NoGradGuard no_grad;
+  std::vector<Config> configs;
+  for (const KindRow& row : mixer_kinds()) {
+    configs.push_back(small_config());
+    configs.back().mixers = {std::string(row.name)};
+  }
+  configs.push_back(small_config());
+  configs.back().mixer_options["mask"] = "output";
+  std::vector<float> unmasked;
+  for (Config& config : configs) {
+    config.length_policy = "fixed:12";
+    SCOPED_TRACE(config.to_json());
+    const Texts texts(config);
+    nn::Inputs inputs;
+    inputs.input_ids = at::zeros({texts.rows.texts(), 5}, at::kLong);
+    inputs.token_type_ids = at::zeros_like(inputs.input_ids);
+    std::vector<float> expected;
+    const Engine engine(config, lively_weights());
+    for (std::int64_t i = 0; i < texts.rows.texts(); ++i) {
+      const std::int64_t begin = texts.rows.begin(i), length = texts.rows.length(i);
+      inputs.lengths.push_back(length);
+      inputs.input_ids[i].narrow(0, 0, length).copy_(texts.ids.narrow(0, begin, length));
+      inputs.token_type_ids[i].narrow(0, 0, length).copy_(texts.types.narrow(0, begin, length));
+    }
+    for (const Matrix& matrix : engine.forward(texts.encodings)) {
+      expected.insert(expected.end(), matrix.data.begin(), matrix.data.end());
+    }
+    const auto module = std::make_shared<nn::FNetModelImpl>(config);
+    fill(*module, lively_weights());
+    module->eval();
+    const at::Tensor hidden = module->forward(inputs).last_hidden_state;
+    std::vector<at::Tensor> rows;
+    for (std::int64_t i = 0; i < texts.rows.texts(); ++i) {
+      rows.push_back(hidden[i].narrow(0, 0, texts.rows.length(i)));
+    }
+    const at::Tensor ours = at::cat(rows).contiguous();
+    EXPECT_LT(relative_error(floats(ours), expected), 1e-5);
+    if (config.mixers[0] != "fourier") continue;
+    if (unmasked.empty()) unmasked = expected;
+    const bool masked = config.mixer_options.contains("mask");
+    EXPECT_EQ(relative_error(unmasked, expected) > 1e-3, masked);
+  }
+}
+
 }  // namespace
 }  // namespace fnet

@@ -51,6 +51,22 @@ TEST(Parts, refuse_options_that_no_part_has_or_allows) {
   EXPECT_THAT(message_of([&] { Parts{config}; }), HasSubstr("mixer_options"));
 }
 
+TEST(Parts, heads_divide_the_hidden_size) {
+  Config config;
+  Attention attention;
+  EXPECT_EQ(attention.heads(config), 12);
+  for (const auto& [hidden, heads] : {std::pair{1024, 16}, {256, 4}, {37, 1}, {200, 2}, {128, 2}}) {
+    config.hidden_size = hidden;
+    EXPECT_EQ(attention.heads(config), heads) << hidden;
+  }
+  config = Config();
+  config.mixers = {"top:2"};
+  config.mixer_options["num_attention_heads"] = std::int64_t{7};
+  EXPECT_THAT(message_of([&] { model_weights(config); }),
+              AllOf(HasSubstr("num_attention_heads"), HasSubstr("hidden_size (768)"),
+                    HasSubstr("found 7")));
+}
+
 TEST(Parts, list_their_options_for_people) {
   const auto options = part_options();
   const auto bias = std::ranges::find_if(
@@ -64,10 +80,37 @@ TEST(Parts, list_their_options_for_people) {
 TEST(Parts, know_what_they_cost) {
   Config config;
   const double ffn = 2.0 * 2 * 768 * 3072, projection = 2.0 * 768 * 768;
-  EXPECT_EQ(Encoder::operations(config, Parts(config)), 12 * ffn + projection);
+  EXPECT_EQ(Encoder::operations(config, Parts(config), 512), 12 * ffn + projection);
   config.ffn_type = "swiglu";
   config.embedding_projection = false;
-  EXPECT_EQ(Encoder::operations(config, Parts(config)), 12 * 1.5 * ffn);
+  EXPECT_EQ(Encoder::operations(config, Parts(config), 512), 12 * 1.5 * ffn);
+  config.ffn_type = "mlp";
+  config.mixers = {"attention"};  // four projections, scores and sums of 512 rows
+  EXPECT_EQ(Encoder::operations(config, Parts(config), 512),
+            12 * (ffn + 4 * projection + 2.0 * 2 * 512 * 768));
+  config.mixers = {"linear"};
+  EXPECT_EQ(Encoder::operations(config, Parts(config), 512),
+            12 * (ffn + projection + 2.0 * 512 * 768));
+}
+
+TEST(Weights, of_attention_have_berts_names_and_random_ones_are_buffers) {
+  Config config;
+  config.num_hidden_layers = 3;
+  config.mixers = {"attention", "random", "linear"};
+  std::map<std::string, WeightSpec> specs;
+  for (const WeightSpec& spec : model_weights(config)) specs[spec.name] = spec;
+  for (const char* name : {"self.query", "self.key", "self.value", "output.dense"}) {
+    const std::string place = std::string("encoder.layer.0.attention.") + name;
+    EXPECT_THAT(specs[place + ".weight"].shape, testing::ElementsAre(768, 768)) << place;
+    EXPECT_THAT(specs[place + ".bias"].shape, testing::ElementsAre(768)) << place;
+  }
+  for (const bool trained : {false, true}) {
+    const std::string place = std::string("encoder.layer.") + (trained ? "2.linear" : "1.random");
+    EXPECT_THAT(specs[place + ".sequence.weight"].shape, testing::ElementsAre(512, 512));
+    EXPECT_THAT(specs[place + ".hidden.weight"].shape, testing::ElementsAre(768, 768));
+    EXPECT_EQ(specs[place + ".sequence.weight"].trained, trained);
+    EXPECT_EQ(specs[place + ".hidden.weight"].trained, trained);
+  }
 }
 
 TEST(Parts, refuse_options_that_do_not_fit_the_config_at_once) {

@@ -210,6 +210,63 @@ TEST(Config, set_parses_every_type_and_suggests_names) {
               HasSubstr("did you mean 'norm_type'"));
 }
 
+/// The layers with attention, of `count`.
+std::vector<int> attention_layers(const std::string& layout, std::int64_t count) {
+  Config config;
+  config.num_hidden_layers = count;
+  config.set("mixers", layout);
+  config.validate();
+  std::vector<int> layers;
+  for (int i = 0; i < count; ++i) {
+    if (config.mixer(i) == "attention") layers.push_back(i);
+  }
+  return layers;
+}
+
+// What Google's EncoderModel makes of its attention_layout and num_attention_layers.
+TEST(Config, lays_out_hybrids_as_google_does) {
+  EXPECT_THAT(attention_layers("bottom:2", 12), ElementsAre(0, 1));
+  EXPECT_THAT(attention_layers("middle:2", 12), ElementsAre(5, 6));
+  EXPECT_THAT(attention_layers("middle:3", 12), ElementsAre(5, 6, 7));
+  EXPECT_THAT(attention_layers("middle:2", 5), ElementsAre(2, 3));
+  EXPECT_THAT(attention_layers("mixed:2", 12), ElementsAre(0, 6));
+  EXPECT_THAT(attention_layers("mixed:5", 12), ElementsAre(0, 2, 4, 6, 8, 10));
+  EXPECT_THAT(attention_layers("top:2", 12), ElementsAre(10, 11));
+  for (std::int64_t count = 1; count <= 24; ++count) {
+    for (std::int64_t n = 1; n <= count; ++n) {
+      const auto layers = [&](const char* kind) {
+        return attention_layers(kind + std::to_string(n), count);
+      };
+      const auto bottom = layers("bottom:"), middle = layers("middle:"), top = layers("top:");
+      const auto size = static_cast<std::size_t>(n);
+      ASSERT_EQ(bottom.size(), size);
+      ASSERT_EQ(middle.size(), size);
+      ASSERT_EQ(top.size(), size);
+      EXPECT_EQ(bottom.front(), 0);
+      EXPECT_EQ(top.back() + 1, count);
+      EXPECT_EQ(middle.front(), (count - n + 1) / 2);
+      EXPECT_EQ(middle.back() - middle.front() + 1, n);
+      EXPECT_GE(layers("mixed:").size(), size);
+    }
+  }
+}
+
+TEST(Config, a_layout_is_kept_as_it_was_written_and_checked) {
+  Config config;
+  config.set("mixers", "top:2");
+  EXPECT_EQ(parse(config.to_json()), config);
+  EXPECT_THAT(config.to_json(), HasSubstr(R"("mixers": "top:2")"));
+  const auto refused = [](const std::string& layout) {
+    return message_of([&] { parse(R"({"mixers": ")" + layout + "\"}"); });
+  };
+  EXPECT_THAT(refused("top:13"), AllOf(HasSubstr("1 to 12 layers"), HasSubstr("top:13")));
+  for (const char* layout : {"top:", "top:0", "top:-1", "top:2x", "left:2", ":2", "top:2:3"}) {
+    EXPECT_THAT(refused(layout), AllOf(HasSubstr("mixers"), HasSubstr("bottom:N"))) << layout;
+  }
+  EXPECT_THAT(message_of([] { parse(R"({"mixers": ["top:2", "fourier"]})"); }),
+              HasSubstr("mixers: expected"));
+}
+
 TEST(Config, takes_the_ids_that_a_tokenizer_has) {
   Config config;
   config.set_vocabulary(70, -1, 5, 6);

@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -67,6 +68,54 @@ TEST(FNetModules, a_texts_answer_does_not_see_its_batch) {
             1e-5);
   EXPECT_LT(difference(together.pooler_output[1], alone.pooler_output[0]), 1e-5);
   EXPECT_EQ(together.last_hidden_state[1].narrow(0, 4, 5).abs().max().item<double>(), 0);
+}
+
+TEST(FNetModules, keep_their_answers_when_positions_are_added_or_left_out) {
+  const at::NoGradGuard no_grad;
+  for (const char* mixer : {"fourier", "linear", "random", "gfilter"}) {
+    const TemporaryDirectory directory;
+    Config config = small_config();
+    config.mixers = {mixer};
+    config.max_position_embeddings = 16;
+    nn::FNetModel model(config, 3);
+    model->eval();
+    model->save(directory.path());
+    const at::Tensor ids = at::randint(4, 100, {2, 8}, at::kLong);
+    const at::Tensor before = model->forward(ids).last_hidden_state;
+    // A filter's curve is the same at twice as many points, not at half of them.
+    for (const int positions : {32, 9}) {
+      if (positions < 16 && std::string(mixer) == "gfilter") continue;
+      config.max_position_embeddings = positions;
+      nn::FNetModel other(config, 4);
+      other->eval();
+      EXPECT_GT(difference(other->forward(ids).last_hidden_state, before), 0.1);
+      other->load_weights(directory.path());
+      EXPECT_LT(difference(other->forward(ids).last_hidden_state, before), 1e-5) << mixer;
+    }
+    config.hidden_size = 24;  // of another model
+    nn::FNetModel narrow(config, 4);
+    EXPECT_THAT(message_of([&] { narrow->load_weights(directory.path()); }),
+                testing::HasSubstr("of wrong shape"));
+  }
+}
+
+TEST(FNetModules, attention_drops_weights_by_place_and_keeps_their_mean) {
+  const at::NoGradGuard no_grad;
+  Rows rows;
+  for (const std::int64_t length : {3, 3, 5}) rows.add(length);
+  torch::manual_seed(4);
+  const at::Tensor q = at::randn({11, 8}), k = at::randn({11, 8}), v = at::randn({11, 8});
+  const auto answer = [&](double p, std::uint64_t step) {
+    const DropoutAt<TorchTensor> drop{{true, 7, step}, p, 1};
+    return attention(TorchTensor(q), TorchTensor(k), TorchTensor(v), rows, 2, drop).value;
+  };
+  const at::Tensor whole = answer(0, 0);
+  EXPECT_TRUE(at::equal(answer(0.25, 1), answer(0.25, 1)));
+  EXPECT_GT(difference(answer(0.25, 1), answer(0.25, 2)), 0.01);
+  at::Tensor mean = at::zeros_like(whole);
+  constexpr int kSteps = 2000;
+  for (int step = 0; step < kSteps; ++step) mean += answer(0.25, step) / kSteps;
+  EXPECT_LT(difference(mean, whole), 0.1);  // some five deviations of the mean
 }
 
 TEST(FNetModules, a_fixed_length_mixes_over_pad_tokens) {
