@@ -194,10 +194,11 @@ std::string table(const DataCheck& check, const Tokens& tokens, const Task& task
 }
 
 void run(const Flags& flags) {
-  const Task* const named =
-      &find_task(task_name(flags)).for_head({.problem_type = flags.problem_type});
-  Read train = read(flags.file, *named, flags);
-  const Task& task = flags.problem_type.empty() ? named->for_examples(train.examples) : *named;
+  HeadConfig asked;
+  asked.task = task_name(flags), asked.problem_type = flags.problem_type;
+  const Task& named = task_of(asked);
+  Read train = read(flags.file, named, flags);
+  const Task& task = flags.problem_type.empty() ? named.for_examples(train.examples) : named;
   const Read dev = flags.dev.empty() ? Read() : read(flags.dev, task, flags);
   const DataCheck check = check_data(train.examples, dev.examples);
   const std::span<const Example> some(train.examples.data(),

@@ -113,8 +113,10 @@ bool is_for(const Config& config, const Task& task, const std::vector<std::strin
 
 /// The task that the options name. Throws: usage.
 const Task& named_task(const FinetuneOptions& o) {
+  HeadConfig asked;
+  asked.task = o.task, asked.problem_type = o.problem_type;
   try {
-    return find_task(o.task).for_head({.problem_type = o.problem_type});
+    return task_of(asked);
   } catch (const Error& error) {
     fail(Kind::usage, "{}", error.what());
   }
