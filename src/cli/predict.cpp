@@ -16,7 +16,14 @@ struct Flags {
   ModelFlags model;
   InputFlags input;
   std::string format = "tsv";
-  AnswerOptions answers;
+  std::size_t top_k = AnswerOptions().top_k;
+  std::size_t max_answer_length = AnswerOptions().max_answer_length;
+  double threshold = AnswerOptions().threshold, null_threshold = AnswerOptions().null_threshold;
+
+  AnswerOptions answers() const {
+    return {top_k, static_cast<float>(threshold), max_answer_length,
+            static_cast<float>(null_threshold)};
+  }
 };
 
 void run(const Flags& flags) {
@@ -27,15 +34,15 @@ void run(const Flags& flags) {
           flags.model.directory.string());
   const HeadConfig head = engine.config().head("");
   const Task& task = task_of(head);
-  require(flags.answers.top_k <= 1 || !task.reads_words(), Kind::usage,
-          "top_k: expected 1 for a model that labels words, found {}", flags.answers.top_k);
+  require(flags.top_k <= 1 || !task.reads_words(), Kind::usage,
+          "top_k: expected 1 for a model that labels words, found {}", flags.top_k);
   const Reading reading = task.reading(flags.input.columns, false);
   std::size_t cut_off = 0;
   flags.input.for_each_batch(engine, reading, [&](std::span<const Example> batch) {
     const std::vector<Sample> samples = encode(engine, task, head, batch);
     const auto scores = scores_of(engine, samples);
     for (std::size_t i = 0; i < batch.size(); ++i) {
-      const Answer answer = task.answer(batch[i], samples[i], scores[i], head, flags.answers);
+      const Answer answer = task.answer(batch[i], samples[i], scores[i], head, flags.answers());
       cut_off += static_cast<std::size_t>(std::ranges::count(samples[i].units, -1));
       print(flags.format == "tsv" ? task.tsv(batch[i], answer) : task.json(batch[i], answer));
     }
@@ -57,16 +64,16 @@ Action declare_predict(FlagSet& set) {
           "tsv: label, score, label, score …; a number; CoNLL columns from a tagger",
           {.words = {"tsv", "jsonl"}});
   set.add(
-      "--top-k", &flags->answers.top_k,
+      "--top-k", &flags->top_k,
       "how many labels a text, or answers a question, best first; 0: one, or of several labels a "
       "text those from --threshold on",
       {.range = Range{0, 1000}});
-  set.add("--threshold", &flags->answers.threshold,
+  set.add("--threshold", &flags->threshold,
           "probability from which a text has a label, where it may have several",
           {.range = Range{0, 1}});
-  set.add("--max-answer-length", &flags->answers.max_answer_length,
-          "tokens of an answer to a question", {.range = Range{1, 1'000'000}});
-  set.add("--null-threshold", &flags->answers.null_threshold,
+  set.add("--max-answer-length", &flags->max_answer_length, "tokens of an answer to a question",
+          {.range = Range{1, 1'000'000}});
+  set.add("--null-threshold", &flags->null_threshold,
           "a question has no answer where that scores more than so much better");
   flags->input.declare(set);
   return [flags] { run(*flags); };
