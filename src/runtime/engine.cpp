@@ -352,11 +352,10 @@ std::vector<std::vector<Prediction>> Engine::classify(std::span<const Encoding> 
                                                       std::size_t top_k) const {
   const HeadConfig head = config().head("");
   const Task& task = Impl::task(head, "texts");
-  const std::vector<Matrix> scores = this->scores(batch);
   Sample sample;
   sample.units = {0};
   std::vector<std::vector<Prediction>> result;
-  for (const Matrix& text : scores) {
+  for (const Matrix& text : scores(batch)) {
     result.push_back(task.answer({}, sample, {&text, 1}, head, {.top_k = top_k}).front());
   }
   return result;
@@ -393,9 +392,9 @@ std::vector<Prediction> Engine::answer(const std::string& question, const std::s
   const Task& task = Impl::task(head, "questions");
   Example example;
   example.texts = {question, context};
-  const std::vector<Sample> samples = fnet::encode(*this, task, head, {&example, 1});
-  const auto scores = scores_of(*this, samples);
-  return task.answer(example, samples[0], scores[0], head, {.top_k = top_k}).front();
+  const Sample sample = task.encode(example, tokenizer(), encode_options(), head);
+  const auto scores = scores_of(*this, {&sample, 1});
+  return task.answer(example, sample, scores[0], head, {.top_k = top_k}).front();
 }
 
 }  // namespace fnet

@@ -160,7 +160,8 @@ TEST(DataReader, refuses_what_it_cannot_read) {
   ReadOptions options;
   options.max_bytes = 10;
   EXPECT_THAT(message("01234567890\n", "a.tsv", options), HasSubstr("at most 10 bytes"));
-  EXPECT_THAT(message("a", "a.xls"), HasSubstr("name the format: tsv, csv, jsonl, squad, conll, text"));
+  EXPECT_THAT(message("a", "a.xls"),
+              HasSubstr("name the format: tsv, csv, jsonl, squad, conll, text"));
   EXPECT_THAT(message("a", "README"), HasSubstr("expected an extension"));
   options.format = "xml";
   EXPECT_THAT(message("a", "a.txt", options),
