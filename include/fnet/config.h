@@ -57,6 +57,8 @@ struct HeadConfig {
   std::string task;                 ///< a row of the tasks' table, or `encoder`: no head
   std::vector<std::string> labels;  ///< its classes; empty where it has none
   std::string pooling;              ///< what it reads, where it reads one vector a text
+  std::string problem_type;         ///< as in Config
+  bool no_answer = false;           ///< as in Config
 
   bool operator==(const HeadConfig&) const = default;
 };
@@ -100,6 +102,10 @@ struct FNET_API Config {
   /// none; in config.json: `architectures`.
   std::string task = "encoder";
   std::vector<std::string> labels;  ///< in config.json: `id2label` and `label2id`
+  /// Of a text classifier: single_label_classification, multi_label_classification or regression;
+  /// empty: regression where it has one label, else single_label_classification.
+  std::string problem_type;
+  bool no_answer = false;  ///< of question answering: a question may have no answer
 
   /// Further heads on the same encoder, by name; their weights stand under `heads.<name>.`
   std::map<std::string, HeadConfig> heads;

@@ -51,6 +51,8 @@ struct EncodeOptions {
   std::size_t max_length = 0;  ///< tokens, special ones included; 0 is no limit
   Truncation truncation = Truncation::longest_first;
   bool add_special_tokens = true;  ///< [CLS] A [SEP], or [CLS] A [SEP] B [SEP]
+  /// Tokens that two neighbours share where a task reads a long text in windows.
+  std::size_t stride = 128;
   /// Of a text; a longer one is an Error (input), but where max_length cuts it before that.
   std::size_t max_bytes = 1024 * 1024;
 };

@@ -81,11 +81,25 @@ std::string head_key(const std::string& name) {
   return name.empty() ? "id2label" : fmt::format("heads.{}", name);
 }
 
+/// As many labels as the problem has. Source: transformers, FNetForSequenceClassification.forward.
+void check_problem(const std::string& place, const HeadConfig& head) {
+  if (architecture_of(head.task) != "FNetForSequenceClassification") return;
+  const std::size_t found = head.labels.size();
+  require(head.problem_type != "regression" || found == 1, Kind::input,
+          "config: {}: expected one label for regression, found {}", place, found);
+  require(head.problem_type != "single_label_classification" || found > 1, Kind::input,
+          "config: {}: expected at least two labels for {}, found one, with which transformers "
+          "means regression",
+          place, head.problem_type);
+}
+
 void check_head(const std::string& name, const HeadConfig& head, const Config& config) {
   const std::string place = head_key(name);
   check_value(name.empty() ? "task" : place + ".task", head.task, Allowed::one_of(task_kinds()));
   check_value(name.empty() ? "pooling" : place + ".pooling", head.pooling,
               Allowed::one_of(pooling_kinds()));
+  if (!head.problem_type.empty())
+    check_value(place + ".problem_type", head.problem_type, problem_types());
   require(config.pooler || head.pooling != "pooler" || name.empty(), Kind::input,
           "config: {}.pooling: expected cls, mean or max, found 'pooler' in a model without pooler "
           "weights",
@@ -100,11 +114,7 @@ void check_head(const std::string& name, const HeadConfig& head, const Config& c
           Kind::input,
           "config: {}: expected at most {} labels of {} bytes together, found {} of {}", place,
           kMaxLabels, kMaxLabelBytes, head.labels.size(), bytes);
-  require(head.labels.size() > 1 || architecture_of(head.task) != "FNetForSequenceClassification",
-          Kind::input,
-          "config: {}: expected at least two labels for {}, found one, with which transformers "
-          "means regression",
-          place, head.task);
+  check_problem(place, head);
   std::vector<std::string> sorted = head.labels;
   std::ranges::sort(sorted);
   const auto twice = std::ranges::adjacent_find(sorted);
@@ -244,7 +254,8 @@ void Config::validate() const {
     fail(fnet::Kind::input, "config: {}", error.what());
   }
   config_fields([&](std::string_view name, auto member, const Allowed& allowed, std::string_view) {
-    if (name != "mixers" || !layout) check_value(name, this->*member, allowed);
+    const bool of_layout = name == "mixers" && layout;
+    if (!of_layout && this->*member != Config().*member) check_value(name, this->*member, allowed);
   });
   require(!layout || layout->layers <= num_hidden_layers, fnet::Kind::input,
           "config: mixers: expected attention in 1 to {} layers (num_hidden_layers), found '{}'",
@@ -279,7 +290,7 @@ std::int64_t Config::longest_text() const {
 HeadConfig Config::head(std::string_view name) const {
   if (name.empty()) {
     require(has_head(), fnet::Kind::usage, "model: expected one with a head, found an encoder");
-    return {task, labels, pooling};
+    return {task, labels, pooling, problem_type, no_answer};
   }
   const auto found = heads.find(std::string(name));
   require(found != heads.end(), fnet::Kind::usage, "head: expected one of '{}', found '{}'",

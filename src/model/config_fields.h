@@ -18,6 +18,12 @@ constexpr std::uint64_t kMaxLabelBytes = std::uint64_t{4} << 20;
 constexpr std::uint64_t kMaxConfigBytes = std::uint64_t{128} << 20;
 constexpr JsonLimits kConfigLimits{.max_values = 8 * kMaxLabels, .max_bytes = kMaxConfigBytes};
 
+/// Of a text classifier, in Hugging Face's words.
+inline Allowed problem_types() {
+  return Allowed::one_of(
+      {"single_label_classification", "multi_label_classification", "regression"});
+}
+
 /// The one list of config.json's keys that are plain values; reading, writing, --set, describe and
 /// validate walk it. `architectures`, `id2label` and `label2id` are read by themselves.
 template <class Visit>
@@ -69,6 +75,10 @@ void config_fields(Visit&& field) {
   field("mixer_options", &C::mixer_options, Allowed::any(), "options of the mixers");
   field("length_policy", &C::length_policy, Allowed::any(),
         "rows that a text is mixed over: exact, fixed:N or batch");
+  field("problem_type", &C::problem_type, problem_types(),
+        "of a text classifier; empty: regression where it has one label, else single label");
+  field("no_answer", &C::no_answer, Allowed::any(),
+        "of question answering: whether a question may have no answer");
   field("pooling", &C::pooling, Allowed::one_of(pooling_kinds()),
         "the vector that stands for a text");
 }

@@ -26,7 +26,6 @@ constexpr std::string_view kIgnored[] = {"model_type",
                                          "return_dict",
                                          "output_hidden_states",
                                          "output_attentions",
-                                         "problem_type",  // but see check_problem_type
                                          "num_labels",
                                          "chunk_size_feed_forward",
                                          "use_tpu_fourier_optimizations",
@@ -172,9 +171,14 @@ std::map<std::string, HeadConfig> read_heads(const Json& json, std::string_view 
         read(value, head.pooling, source, inner);
       } else if (key == "labels") {
         read(value, head.labels, source, inner);
+      } else if (key == "problem_type") {
+        read(value, head.problem_type, source, inner);
+      } else if (key == "no_answer") {
+        read(value, head.no_answer, source, inner);
       } else {
-        fail(Kind::input, "{}: {}: expected task, labels or pooling, found another key", source,
-             inner);
+        fail(Kind::input,
+             "{}: {}: expected task, labels, pooling, problem_type or no_answer, found another key",
+             source, inner);
       }
     }
   }
@@ -189,19 +193,6 @@ void set_other(Config& config, std::string_view key, std::string_view name,
   } catch (const Error& error) {
     fail(Kind::input, "{}: {}", source, error.what());
   }
-}
-
-/// Refuses a sequence classifier whose scores are no softmax over classes. Source: transformers,
-/// FNetForSequenceClassification.forward.
-void check_problem_type(const Json& json, const Config& config, std::string_view source) {
-  const auto found = json.find("problem_type");
-  if (!config.has_head() || found == json.end() || found->is_null()) return;
-  std::string type;
-  read(*found, type, source, "problem_type");
-  require(type == "single_label_classification", fnet::Kind::input,
-          "{}: problem_type: expected single_label_classification, found '{}', a task that fnet "
-          "does not have",
-          source, printable(type));
 }
 
 nlohmann::ordered_json to_ordered(const auto& value) { return value; }
@@ -278,7 +269,6 @@ Config Config::from_json(std::string_view text, std::string_view source,
     for (std::int64_t i = 0; i < count; ++i) config.labels.push_back(fmt::format("LABEL_{}", i));
   }
   if (!config.has_head()) config.labels.clear();
-  check_problem_type(json, config, source);
   if (const auto found = json.find("heads"); found != json.end() && !found->is_null()) {
     config.heads = read_heads(*found, source);
   }
@@ -321,11 +311,13 @@ std::string Config::to_json() const {
     auto value = to_ordered(this->*member);
     const bool own = std::ranges::find(kOwnKeys, name) != std::end(kOwnKeys);
     if (own && value != to_ordered(Config().*member)) json["model_type"] = kOwnType;
-    if (value != nlohmann::ordered_json::object()) json[name] = std::move(value);
+    if (value != nlohmann::ordered_json::object() && value != "") json[name] = std::move(value);
   });
   for (const auto& [name, head] : heads) {
     auto& entry = json["heads"][name] = {{"task", head.task}, {"labels", head.labels}};
     if (!head.pooling.empty()) entry["pooling"] = head.pooling;
+    if (!head.problem_type.empty()) entry["problem_type"] = head.problem_type;
+    if (head.no_answer) entry["no_answer"] = true;
   }
   if (has_head()) {
     json["id2label"] = nlohmann::ordered_json::object();

@@ -100,7 +100,7 @@ TrainingReport finetune(const FinetuneOptions& options, const TrainingCallbacks&
     class_weights = balanced_weights(setup.train, setup.config().labels.size());
   }
   TaskObjective objective(*setup.task, setup.model, setup.tokenizer, setup.dev_examples, setup.dev,
-                          {.label_smoothing = options.label_smoothing,
+                          {.label_smoothing = setup.label_smoothing,
                            .token_dropout = setup.token_dropout,
                            .class_weights = std::move(class_weights),
                            .seed = options.seed});

@@ -26,19 +26,16 @@ TaskObjective::TaskObjective(const Task& task, std::shared_ptr<nn::FNetWithHeadI
       tokenizer_(std::move(tokenizer)),
       examples_(examples),
       dev_(dev),
-      options_(std::move(options)) {}
+      options_(std::move(options)),
+      head_(model_->config().head("")) {}
 
-TaskObjective::Scores TaskObjective::scores(std::span<const Sample* const> samples, Batch& batch,
-                                            const std::function<void(Batch&)>& change) {
+Scored TaskObjective::scores(std::span<const Sample* const> samples, Batch& batch,
+                             const std::function<void(Batch&)>& change) {
   std::vector<Encoding> texts;
-  std::vector<std::int64_t> units, targets;
+  Scored out;
   std::int64_t scored = 0, longest = 0;
   for (const Sample* sample : samples) {
-    for (std::size_t u = 0; u < sample->units.size(); ++u) {
-      if (sample->units[u] < 0) continue;
-      units.push_back(scored + sample->units[u]);
-      targets.push_back(sample->targets[u]);
-    }
+    out.add(*sample, scored);
     for (std::size_t t = 0; t < sample->texts.size(); ++t) {
       texts.push_back(sample->texts[t]);
       longest = std::max(longest, static_cast<std::int64_t>(texts.back().input_ids.size()));
@@ -62,23 +59,8 @@ TaskObjective::Scores TaskObjective::scores(std::span<const Sample* const> sampl
     }
   }
   const at::Tensor picks = text > 0 ? tensor(rows) : at::Tensor();
-  const at::Tensor logits = model_->scores(hidden, batch.rows, picks);
-  return {logits, tensor(units), tensor(targets)};
-}
-
-at::Tensor TaskObjective::loss_of(const Scores& scores, at::Reduction::Reduction reduction,
-                                  const std::vector<double>& class_weights,
-                                  double label_smoothing) const {
-  const at::Tensor logits = scores.logits.index_select(0, scores.units);
-  switch (task_.loss()) {
-    case Loss::cross_entropy: {
-      std::optional<at::Tensor> weights;
-      if (!class_weights.empty()) weights = at::tensor(class_weights, logits.options());
-      return at::cross_entropy_loss(logits, scores.targets, weights, reduction, -100,
-                                    label_smoothing);
-    }
-  }
-  fail(Kind::internal, "{}: a loss without a formula", task_.name());
+  out.logits = model_->scores(hidden, batch.rows, picks);
+  return out;
 }
 
 /// Replaces a share of the tokens by [MASK] (or <unk>), never special ones.
@@ -100,9 +82,9 @@ Objective::Result TaskObjective::loss(std::span<const Sample> batch, std::int64_
   for (const Sample& sample : batch) samples.push_back(&sample);
   Batch packed;
   model_->set_dropout_place(nn::DropoutPlace{options_.seed, static_cast<std::uint64_t>(step)});
-  const Scores result = scores(samples, packed, [&](Batch& b) { drop_tokens(b, step); });
-  return {loss_of(result, at::Reduction::Mean, options_.class_weights, options_.label_smoothing),
-          packed.rows.total()};
+  const Scored result = scores(samples, packed, [&](Batch& b) { drop_tokens(b, step); });
+  const LossOptions how{at::Reduction::Mean, options_.class_weights, options_.label_smoothing};
+  return {loss_of(task_.loss(), result, how), packed.rows.total()};
 }
 
 Evaluation TaskObjective::evaluate() {
@@ -112,7 +94,7 @@ Evaluation TaskObjective::evaluate() {
   std::vector<std::size_t> order(dev_.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::ranges::stable_sort(order, {}, [&](std::size_t i) { return tokens_of(dev_[i]); });
-  std::vector<std::vector<Matrix>> answers(dev_.size());
+  const auto scorer = task_.scorer(head_);
   double loss = 0;
   std::int64_t count = 0;
   Batch packed;
@@ -126,23 +108,23 @@ Evaluation TaskObjective::evaluate() {
         rows += rows_of(tokens, model_->config(), static_cast<std::int64_t>(tokens));
       }
     }
-    const Scores batch = scores(samples, packed, {});
-    loss += loss_of(batch, at::Reduction::Sum, {}, 0).item<double>();
-    count += batch.targets.numel();
+    const Scored batch = scores(samples, packed, {});
+    loss += loss_of(task_.loss(), batch, {at::Reduction::Sum, {}, 0}).item<double>();
+    count += batch.terms();
     const at::Tensor logits = batch.logits.to(at::kCPU, at::kFloat).contiguous();
     const float* next = logits.const_data_ptr<float>();
     for (; begin < end; ++begin) {
       const Sample& sample = dev_[order[begin]];
+      std::vector<Matrix> answers;
       for (std::size_t text = 0; text < sample.texts.size(); ++text) {
-        Matrix& matrix = answers[order[begin]].emplace_back(
-            sample.rows(text), static_cast<std::size_t>(logits.size(1)));
+        Matrix& matrix =
+            answers.emplace_back(sample.rows(text), static_cast<std::size_t>(logits.size(1)));
         std::copy_n(next, matrix.data.size(), matrix.data.begin());
         next += matrix.data.size();
       }
+      scorer->add(examples_[order[begin]], sample, answers);
     }
   }
-  const auto scorer = task_.scorer(model_->config().labels);
-  for (std::size_t i = 0; i < dev_.size(); ++i) scorer->add(examples_[i], dev_[i], answers[i]);
   Evaluation evaluation = scorer->finish();
   evaluation.loss = count > 0 ? loss / static_cast<double>(count) : 0;
   return evaluation;

@@ -10,6 +10,7 @@
 #include "fnet/train.h"
 #include "model/batch.h"
 #include "tasks/task.h"
+#include "train/losses.h"
 #include "train/objective.h"
 
 namespace fnet {
@@ -33,15 +34,8 @@ class TaskObjective : public Objective {
   Evaluation evaluate() override;
 
  private:
-  /// The scores of samples [S, C], text after text, and their units: rows [U] and targets [U].
-  struct Scores {
-    at::Tensor logits, units, targets;
-  };
-
-  Scores scores(std::span<const Sample* const> samples, Batch& batch,
+  Scored scores(std::span<const Sample* const> samples, Batch& batch,
                 const std::function<void(Batch&)>& change);
-  at::Tensor loss_of(const Scores& scores, at::Reduction::Reduction reduction,
-                     const std::vector<double>& class_weights, double label_smoothing) const;
   void drop_tokens(Batch& batch, std::int64_t step) const;
 
   const Task& task_;
@@ -50,6 +44,7 @@ class TaskObjective : public Objective {
   std::span<const Example> examples_;
   std::span<const Sample> dev_;
   Options options_;
+  HeadConfig head_;
 };
 
 /// Weights [classes] under which each class has the same part in the loss: n / (classes · n_c), 0

@@ -149,17 +149,20 @@ TEST(Config, drops_paths_by_a_line_from_the_first_layer_to_the_last) {
   EXPECT_EQ(config.drop_path(0), 0.3) << "the seed never drops a path of a model of one layer";
 }
 
-TEST(Config, refuses_a_sequence_classifier_whose_scores_are_no_classes) {
+TEST(Config, a_sequence_classifier_has_as_many_labels_as_its_problem) {
   const auto classifier = [](const std::string& more) {
     return message_of(
         [&] { parse(R"({"architectures": ["FNetForSequenceClassification"], )" + more + "}"); });
   };
-  for (const std::string type : {"regression", "multi_label_classification"}) {
-    EXPECT_THAT(classifier(R"("problem_type": ")" + type + "\""),
-                AllOf(HasSubstr("problem_type: expected single_label"), HasSubstr(type)));
-  }
-  EXPECT_THAT(classifier(R"("id2label": {"0": "score"})"), HasSubstr("means regression"));
-  EXPECT_THAT(classifier(R"("num_labels": 1)"), HasSubstr("means regression"));
+  const std::string one = R"("num_labels": 1, "problem_type": )";
+  EXPECT_THAT(classifier(R"("problem_type": "regression")"),
+              HasSubstr("expected one label for regression, found 2"));
+  EXPECT_THAT(classifier(one + R"("single_label_classification")"), HasSubstr("means regression"));
+  EXPECT_THAT(classifier(R"("problem_type": "ranking")"),
+              HasSubstr("problem_type: expected one of single_label_classification, "));
+  for (const char* type : {R"("regression")", R"("multi_label_classification")", "null"})
+    EXPECT_EQ(classifier(one + type), "no error");
+  EXPECT_EQ(classifier(R"("problem_type": "multi_label_classification")"), "no error");
   EXPECT_EQ(classifier(R"("problem_type": "single_label_classification")"), "no error");
   EXPECT_EQ(classifier(R"("problem_type": null)"), "no error");
   EXPECT_EQ(message_of([] { parse(R"({"problem_type": "regression"})"); }),
