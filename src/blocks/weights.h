@@ -39,7 +39,7 @@ class Specs {
 
   /// Adds numbers that follow from their Init alone, so that no file holds them.
   void computed(std::string_view name, std::vector<std::int64_t> shape, Init init) const {
-    buffer(name, std::move(shape), init);
+    buffers().add(name, std::move(shape), init);
     list_->back().stored = false;
   }
 

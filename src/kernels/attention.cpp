@@ -41,7 +41,6 @@ struct Shape {
 struct Scratch {
   std::uint32_t *keys,
       *values;              // packed: [chunks][key panels][units][panel], [panels][units][panel]
-  float* turned;            // [size, keys]: the values, whose products sum over keys
   float *scores, *weights;  // [key panels][kBlock][panel], [kBlock, kKeys]
   std::uint32_t* left;      // [kBlock, row_stride]: queries, then weights
   float* sums;              // [blocks of queries][panels][kBlock][panel]
@@ -53,7 +52,6 @@ struct Scratch {
     keys = cutter.cut<std::uint32_t>(s.cut.count * key_panels * s.panel *
                                      units_of(s.cut.length, s.dtype));
     values = cutter.cut<std::uint32_t>(s.panels * s.panel * units_of(kKeys, s.dtype));
-    turned = cutter.cut<float>(s.size * kKeys);
     scores = cutter.cut<float>(key_panels * s.panel * kBlock);
     weights = cutter.cut<float>(kBlock * kKeys);
     left = cutter.cut<std::uint32_t>(kBlock * row_stride(s.dtype));
@@ -115,23 +113,10 @@ class HeadTask {
   }
 
   void pack_values(const float* v, std::size_t count) const {
-    const bool as_they_are = s_.dtype == Dtype::float32;
-    if (!as_they_are) {
-      for (std::size_t i = 0; i < count; ++i) {
-        for (std::size_t c = 0; c < s_.size; ++c) {
-          scratch_.turned[c * kKeys + i] = v[i * stride_ + c];
-        }
-      }
-    }
     for (std::size_t p = 0; p < s_.panels; ++p) {
       const std::size_t first = p * s_.panel, columns = std::min(s_.panel, s_.size - first);
       auto* units = const_cast<std::uint32_t*>(values_chunk(p, count).units);
-      if (as_they_are) {
-        product_.pack_rows(v + first, stride_, columns, count, units);
-      } else {
-        product_.pack(s_.dtype, scratch_.turned + first * kKeys, kKeys, columns, count, nullptr,
-                      units, nullptr);
-      }
+      product_.pack_rows(s_.dtype, v + first, stride_, columns, count, units);
     }
   }
 

@@ -84,12 +84,12 @@ std::vector<SafetensorsFile> open_files(const fs::path& directory, const WeightO
 
 }  // namespace
 
-bool WeightSpec::resizes_from(const std::vector<std::int64_t>& stored) const {
+bool WeightSpec::resizes_from(const std::vector<std::int64_t>& from) const {
   const auto is_empty = [](std::int64_t n) { return n < 1; };
-  if (resize == Resize::no || stored.size() != 2 || std::ranges::any_of(stored, is_empty)) {
+  if (resize == Resize::no || from.size() != 2 || std::ranges::any_of(from, is_empty)) {
     return false;
   }
-  return resize == Resize::rows_and_columns ? stored[0] == stored[1] : stored[1] == shape[1];
+  return resize == Resize::rows_and_columns ? from[0] == from[1] : from[1] == shape[1];
 }
 
 std::string_view name_in_encoder(std::string_view name) {

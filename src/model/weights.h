@@ -64,7 +64,7 @@ struct WeightSpec {
   Resize resize = Resize::no;
 
   /// Whether a stored weight of this shape can be made into this one.
-  bool resizes_from(const std::vector<std::int64_t>& stored) const;
+  bool resizes_from(const std::vector<std::int64_t>& from) const;
 };
 
 /// A weight's name without the `fnet.` that a model with a head puts before its encoder's.

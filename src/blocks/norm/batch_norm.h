@@ -19,8 +19,8 @@ struct BatchNorm : Part {
   void weights(const Specs& specs, const Config& config) const {
     specs.add("weight", {config.hidden_size}, Init::ones());
     specs.add("bias", {config.hidden_size}, Init::zeros());
-    specs.buffer("running_mean", {config.hidden_size}, Init::zeros());
-    specs.buffer("running_var", {config.hidden_size}, Init::ones());
+    specs.buffers().add("running_mean", {config.hidden_size}, Init::zeros());
+    specs.buffers().add("running_var", {config.hidden_size}, Init::ones());
   }
 
   /// x [T, H] → [T, H].

@@ -16,7 +16,7 @@ struct BiasFreeBatchNorm : Part {
 
   void weights(const Specs& specs, const Config& config) const {
     specs.add("weight", {config.hidden_size}, Init::ones());
-    specs.buffer("running_var", {config.hidden_size}, Init::ones());
+    specs.buffers().add("running_var", {config.hidden_size}, Init::ones());
   }
 
   /// x [T, H] → [T, H].
