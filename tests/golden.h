@@ -31,7 +31,7 @@ inline std::vector<float> formula_weight(std::string_view name,
   std::size_t size = 1;
   for (const std::int64_t n : shape) size *= static_cast<std::size_t>(n);
 
-  const bool norm = name.ends_with("LayerNorm.weight");
+  const bool norm = name.ends_with("LayerNorm.weight") || name.ends_with(".running_var");
   const bool eighth =
       norm || name.ends_with(".bias") || name.find("embeddings.weight") != name.npos;
   const int columns_bits = std::bit_width(static_cast<std::uint64_t>(shape.back()));

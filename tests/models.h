@@ -29,7 +29,7 @@ inline WeightSource lively_weights(std::uint64_t seed = 1) {
   return [seed](const std::string& name, std::span<const std::int64_t> shape) {
     WeightSpec spec{name, {shape.begin(), shape.end()}, Init::normal()};
     std::vector<float> values = initial_values(spec, shape.size() == 1 ? 0.1 : 0.2, seed);
-    if (name.ends_with("LayerNorm.weight")) {
+    if (name.ends_with("LayerNorm.weight") || name.ends_with(".running_var")) {
       for (float& v : values) v += 1.0F;
     }
     return values;
@@ -55,7 +55,24 @@ inline std::vector<Config> every_row(Config base = small_config()) {
       });
     }
     add([](Config& c) { c.mixers = {"fourier", "identity", "fourier"}; });
+    add([](Config& c) {
+      c.mixers = {"top:1"};
+      c.mixer_options["num_attention_heads"] = std::int64_t{2};
+    });
     add([](Config& c) { c.fourier_norm = "ortho"; });
+    add([](Config& c) { c.position_embedding = "sinusoidal"; });
+    add([](Config& c) { c.norm_options["bias"] = false; });
+    add([](Config& c) { c.norm_type = "rms_norm", c.norm_options["scale"] = false; });
+    add([](Config& c) { c.ffn_type = "glu", c.ffn_options["bias"] = false; });
+    for (const char* scope : {"causal", "global"}) {
+      add([&](Config& c) { c.ffn_type = "counting", c.ffn_options["scope"] = std::string(scope); });
+    }
+    add([](Config& c) { c.ffn_type = "kan", c.ffn_options["order"] = std::int64_t{2}; });
+    add([](Config& c) { c.fourier_norm = "ortho", c.mixers = {"hartley"}; });
+    add([](Config& c) {
+      c.mixers = {"gfilter"};
+      c.mixer_options["frequencies"] = std::int64_t{4};
+    });
     add([](Config& c) { c.embedding_projection = false, c.embedding_norm_eps = 1e-3; });
     add([](Config& c) { c.pooler = false, c.pooling = "mean"; });
     add([](Config& c) { c.hidden_size = 37, c.intermediate_size = 53; });

@@ -35,6 +35,8 @@ inline double activate(kernels::Activation activation, double x) {
       return 1 / (1 + std::exp(-x));
     case Activation::silu:
       return x / (1 + std::exp(-x));
+    case Activation::squared_relu:
+      return x > 0 ? x * x : 0;
     case Activation::tanh:
       break;
   }

@@ -5,7 +5,7 @@ flat index i of the element. `tests/golden.h` computes the same bits in C++:
 
     h = splitmix64(fnv1a64(name) + (i + 1) · 0x9E3779B97F4A7C15)        64-bit, wrapping
     z = (sum of the four 16-bit words of h − 131070) · 2⁻¹⁶             bell-shaped in (−2, 2), σ = 0.577
-    LayerNorm weights   1 + z/8
+    LayerNorm weights   1 + z/8, and running variances
     biases              z/8
     embedding tables    z/8
     matrices            z · 2^−⌊log2(columns)/2⌋                        about Glorot's scale
@@ -39,7 +39,7 @@ def weight(name: str, shape: tuple[int, ...]) -> np.ndarray:
         h = _splitmix64(np.uint64(fnv1a64(name)) + index * _GOLDEN_RATIO)
     words = sum((h >> np.uint64(shift)) & np.uint64(0xFFFF) for shift in (0, 16, 32, 48))
     z = (words.astype(np.float32) - np.float32(131070)) * np.float32(2**-16)
-    if name.endswith("LayerNorm.weight"):
+    if name.endswith(("LayerNorm.weight", ".running_var")):
         value = np.float32(1) + z / np.float32(8)
     elif name.endswith(".bias") or "embeddings.weight" in name:
         value = z / np.float32(8)

@@ -7,8 +7,9 @@
 A file holds one architecture (`config`, as in config.json) and several cases: the tokens of some
 texts and, for each output, a sample of the float64 answer with torch's own float32 error beside it,
 both on the sample and on the whole tensor. Error means ‖y − y64‖ / ‖y64‖. The weights are those of
-formula_weights.py. References: transformers' FNet, keras-hub's FNetBackbone and, for what neither
-has, reference_model.py, all in float64. Needs torch, transformers, keras-hub with jax, scipy.
+formula_weights.py. References: transformers' FNet and BERT, keras-hub's FNetBackbone and, for what
+none of them has, reference_model.py, all in float64. Needs torch, transformers, keras-hub with jax,
+scipy.
 """
 
 import argparse
@@ -62,10 +63,13 @@ SEED_FAMILY = dict(
     pooler=False,
     pooling="mean",
 )
+BERT = dict(mixers=["attention"], hidden_act="gelu", embedding_projection=False)
+HEADS = dict(mixer_options={"num_attention_heads": 4})
 SMALL = dict(hidden_size=37, intermediate_size=50)
 BASE = dict(hidden_size=768, intermediate_size=3072, num_hidden_layers=2)
 EVERY = [[n] for n in LENGTHS] + [[n] * 5 for n in LENGTHS] + [[128, 1, 509, 7, 100]]
 SOME = [[1], [7], [100], [512], [100, 1, 128, 7, 60]]
+FEW = [[7], [100], [60, 1, 30, 20, 50, 10]]
 PADDED = [[1], [128], [7, 128, 1, 100, 127], [64] * 5, [30, 60, 90, 20, 10]]
 
 # name: (reference, config, lengths of the texts of each case)
@@ -92,11 +96,58 @@ GOLDENS = {
     ),  # fmt: skip
     "rms_norm_swiglu_768": ("numpy", dict(norm_type="rms_norm", ffn_type="swiglu", **BASE), SOME),
     "identity": ("numpy", dict(mixers=["identity"], pooling="mean"), SOME),
+    "bert_64": ("bert", {**BERT, **HEADS}, EVERY),
+    "bert_768": ("bert", {**BERT, **BASE, "mixer_options": {"num_attention_heads": 12}}, SOME),
+    "bert_64_fixed": ("bert", {**BERT, **HEADS, "length_policy": "fixed:128"}, PADDED),
+    "seed_64_mask": (
+        "numpy",
+        {**SEED_FAMILY, "mixer_options": {"mask": "output"}, "length_policy": "fixed:128"},
+        PADDED,
+    ),
+    "hybrid_top": ("numpy", dict(mixers=["top:1"], **HEADS), SOME),
+    "hybrid_middle": ("numpy", dict(mixers=["middle:1"], norm_position="pre", pooling="mean", **HEADS), SOME),
+    "hartley": ("numpy", dict(mixers=["hartley"]), SOME),
+    "hartley_37": ("numpy", dict(mixers=["hartley"], fourier_norm="ortho", **SMALL), SOME),
+    "linear": ("numpy", dict(mixers=["linear"]), SOME),
+    "random_37": ("numpy", dict(mixers=["random"], **SMALL), SOME),
+    "gfilter": ("numpy", dict(mixers=["gfilter"]), SOME),
+    "gfilter_37": ("numpy", dict(mixers=["gfilter"], norm_position="pre", pooling="mean", **SMALL), SOME),
     "mixed_mixers": ("numpy", dict(mixers=["fourier", "identity", "fourier"]), SOME),
     "relu": ("numpy", dict(hidden_act="relu"), SOME),
     "silu": ("numpy", dict(hidden_act="silu"), SOME),
     "tanh": ("numpy", dict(hidden_act="tanh"), SOME),
 }
+# Norms and feed-forwards in pairs, with activations and options for the rest.
+PARTS = {
+    ("zero_centered_rms_norm", "glu"): {},
+    ("band_rms", "reglu"): {},
+    ("zero_centered_band_rms", "geglu"): dict(ffn_options={"bias": False}),
+    ("adaptive_band_rms", "bilinear"): dict(norm_position="pre"),
+    ("zero_centered_adaptive_band_rms", "residual"): {},
+    ("batch_norm", "lowrank"): dict(fourier_norm="ortho"),
+    ("bias_free_batch_norm", "differential"): dict(fourier_norm="ortho"),
+    ("global_response_norm", "monarch"): dict(mixers=["identity"], norm_position="pre"),
+    ("max_logit_norm", "power_mlp"): {},
+    ("band_logit_norm", "orthoglu"): {},
+    ("energy_layer_norm", "kan"): {},
+    ("dynamic_tanh", "logic"): dict(fourier_norm="ortho"),
+    ("logit_norm", "counting"): dict(fourier_norm="ortho"),
+    ("none", "mlp"): dict(fourier_norm="ortho", hidden_act="quick_gelu"),
+    ("layer_norm", "mlp"): dict(norm_options={"bias": False}, position_embedding="sinusoidal",
+                                hidden_act="squared_relu"),
+}  # fmt: skip
+GOLDENS |= {
+    f"{norm}_{ffn}": ("numpy", dict(norm_type=norm, ffn_type=ffn, **changes), FEW)
+    for (norm, ffn), changes in PARTS.items()
+}
+
+
+def version_of(package):
+    """Its name and version; the files that it makes need it, the others do not."""
+    try:
+        return f"{package} {importlib.metadata.version(package)}"
+    except importlib.metadata.PackageNotFoundError:
+        return package
 
 
 def make_texts(name, config, lengths):
@@ -127,7 +178,7 @@ def mixed_rows(config, lengths):
 class Transformers:
     """FNetModel with the two classification heads."""
 
-    version = "transformers " + importlib.metadata.version("transformers")
+    version = version_of("transformers")
 
     def __init__(self, config, double):
         import torch
@@ -145,14 +196,23 @@ class Transformers:
         self.token = self._fill(FNetForTokenClassification(hf_config), double)
 
     def _fill(self, model, double):
-        model.load_state_dict(
-            {k: self.torch.from_numpy(weight(k, tuple(v.shape))) for k, v in model.state_dict().items()}
-        )
+        values = {k: weight(self._name(k), tuple(v.shape)) for k, v in model.state_dict().items()}
+        model.load_state_dict({k: self.torch.from_numpy(v) for k, v in values.items()})
         return model.eval().to(self.torch.float64 if double else self.torch.float32)
 
-    def run(self, ids, types):
-        """Outputs of one text, ids and types [1, N]: name → array [1, N, …] or [1, …]."""
+    def _name(self, key):
+        """Ours of a weight of theirs."""
+        return key
+
+    def _mask(self, ids, tokens):
+        return {}
+
+    def run(self, ids, types, tokens):
+        """Outputs of one text of so many tokens, ids and types [1, N] with its padding: name → array
+        [1, N, …] or [1, …].
+        """
         given = dict(input_ids=self.torch.from_numpy(ids), token_type_ids=self.torch.from_numpy(types))
+        given |= self._mask(ids, tokens)
         base = self.sequence.fnet(**given)
         answers = {
             "hidden": base.last_hidden_state,
@@ -163,10 +223,36 @@ class Transformers:
         return {k: v.numpy() for k, v in answers.items()}
 
 
+class Bert(Transformers):
+    """BertModel with the two classification heads: attention in every layer."""
+
+    def __init__(self, config, double):
+        import torch
+        from transformers import (
+            BertConfig,
+            BertForSequenceClassification,
+            BertForTokenClassification,
+        )
+
+        torch.set_grad_enabled(False)
+        self.torch = torch
+        keys = {k: v for k, v in config.items() if hasattr(BertConfig(), k) and k != "model_type"}
+        bert_config = BertConfig(**keys, **config["mixer_options"], num_labels=LABELS)
+        self.sequence = self._fill(BertForSequenceClassification(bert_config), double)
+        self.sequence.fnet = self.sequence.bert
+        self.token = self._fill(BertForTokenClassification(bert_config), double)
+
+    def _mask(self, ids, tokens):
+        return dict(attention_mask=(self.torch.arange(ids.shape[1]) < tokens).long()[None])
+
+    def _name(self, key):
+        return key.removeprefix("bert.").replace("attention.output.LayerNorm", "fourier.output.LayerNorm")
+
+
 class KerasHub:
     """FNetBackbone on JAX. Its transform casts to float32, whatever the dtype: undone here."""
 
-    version = "keras-hub " + importlib.metadata.version("keras-hub")
+    version = version_of("keras-hub")
 
     def __init__(self, config, double):
         assert double, "keras-hub gives the reference; the yardstick is torch's"
@@ -214,7 +300,7 @@ class KerasHub:
             values = [weight(f"{name}.weight", shapes[0][::-1]).T, weight(f"{name}.bias", shapes[1])]
         layer.set_weights(values)
 
-    def run(self, ids, types):
+    def run(self, ids, types, tokens):
         y = self.model({"token_ids": ids, "segment_ids": types})
         return {"hidden": np.asarray(y["sequence_output"]), "embed pooler": np.asarray(y["pooled_output"])}
 
@@ -227,18 +313,19 @@ class Numpy:
     def __init__(self, config, double):
         self.model = ReferenceModel(config, weight, NumpyOps() if double else TorchOps())
 
-    def run(self, ids, types):
-        hidden = self.model.hidden(ids, types)
+    def run(self, ids, types, tokens):
+        hidden = self.model.hidden(ids, types, tokens)
+        own = hidden[..., :tokens, :]
         poolings = ["cls", "mean", "max"] + ["pooler"] * self.model.config["pooler"]
         answers = {"hidden": hidden}
-        answers |= {f"embed {p}": self.model.pooled(hidden, p) for p in poolings}
+        answers |= {f"embed {p}": self.model.pooled(own, p) for p in poolings}
         pooled = answers["embed " + self.model.config["pooling"]]
         answers["text-classification"] = self.model.classify(pooled, LABELS)
         answers["token-classification"] = self.model.classify(hidden, LABELS)
         return {k: np.asarray(v) for k, v in answers.items()}
 
 
-REFERENCES = {"transformers": Transformers, "keras-hub": KerasHub, "numpy": Numpy}
+REFERENCES = {"transformers": Transformers, "bert": Bert, "keras-hub": KerasHub, "numpy": Numpy}
 
 
 def answers_of(model, config, texts):
@@ -247,7 +334,7 @@ def answers_of(model, config, texts):
     rows = mixed_rows(config, lengths)
     packed = {}
     for text, length, n in zip(texts, lengths, rows):
-        for name, value in model.run(*padded(text, n, config)).items():
+        for name, value in model.run(*padded(text, n, config), length).items():
             by_row = name in ("hidden", "token-classification")
             packed.setdefault(name, []).append((value[0, :length] if by_row else value[0]).ravel())
     return {name: np.concatenate(parts) for name, parts in packed.items()}
@@ -332,13 +419,12 @@ def differences(stored, made):
 
 def check_reference_model():
     """reference_model.py against transformers where both know the architecture."""
-    config = {**STOCK, "length_policy": "exact"}
-    for act in ("gelu_new", "gelu"):
-        changed = {**config, "hidden_act": act}
+    fnet, bert = ({**STOCK, "hidden_act": "gelu"}, Transformers), ({**STOCK, **BERT, **HEADS}, Bert)
+    for changed, reference in ((STOCK, Transformers), fnet, bert):
         ids, types = (a[None] for a in make_texts("check", changed, [60])[0])
-        ours, theirs = Numpy(changed, True).run(ids, types), Transformers(changed, True).run(ids, types)
+        ours, theirs = (r(changed, True).run(ids, types, 60) for r in (Numpy, reference))
         for name, value in theirs.items():
-            assert error(ours[name].ravel(), value.ravel()) < 1e-12, (act, name)
+            assert error(ours[name].ravel(), value.ravel()) < 1e-12, (changed, name)
 
 
 def main():

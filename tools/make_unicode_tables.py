@@ -1,8 +1,10 @@
-"""Writes src/text/unicode_tables.inl: lower case, accent stripping and digits, from Python's unicodedata.
+"""Writes src/text/unicode_tables.inl: lower case, accent stripping, digits and words, from Python's unicodedata.
 
     python3 tools/make_unicode_tables.py > src/text/unicode_tables.inl
+    python3 tools/make_unicode_tables.py words > src/text/word_table.inl
 """
 
+import re
 import sys
 import unicodedata
 
@@ -79,9 +81,17 @@ def table(name, mapping):
     print("};")
 
 
+def words():
+    print("constexpr Range kWords[] = {")
+    write("{0x%X, 0x%X}" % tuple(r) for r in ranges(c for c in ALL if re.match(r"\w", chr(c))))
+    print("};")
+
+
 def main():
     print(f"// Written by tools/make_unicode_tables.py from Unicode {unicodedata.unidata_version}.")
     print("// clang-format off")
+    if sys.argv[1:] == ["words"]:
+        return words()
     table("Lower", {c: chr(c).lower() for c in ALL if chr(c).lower() != chr(c)})
     marks = [c for c in ALL if stripped(c) == ""]
     print("constexpr Range kMarks[] = {")

@@ -10,6 +10,8 @@ import math
 import numpy as np
 import scipy.special
 
+from reference_parts import FEED_FORWARDS, NORMS, Place, sinusoids
+
 
 class NumpyOps:
     """float64, by definition."""
@@ -20,7 +22,8 @@ class NumpyOps:
     def layer_norm(self, x, weight, bias, eps):
         mean = x.mean(-1, keepdims=True)
         variance = ((x - mean) ** 2).mean(-1, keepdims=True)
-        return (x - mean) / np.sqrt(variance + eps) * weight + bias
+        y = (x - mean) / np.sqrt(variance + eps) * weight
+        return y if bias is None else y + bias
 
     def rms_norm(self, x, weight, eps):
         return x / np.sqrt((x * x).mean(-1, keepdims=True) + eps) * weight
@@ -40,6 +43,36 @@ class NumpyOps:
     def tanh(self, x):
         return np.tanh(x)
 
+    def sigmoid(self, x):
+        return scipy.special.expit(x)
+
+    def squared_relu(self, x):
+        return np.maximum(x, 0) ** 2
+
+    def quick_gelu(self, x):
+        return x * scipy.special.expit(1.702 * x)
+
+    def softmax(self, x):
+        return scipy.special.softmax(x, axis=-1)
+
+    def sqrt(self, x):
+        return np.sqrt(x)
+
+    def log(self, x):
+        return np.log(x)
+
+    def at_least(self, x, low):
+        return np.maximum(x, low)
+
+    def inside(self, x, low, high):
+        return ((x >= low) & (x < high)).astype(np.float64)
+
+    def stack(self, parts):
+        return np.stack(parts, axis=-1)
+
+    def concat(self, parts):
+        return np.concatenate(parts, axis=-1)
+
     def linear(self, x, weight, bias=None):
         y = x @ weight.T
         return y if bias is None else y + bias
@@ -49,6 +82,26 @@ class NumpyOps:
         (cos_n, sin_n), (cos_h, sin_h) = self._dft(x.shape[-2]), self._dft(x.shape[-1])
         y = cos_n @ x @ cos_h - sin_n @ x @ sin_h
         return y / math.sqrt(x.shape[-2] * x.shape[-1]) if norm == "ortho" else y
+
+    def hartley(self, x, norm):
+        """Re − Im of the same: cos + sin of the sum of both angles."""
+        (cos_n, sin_n), (cos_h, sin_h) = self._dft(x.shape[-2]), self._dft(x.shape[-1])
+        y = cos_n @ x @ (cos_h + sin_h) + sin_n @ x @ (cos_h - sin_h)
+        return y / math.sqrt(x.shape[-2] * x.shape[-1]) if norm == "ortho" else y
+
+    def attention(self, q, k, v):
+        """softmax(q kᵀ / √d) v of the last two axes."""
+        scores = q @ np.swapaxes(k, -1, -2) / math.sqrt(q.shape[-1])
+        return scipy.special.softmax(scores, axis=-1) @ v
+
+    def filter(self, x, real, imag):
+        """irfft(W rfft(x)) along the rows, W by straight lines between its frequencies."""
+        rows, last = x.shape[-2], len(real) - 1
+        below, share = np.divmod(np.arange(rows // 2 + 1) * 2 * last, rows)
+        above, share = np.minimum(below + 1, last), (share / rows)[:, None]
+        table = real + 1j * imag
+        w = table[below] * (1 - share) + table[above] * share
+        return np.fft.irfft(w * np.fft.rfft(x, axis=-2), rows, axis=-2)
 
     def _dft(self, n):
         k = np.arange(n, dtype=np.int64)
@@ -94,11 +147,56 @@ class TorchOps:
     def tanh(self, x):
         return self.torch.tanh(x)
 
+    def sigmoid(self, x):
+        return self.torch.sigmoid(x)
+
+    def squared_relu(self, x):
+        return self.f.relu(x) ** 2
+
+    def quick_gelu(self, x):
+        return x * self.torch.sigmoid(1.702 * x)
+
+    def softmax(self, x):
+        return self.torch.softmax(x, -1)
+
+    def sqrt(self, x):
+        return self.torch.sqrt(x)
+
+    def log(self, x):
+        return self.torch.log(x)
+
+    def at_least(self, x, low):
+        return x.clamp(min=low)
+
+    def inside(self, x, low, high):
+        return ((x >= low) & (x < high)).float()
+
+    def stack(self, parts):
+        return self.torch.stack(parts, -1)
+
+    def concat(self, parts):
+        return self.torch.cat(parts, -1)
+
     def linear(self, x, weight, bias=None):
         return self.f.linear(x, weight, bias)
 
     def fourier(self, x, norm):
         return self.torch.fft.fft2(x, norm=norm).real
+
+    def hartley(self, x, norm):
+        spectrum = self.torch.fft.fft2(x, norm=norm)
+        return spectrum.real - spectrum.imag
+
+    def attention(self, q, k, v):
+        return self.f.scaled_dot_product_attention(q, k, v)
+
+    def filter(self, x, real, imag):
+        torch, rows, last = self.torch, x.shape[-2], len(real) - 1
+        place = torch.arange(rows // 2 + 1) * 2 * last
+        below, share = place // rows, ((place % rows) / rows)[:, None]
+        table = torch.complex(real, imag)
+        w = torch.lerp(table[below], table[(below + 1).clamp(max=last)], share.to(table.dtype))
+        return torch.fft.irfft(w * torch.fft.rfft(x, dim=-2), rows, dim=-2)
 
     def mean_rows(self, x):
         return x.mean(-2)
@@ -120,42 +218,73 @@ class ReferenceModel:
         return self._cache[name]
 
     def _norm(self, name, x, eps):
-        hidden = self.config["hidden_size"]
-        weight = self._get(f"{name}.weight", hidden)
-        if self.config["norm_type"] == "rms_norm":
-            return self.ops.rms_norm(x, weight, eps)
-        return self.ops.layer_norm(x, weight, self._get(f"{name}.bias", hidden), eps)
+        return NORMS[self.config["norm_type"]](Place(self, name), x, eps)
 
     def _linear(self, name, x, rows, columns, bias=True):
         bias = self._get(f"{name}.bias", rows) if bias else None
         return self.ops.linear(x, self._get(f"{name}.weight", rows, columns), bias)
 
-    def _mix(self, layer, x):
-        mixers = self.config["mixers"]
-        if mixers[layer % len(mixers)] == "identity":
+    def _mixer(self, layer):
+        mixers, count = self.config["mixers"], self.config["num_hidden_layers"]
+        layout, _, number = mixers[layer % len(mixers)].partition(":")
+        if not number:
+            return layout
+        number = int(number)
+        attention = {
+            "bottom": range(number),
+            "middle": range((count - number + 1) // 2, (count + number + 1) // 2),
+            "mixed": range(0, count, count // number),
+            "top": range(count - number, count),
+        }[layout]
+        return "attention" if layer in attention else "fourier"
+
+    def _mix(self, layer, x, tokens):
+        mixer, hidden = self._mixer(layer), self.config["hidden_size"]
+        options = self.config.get("mixer_options", {})
+        place = f"encoder.layer.{layer}.{mixer}"
+        if mixer == "identity":
             return x
-        return self.ops.fourier(x, self.config["fourier_norm"])
+        if mixer == "attention":
+            heads = options["num_attention_heads"]
+
+            def by_head(x):
+                return x.reshape(*x.shape[:-1], heads, -1).swapaxes(-3, -2)
+
+            names = ("query", "key", "value")
+            q, k, v = (by_head(self._linear(f"{place}.self.{n}", x, hidden, hidden)) for n in names)
+            y = self.ops.attention(q, k[..., :tokens, :], v[..., :tokens, :]).swapaxes(-3, -2).reshape(x.shape)
+            return self._linear(f"{place}.output.dense", y, hidden, hidden)
+        if mixer in ("linear", "random"):
+            rows, most = x.shape[-2], self.config["max_position_embeddings"]
+            table = self._get(f"{place}.sequence.weight", most, most)[:rows, :rows]
+            return table @ self._linear(f"{place}.hidden", x, hidden, hidden, bias=False)
+        if mixer == "gfilter":
+            count = self.config["max_position_embeddings"] // 2 + 1
+            parts = (self._get(f"{place}.{n}", count, hidden) for n in ("real", "imag"))
+            return self.ops.filter(x, *parts)
+        y = getattr(self.ops, mixer)(x, self.config["fourier_norm"])
+        if options.get("mask") == "output":
+            y[..., tokens:, :] = 0
+        return y
 
     def _feed_forward(self, layer, x):
-        hidden, width = self.config["hidden_size"], self.config["intermediate_size"]
-        if self.config["ffn_type"] == "swiglu":
-            gate = self._linear(f"{layer}.intermediate.gate", x, width, hidden, bias=False)
-            value = self._linear(f"{layer}.intermediate.dense", x, width, hidden, bias=False)
-            product = self.ops.silu(gate) * value
-            return self._linear(f"{layer}.output.dense", product, hidden, width, bias=False)
-        activation = getattr(self.ops, self.config["hidden_act"])
-        inner = activation(self._linear(f"{layer}.intermediate.dense", x, width, hidden))
-        return self._linear(f"{layer}.output.dense", inner, hidden, width)
+        return FEED_FORWARDS[self.config["ffn_type"]](Place(self, layer), x)
 
-    def hidden(self, ids, types):
-        """Last hidden state [..., N, H] of ids and types [..., N]."""
+    def _positions(self, name):
+        rows, hidden = self.config["max_position_embeddings"], self.config["hidden_size"]
+        if self.config.get("position_embedding") == "sinusoidal":
+            return sinusoids(rows, hidden, self.ops.array)
+        return self._get(name, rows, hidden)
+
+    def hidden(self, ids, types, tokens):
+        """Last hidden state [..., N, H] of ids and types [..., N], of which the last are padding."""
         c = self.config
         hidden = c["hidden_size"]
         table = "embeddings.{}_embeddings.weight".format
         x = (
             self._get(table("word"), c["vocab_size"], hidden)[ids]
             + self._get(table("token_type"), c["type_vocab_size"], hidden)[types]
-            + self._get(table("position"), c["max_position_embeddings"], hidden)[: ids.shape[-1]]
+            + self._positions(table("position"))[: ids.shape[-1]]
         )
         x = self._norm("embeddings.LayerNorm", x, c["embedding_norm_eps"] or c["layer_norm_eps"])
         if c["embedding_projection"]:
@@ -165,10 +294,10 @@ class ReferenceModel:
             layer = f"encoder.layer.{i}"
             mix_norm, out_norm = f"{layer}.fourier.output.LayerNorm", f"{layer}.output.LayerNorm"
             if c["norm_position"] == "pre":
-                x = x + self._mix(i, self._norm(mix_norm, x, eps))
+                x = x + self._mix(i, self._norm(mix_norm, x, eps), tokens)
                 x = x + self._feed_forward(layer, self._norm(out_norm, x, eps))
             else:
-                x = self._norm(mix_norm, x + self._mix(i, x), eps)
+                x = self._norm(mix_norm, x + self._mix(i, x, tokens), eps)
                 x = self._norm(out_norm, x + self._feed_forward(layer, x), eps)
         if c["norm_position"] == "pre":
             x = self._norm("encoder.LayerNorm", x, eps)

@@ -74,10 +74,29 @@ def mixing_per_token(answer):
     return answer["parts"]["mixing"] * per_token(answer)
 
 
+TILES, VECTORS = "avx512_amx", "avx512_bf16"
+
+
+def on_vectors(measure, words):
+    """Tiles are so fast that what is no product bounds a pass: the fractions are those of vectors."""
+    tiles = measure.bench("--variant", "tiny", *shape(1, 8))["isa"] == TILES
+    return [*words, "--isa", VECTORS] if tiles else words
+
+
+def tiles(measure):
+    for dtype, limit in (("bfloat16", 3), ("int8", 1.3)):
+        words = shape(8, 512, "--dtype", dtype)
+        if on_vectors(measure, words) == words:
+            return
+        fast, plain = measure.in_turns(words, on_vectors(measure, words))
+        found = plain(per_token) / fast(per_token)
+        yield f"AMX against AVX-512, {dtype} (8,512)", "≥", limit, found
+
+
 def peak(measure):
     for dtype, (large, small) in FRACTIONS.items():
         for batch, length, limit in ((8, 512, large), (8, 128, large), (1, 128, small)):
-            words = shape(batch, length, "--dtype", dtype)
+            words = on_vectors(measure, shape(batch, length, "--dtype", dtype))
             [median] = measure.in_turns(words)
             found = median(lambda answer: answer["fraction_of_peak"])
             yield f"fraction of the peak, {dtype} ({batch},{length})", "≥", limit, found
@@ -166,7 +185,7 @@ def peers(measure):
             yield f"as fast as {name}, {full}, times", "≥", limit, cell.ratio, *note
 
 
-BARS = (peak, mixing, growth, pooled, swiglu, memory, start, error, peers)
+BARS = (peak, tiles, mixing, growth, pooled, swiglu, memory, start, error, peers)
 
 
 def main():

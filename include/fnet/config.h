@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,6 +29,26 @@ struct FNET_API LengthPolicy {
   static LengthPolicy parse(std::string_view text);
 };
 
+/// Which layers of a hybrid have attention; the others have the Fourier transform. As Google's FNet
+/// lays them out.
+struct FNET_API MixerLayout {
+  enum class Kind {
+    bottom,  ///< the first layers
+    middle,  ///< those in the middle
+    mixed,   ///< every (num_hidden_layers / layers)-th from the first on: at least so many
+    top,     ///< the last: the best place in the paper
+  };
+  Kind kind = Kind::top;
+  std::int64_t layers = 0;  ///< with attention
+
+  /// Reads `bottom:N`, `middle:N`, `mixed:N` or `top:N`; a text without a colon is none. Throws:
+  /// usage.
+  static std::optional<MixerLayout> parse(std::string_view text);
+
+  /// Whether layer `layer` of `count`, from 0, has attention. `layers` is in 1 … count.
+  bool has_attention(std::int64_t layer, std::int64_t count) const;
+};
+
 /// Options of a part of the model by name, as they stand in config.json.
 using PartOptions = std::map<std::string, std::variant<bool, std::int64_t, double, std::string>>;
 
@@ -36,6 +57,8 @@ struct HeadConfig {
   std::string task;                 ///< a row of the tasks' table, or `encoder`: no head
   std::vector<std::string> labels;  ///< its classes; empty where it has none
   std::string pooling;              ///< what it reads, where it reads one vector a text
+  std::string problem_type;         ///< as in Config
+  bool no_answer = false;           ///< as in Config
   std::int64_t wide_features = 0;   ///< words and pairs of words that its wide part knows
 
   bool operator==(const HeadConfig&) const = default;
@@ -67,7 +90,10 @@ struct FNET_API Config {
   std::string norm_type = "layer_norm";
   std::string norm_position = "post";
   std::string ffn_type = "mlp";
-  std::vector<std::string> mixers = {"fourier"};         ///< one for all layers, or one for each
+  std::string ffn_dropout = "output";             ///< output, inner or both
+  std::string position_embedding = "learned";     ///< or sinusoidal
+  double drop_path_rate = 0;                      ///< stochastic depth of the last layer
+  std::vector<std::string> mixers = {"fourier"};  ///< one for all layers, one for each, or a layout
   PartOptions norm_options, ffn_options, mixer_options;  ///< `fnet info` lists each part's
   std::string length_policy =
       "exact";                     ///< a config.json without the key: fixed:max_position_embeddings
@@ -78,6 +104,10 @@ struct FNET_API Config {
   /// none; in config.json: `architectures`.
   std::string task = "encoder";
   std::vector<std::string> labels;  ///< in config.json: `id2label` and `label2id`
+  /// Of a text classifier: single_label_classification, multi_label_classification or regression;
+  /// empty: regression where it has one label, else single_label_classification.
+  std::string problem_type;
+  bool no_answer = false;  ///< of question answering: a question may have no answer
 
   /// Further heads on the same encoder, by name; their weights stand under `heads.<name>.`
   std::map<std::string, HeadConfig> heads;
@@ -111,13 +141,24 @@ struct FNET_API Config {
   /// when a model is made.
   void validate() const;
 
-  const std::string& mixer(std::int64_t layer) const {
-    return mixers.size() == 1 ? mixers[0] : mixers[static_cast<std::size_t>(layer)];
-  }
+  /// The mixer of a layer.
+  std::string mixer(std::int64_t layer) const;
+
   double embedding_eps() const {
     return embedding_norm_eps > 0 ? embedding_norm_eps : layer_norm_eps;
   }
   LengthPolicy lengths() const { return LengthPolicy::parse(length_policy); }
+
+  /// Dropout before a feed-forward's last map, and after it.
+  double inner_dropout() const { return ffn_dropout == "output" ? 0 : hidden_dropout_prob; }
+  double output_dropout() const { return ffn_dropout == "inner" ? 0 : hidden_dropout_prob; }
+
+  /// The share of texts for which training skips a branch of a layer: from 0 in the first layer to
+  /// drop_path_rate in the last, which a model of one layer has too.
+  double drop_path(std::int64_t layer) const {
+    if (num_hidden_layers == 1) return drop_path_rate;
+    return drop_path_rate * static_cast<double>(layer) / static_cast<double>(num_hidden_layers - 1);
+  }
 
   /// Tokens of the longest text that the model can read.
   std::int64_t longest_text() const;

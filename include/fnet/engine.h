@@ -30,6 +30,7 @@ struct EngineOptions {
   /// Evaluate every part by its formula instead of its kernel: slower, for comparing.
   bool formulas = false;
   std::size_t max_length = 0;  ///< tokens a text; 0: the model's position table or fixed length
+  std::size_t stride = 128;    ///< tokens that two windows share where a task reads in windows
   Truncation truncation = Truncation::longest_first;  ///< of a text that is longer
 };
 
@@ -108,7 +109,8 @@ class FNET_API Engine {
                              std::span<const std::vector<std::int32_t>> picks = {},
                              std::string_view head = {}) const;
 
-  /// The `top_k` most probable labels of each text, best first.
+  /// The `top_k` most probable labels of each text, best first; of a regression its number under
+  /// its one label.
   std::vector<std::vector<Prediction>> classify(std::span<const TextInput> texts,
                                                 std::size_t top_k = 1) const;
   std::vector<std::vector<Prediction>> classify(std::span<const Encoding> batch,
@@ -118,6 +120,11 @@ class FNET_API Engine {
   /// empty label with score 0.
   std::vector<std::vector<Prediction>> tag(
       std::span<const std::vector<std::string>> sentences) const;
+
+  /// The `top_k` best answers to a question that stand in a context, best first. The first has an
+  /// empty text where the model may and does find that there is none. Source: the rules of SQuAD.
+  std::vector<Prediction> answer(const std::string& question, const std::string& context,
+                                 std::size_t top_k = 1) const;
 
  private:
   struct Impl;

@@ -18,7 +18,9 @@ namespace fnet {
 
 /// What `finetune` is to do. The defaults are the recipe for a few thousand labelled texts.
 struct FinetuneOptions {
-  std::string task = "text-classification";  ///< or token-classification
+  std::string task = "text-classification";  ///< a row of the tasks' table
+  /// Of text-classification: as Config has it; empty: as the labels say, see docs/data-formats.md
+  std::string problem_type;
   /// Data files: see docs/data-formats.md. Without `dev`, a tenth of `train` is held out.
   std::filesystem::path train, dev;
   std::filesystem::path out;    ///< model directory to write
@@ -42,16 +44,21 @@ struct FinetuneOptions {
   double max_grad_norm = 1;      ///< the gradient's norm is clipped to it; 0: never
   double token_dropout = -1;     ///< share of the input tokens that [MASK] replaces in training;
                                  ///< below 0: 0.4 for text-classification, else 0
-  double label_smoothing = 0.1;  ///< share of the target spread over all classes
+  double label_smoothing = -1;   ///< share of the target spread over all classes; below 0: 0.1
+                                 ///< where each text or word has one of them, else 0
   double average = 0.998;        ///< decay of the weights' moving average, which is what is
                                  ///< evaluated and saved; 0: the last weights
   std::string class_weights = "none";  ///< or balanced: classes count alike in the loss
   /// A head that counts words and pairs of words too (on, off). auto: where the task can have one,
   /// for a new model or one that has it already, if that does better on dev.
   std::string wide = "auto";
-  std::size_t max_length = 0;  ///< tokens a text; 0: the model's limit
-  std::string metric;          ///< that selects the best epoch; empty: the task's
-  std::int64_t patience = 0;   ///< epochs without a better one before it stops; 0: never
+  std::size_t max_length = 0;          ///< tokens a text; 0: the model's limit
+  std::size_t stride = 128;            ///< tokens that two windows of a long context share
+  std::string metric;                  ///< that selects the best epoch; empty: the task's
+  std::int64_t patience = 0;           ///< epochs without a better one before it stops; 0: never
+  /// Of the factors of products in training steps, or bfloat16: faster where the CPU multiplies it
+  /// faster (AMX, Zen 4 and later). Weights, sums and the scores on dev are float32.
+  std::string dtype = "float32";
   std::uint64_t seed = 1;
   int threads = 0;  ///< 0: one for each core
 };

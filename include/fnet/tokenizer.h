@@ -36,7 +36,8 @@ struct Encoding {
   std::vector<std::int32_t> token_type_ids;  ///< [N]: 0 for the text, 1 for the pair and its [SEP]
   std::vector<Span> offsets;           ///< [N]: bytes of the token's text; empty for special tokens
   std::vector<std::int32_t> word_ids;  ///< [N] from encode_words: index of the word, else -1
-  bool truncated = false;              ///< tokens were dropped to fit max_length
+  std::vector<std::int32_t> position_ids;  ///< [N]; empty: 0, 1, 2, …
+  bool truncated = false;                  ///< tokens were dropped to fit max_length
   /// By ascending key, where EncodeOptions::ngrams asked for them: of the whole text.
   std::optional<std::vector<NgramCount>> ngrams;
 
@@ -59,6 +60,8 @@ struct EncodeOptions {
   std::size_t max_length = 0;  ///< tokens, special ones included; 0 is no limit
   Truncation truncation = Truncation::longest_first;
   bool add_special_tokens = true;  ///< [CLS] A [SEP], or [CLS] A [SEP] B [SEP]
+  /// Tokens that two neighbours share where a task reads a long text in windows.
+  std::size_t stride = 128;
   /// Of a text; a longer one is an Error (input), but where max_length cuts it before that.
   std::size_t max_bytes = 1024 * 1024;
   /// Count words and pairs of words too, which a model with a wide head reads; of the text's part

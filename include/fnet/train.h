@@ -38,6 +38,7 @@ struct Inputs {
   at::Tensor inputs_embeds;           ///< [B, N, H] in place of the word embeddings
   at::Tensor token_type_ids;          ///< [B, N] int64; not defined: all 0
   std::vector<std::int64_t> lengths;  ///< [B] rows of each text; empty: N each
+  at::Tensor position_ids = {};       ///< [B, N] or [N] int64; not defined: 0, 1, 2, … in each text
 };
 
 /// The Fourier transform over a text's rows and their columns, real part. No parameters.
@@ -87,8 +88,10 @@ class FNET_API FNetModule : public torch::nn::Module {
   const Config& config() const noexcept { return config_; }
 
   /// Replaces the weights by those of a model directory of this config. With `new_head`, the head
-  /// stays as it is: the directory's may be missing, of another task or of another shape. With
-  /// `new_wide`, only its wide part stays.
+  /// stays as it is: the directory's may be missing, of another task or of another shape. Its
+  /// max_position_embeddings may be another one: positions in common keep their rows, further ones
+  /// stay as they are, and filters of the spectrum are interpolated.
+  /// With `new_wide`, only the wide part of the head stays as it is.
   /// Throws: input where a tensor is missing, not expected or has another shape.
   void load_weights(const std::filesystem::path& directory, bool new_head = false,
                     bool new_wide = false);
@@ -135,8 +138,9 @@ class FNET_API FNetModelImpl : public FNetModule {
   }
 
   /// The last hidden state [T, H] of packed rows. `vectors` [T, H] are word embeddings or what
-  /// stands in their place, `types` [T] int64 or not defined.
-  at::Tensor forward_rows(const at::Tensor& vectors, const at::Tensor& types, const Rows& rows);
+  /// stands in their place, `types` and `positions` [T] int64 or not defined.
+  at::Tensor forward_rows(const at::Tensor& vectors, const at::Tensor& types, const Rows& rows,
+                          const at::Tensor& positions = {});
 
   /// Word embeddings of ids: [T] → [T, H].
   at::Tensor word_embeddings(const at::Tensor& ids) const;
@@ -165,7 +169,8 @@ class FNET_API FNetWithHeadImpl : public FNetModule {
   }
 
   /// The same of packed rows: [B, C] or [T, C].
-  at::Tensor forward_rows(const at::Tensor& vectors, const at::Tensor& types, const Rows& rows);
+  at::Tensor forward_rows(const at::Tensor& vectors, const at::Tensor& types, const Rows& rows,
+                          const at::Tensor& positions = {});
 
   /// Scores of a head from the encoder's last hidden state [T, H]: [B, C]; of a head that scores
   /// rows [T, C], or with `picks`, int64 row numbers [P], [P, C]. `head`: its name; empty: the

@@ -34,10 +34,12 @@ struct TextInput {
   TextInput(const char* text_) : text(text_) {}  // NOLINT
 };
 
-/// A label and its probability (softmax over the model's labels).
+/// A label and its probability among the model's labels; of a regression the number itself; of a
+/// question the answer and where it stands.
 struct Prediction {
   std::string label;
   float score = 0;
+  std::size_t begin = 0, end = 0;  ///< of an answer: its bytes in the context
 };
 
 /// Names of a data file's columns, or of the fields of its records.

@@ -37,9 +37,25 @@ struct Context {
   /// The model's activation.
   A activate(const A& x) const { return apply_activation(activation, x); }
 
+  bool training() const { return dropout.active; }
+
   /// Dropout in training. `name`: which one of this part, so that no two share a mask.
   A drop(const A& x, double p, std::string_view name) const {
-    return dropout(x, p, fnv1a(name, fnv1a(w.place())));
+    return dropout(x, p, dropout_at(p, name).place);
+  }
+
+  /// The same for what makes x inside a function of the algebra.
+  DropoutAt<A> dropout_at(double p, std::string_view name) const {
+    return {dropout, p, fnv1a(name, fnv1a(w.place()))};
+  }
+
+  /// Dropout inside a feed-forward, before its last map, where the config has it there.
+  A drop_inner(const A& x) const { return drop(x, config.inner_dropout(), "intermediate.dropout"); }
+
+  /// Stochastic depth: a branch of this layer, dropped for some texts in training.
+  /// Source: Huang et al. 2016.
+  A drop_path(const A& x, std::string_view name) const {
+    return dropout.path(x, rows, config.drop_path(layer), fnv1a(name, fnv1a(w.place())));
   }
 };
 
@@ -54,8 +70,14 @@ struct Part {
 
   void weights(const Specs&, const Config&) const {}
 
+  /// Throws input where its options do not fit the config.
+  void check(const Config&) const {}
+
   /// Multiply-adds, counted as two, of its products for one row.
   double operations(const Config&) const { return 0; }
+
+  /// The same for one row and one row of its text, where every row is multiplied with all of them.
+  double pair_operations(const Config&) const { return 0; }
 };
 
 /// x Wᵀ, plus the bias where the linear map `name` has one.

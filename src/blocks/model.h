@@ -15,8 +15,13 @@ namespace fnet {
 struct Embeddings {
   static void weights(const Specs& specs, const Config& c, const Parts& parts) {
     specs.add("word_embeddings.weight", {c.vocab_size, c.hidden_size}, Init::normal());
-    specs.add("position_embeddings.weight", {c.max_position_embeddings, c.hidden_size},
-              Init::normal());
+    if (c.position_embedding == "sinusoidal") {
+      specs.computed("position_embeddings.weight", {c.max_position_embeddings, c.hidden_size},
+                     Init::sinusoids());
+    } else {
+      specs.add("position_embeddings.weight", {c.max_position_embeddings, c.hidden_size},
+                Init::normal(), Resize::rows);
+    }
     specs.add("token_type_embeddings.weight", {c.type_vocab_size, c.hidden_size}, Init::normal());
     add_weights(parts.norm, specs.under("LayerNorm"), c);
     if (c.embedding_projection) specs.linear("projection", c.hidden_size, c.hidden_size);
@@ -60,9 +65,13 @@ struct EncoderBlock {
       return fnet::apply(parts.norm, v, c.under(place));
     };
     const Mixer& mixer = parts.mixer(c.layer);
-    const auto mix = [&](const A& v) { return fnet::apply(mixer, v, c.under(row_of(mixer).name)); };
+    const auto mix = [&](const A& v) {
+      return c.drop_path(fnet::apply(mixer, v, c.under(row_of(mixer).name)), "mixing.drop_path");
+    };
     const auto feed_forward = [&](const A& v) {
-      return c.drop(fnet::apply(parts.ffn, v, c), c.config.hidden_dropout_prob, "output.dropout");
+      const A y = fnet::apply(parts.ffn, v, c);
+      return c.drop_path(c.drop(y, c.config.output_dropout(), "output.dropout"),
+                         "output.drop_path");
     };
     if (c.config.norm_position == "pre") {
       const A h = x + mix(norm(x, kMixingNorm));
@@ -101,11 +110,12 @@ struct Encoder {
     return x;
   }
 
-  /// Multiply-adds, counted as two, of the products for one row; mixing and norms are not counted.
-  static double operations(const Config& c, const Parts& parts) {
+  /// Multiply-adds, counted as two, of the products for one row of a text of `length` rows;
+  /// transforms and norms are not counted.
+  static double operations(const Config& c, const Parts& parts, std::int64_t length) {
     double sum = Embeddings::operations(c);
     for (const Mixer& mixer : parts.mixers) {
-      sum += fnet::operations(mixer, c) + fnet::operations(parts.ffn, c);
+      sum += fnet::operations(mixer, c, length) + fnet::operations(parts.ffn, c, length);
     }
     return sum;
   }
@@ -124,12 +134,19 @@ inline void head_weights(const Specs& specs, const Config& c) {
   }
 }
 
-/// All weights of a model, in a fixed order. Throws: as Parts.
-inline std::vector<WeightSpec> model_weights(const Config& c) {
+/// All tensors of a model, in a fixed order: its weights, and what is computed. Throws: as Parts.
+inline std::vector<WeightSpec> model_tensors(const Config& c) {
   Specs specs;
   Encoder::weights(specs.under(encoder_place(c)), c, Parts(c));
   head_weights(specs, c);
   return specs.list();
+}
+
+/// Those that its files hold. Throws: as Parts.
+inline std::vector<WeightSpec> model_weights(const Config& c) {
+  std::vector<WeightSpec> weights = model_tensors(c);
+  std::erase_if(weights, [](const WeightSpec& spec) { return !spec.stored; });
+  return weights;
 }
 
 }  // namespace fnet

@@ -18,8 +18,8 @@ struct FfnKernel {
   kernels::Activation activation;
 };
 
-/// What mixes x and adds it: the Fourier transform, or nothing but the sum.
-enum class MixerKernel { fourier, identity };
+/// What mixes x and adds it: a transform, or nothing but the sum.
+enum class MixerKernel { fourier, hartley, identity };
 
 /// The kernels' activation of a row of the table, if there is one.
 inline std::optional<kernels::Activation> kernel_of(Activation activation) {
@@ -37,18 +37,32 @@ inline std::optional<kernels::NormKind> norm_kernel(const RmsNorm&) {
   return kernels::NormKind::rms_norm;
 }
 
+// A layer norm whose bias is not there.
+inline std::optional<kernels::NormKind> norm_kernel(const ZeroCenteredRmsNorm&) {
+  return kernels::NormKind::layer_norm;
+}
+inline std::optional<kernels::NormKind> norm_kernel(const NoNorm&) {
+  return kernels::NormKind::none;
+}
+
 inline std::optional<FfnKernel> ffn_kernel(const Mlp&, Activation activation) {
   const auto kernel = kernel_of(activation);
   if (!kernel) return {};
   return FfnKernel{"intermediate.dense", "", "output.dense", *kernel};
 }
-inline std::optional<FfnKernel> ffn_kernel(const SwiGlu&, Activation) {
-  return FfnKernel{"intermediate.dense", "intermediate.gate", "output.dense",
-                   kernels::Activation::silu};
+template <Activation act>
+std::optional<FfnKernel> ffn_kernel(const Gated<act>&, Activation) {
+  const auto kernel = kernel_of(act);
+  if (!kernel) return {};
+  return FfnKernel{"intermediate.dense", "intermediate.gate", "output.dense", *kernel};
 }
 
-inline std::optional<MixerKernel> mixer_kernel(const FourierMixing&) {
+inline std::optional<MixerKernel> mixer_kernel(const FourierMixing& part) {
+  if (part.zeroes_padding()) return {};
   return MixerKernel::fourier;
+}
+inline std::optional<MixerKernel> mixer_kernel(const HartleyMixing&) {
+  return MixerKernel::hartley;
 }
 inline std::optional<MixerKernel> mixer_kernel(const IdentityMixing&) {
   return MixerKernel::identity;

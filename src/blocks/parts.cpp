@@ -144,6 +144,10 @@ Parts::Parts(const Config& config) {
   }
   check_known("mixer_options", fmt::format("{}", fmt::join(config.mixers, ", ")),
               config.mixer_options, of_mixers);
+  const auto check = [&](const auto& part) { part.check(config); };
+  std::visit(check, norm);
+  std::visit(check, ffn);
+  for (const Mixer& mixer : mixers) std::visit(check, mixer);
 }
 
 std::vector<PartOption> part_options() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -83,10 +84,14 @@ void add_weights(const std::variant<Types...>& part, const Specs& specs, const C
   std::visit([&](const auto& p) { p.weights(specs, config); }, part);
 }
 
-/// Multiply-adds, counted as two, of its products for one row.
+/// Multiply-adds, counted as two, of its products for one row of a text of `length` rows.
 template <class... Types>
-double operations(const std::variant<Types...>& part, const Config& config) {
-  return std::visit([&](const auto& p) { return p.operations(config); }, part);
+double operations(const std::variant<Types...>& part, const Config& config, std::int64_t length) {
+  return std::visit(
+      [&](const auto& p) {
+        return p.operations(config) + static_cast<double>(length) * p.pair_operations(config);
+      },
+      part);
 }
 
 }  // namespace fnet

@@ -20,18 +20,33 @@ class Specs {
   Specs() : list_(std::make_shared<std::vector<WeightSpec>>()) {}
 
   /// Adds a weight `<place>.<name>`.
-  void add(std::string_view name, std::vector<std::int64_t> shape, Init init) const {
-    list_->push_back(
-        {.name = prefix_ + std::string(name), .shape = std::move(shape), .init = init});
+  void add(std::string_view name, std::vector<std::int64_t> shape, Init init,
+           Resize resize = Resize::no) const {
+    list_->push_back({.name = prefix_ + std::string(name),
+                      .shape = std::move(shape),
+                      .init = init,
+                      .trained = trained_,
+                      .resize = resize});
   }
 
-  /// Adds numbers that are stored with the model and that training does not change. `exact`: nor
-  /// does any storing in a smaller type.
-  void buffer(std::string_view name, std::vector<std::int64_t> shape, Init init,
-              bool exact = false) const {
-    add(name, std::move(shape), init);
-    list_->back().trained = false;
-    list_->back().exact = exact;
+  /// The same list and place for buffers: numbers that are stored with the model and that training
+  /// does not change.
+  Specs buffers() const {
+    Specs inner = *this;
+    inner.trained_ = false;
+    return inner;
+  }
+
+  /// Adds a buffer that every model stores in float32.
+  void exact(std::string_view name, std::vector<std::int64_t> shape, Init init) const {
+    buffers().add(name, std::move(shape), init);
+    list_->back().exact = true;
+  }
+
+  /// Adds numbers that follow from their Init alone, so that no file holds them.
+  void computed(std::string_view name, std::vector<std::int64_t> shape, Init init) const {
+    buffers().add(name, std::move(shape), init);
+    list_->back().stored = false;
   }
 
   /// Adds a linear map's `<name>.weight` [out, in] and, if wanted, `<name>.bias` [out].
@@ -53,6 +68,7 @@ class Specs {
  private:
   std::shared_ptr<std::vector<WeightSpec>> list_;
   std::string prefix_;
+  bool trained_ = true;
 };
 
 /// Named tensors, seen from a place in the model: `w.under("output")["dense.weight"]`.

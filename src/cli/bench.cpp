@@ -62,6 +62,19 @@ void raise(ordered_json& peaks, int threads) {
   }
 }
 
+/// Bytes of the weights in products: what a pass reads at least once.
+std::size_t product_bytes(const Config& config, std::string_view dtype) {
+  const std::size_t bytes_a_number = dtype == "float32" ? 4 : dtype == "bfloat16" ? 2 : 1;
+  std::size_t bytes = 0;
+  for (const WeightSpec& spec : model_weights(config)) {
+    if (!spec.product) continue;
+    std::size_t numbers = 1;
+    for (const std::int64_t size : spec.shape) numbers *= static_cast<std::size_t>(size);
+    bytes += numbers * bytes_a_number;
+  }
+  return bytes;
+}
+
 ordered_json measure(const Flags& flags) {
   const Engine engine = make_engine(flags);
   Philox random(1, 0);
@@ -86,6 +99,8 @@ ordered_json measure(const Flags& flags) {
   const int threads = flags.options.threads > 0 ? flags.options.threads : available_cores();
   auto peaks = ordered_json::object();
   raise(peaks, threads);
+  const std::size_t read = product_bytes(engine.config(), engine.options().dtype);
+  double bandwidth = kernels::measure_read(read, threads);
   once();  // fills the caches and the workspace
   const auto before = engine.seconds_by_part();
   std::vector<double> times;
@@ -93,11 +108,13 @@ ordered_json measure(const Flags& flags) {
   while (total < flags.seconds || times.size() < 3) total += times.emplace_back(once());
   const auto after = engine.seconds_by_part();
   raise(peaks, threads);
+  bandwidth = std::max(bandwidth, kernels::measure_read(read, threads));
   std::ranges::sort(times);
   const double tokens = static_cast<double>(flags.batch * flags.length);
   const double median = percentile(times, 0.5);
-  const double gflops =
-      Encoder::operations(engine.config(), Parts(engine.config())) * tokens / median * 1e-9;
+  const double gflops = Encoder::operations(engine.config(), Parts(engine.config()),
+                                            static_cast<std::int64_t>(flags.length)) *
+                        tokens / median * 1e-9;
   ordered_json parts;
   double rest = 1;
   for (std::size_t i = 0; i < after.size(); ++i) {
@@ -111,6 +128,7 @@ ordered_json measure(const Flags& flags) {
     if (path == "formula") formulas.push_back(place);
   }
   const double peak = peaks[engine.options().dtype].get<double>();
+  const double gigabytes = 1e-9 * static_cast<double>(read) / median;
   return {{"batch", flags.batch},
           {"length", flags.length},
           {"threads", threads},
@@ -126,6 +144,9 @@ ordered_json measure(const Flags& flags) {
           {"gflops", gflops},
           {"peak_gflops", peaks},
           {"fraction_of_peak", gflops / peak},
+          {"gigabytes_per_second", gigabytes},
+          {"peak_gigabytes", bandwidth},
+          {"fraction_of_limit", std::max(gflops / peak, gigabytes / bandwidth)},
           {"parts", parts},
           {"formulas", formulas},
           {"weight_bytes", engine.weight_bytes()},
@@ -149,6 +170,10 @@ void run(const Flags& flags) {
   print(fmt::format("products     {:.0f} GFLOP/s of {:.0f} measured here: {:.1f} %\n",
                     r["gflops"].get<double>(), r["peak_gflops"][r["dtype"]].get<double>(),
                     100 * r["fraction_of_peak"].get<double>()));
+  print(fmt::format(
+      "weights      {:.1f} GB/s, read once a pass, of {:.1f} measured here: {:.1f} %\n",
+      r["gigabytes_per_second"].get<double>(), r["peak_gigabytes"].get<double>(),
+      100 * r["gigabytes_per_second"].get<double>() / r["peak_gigabytes"].get<double>()));
   for (const auto& [name, share] : r["parts"].items()) {
     print(fmt::format("{:<12} {:.1f} % of the time\n", name, 100 * share.get<double>()));
   }

@@ -40,6 +40,8 @@ void ModelFlags::declare(FlagSet& flags) {
       "keep the weights as packed for this machine in a file of DIR: later starts are faster");
   flags.add("--max-length", &options.max_length,
             "tokens a text, the rest is cut off; 0: as many as the model can read");
+  flags.add("--stride", &options.stride,
+            "tokens that two windows share, where a long context is read in windows");
   flags.group("Options");
 }
 

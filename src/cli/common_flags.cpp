@@ -2,6 +2,7 @@
 
 #include "cli/log.h"
 #include "fnet/config.h"
+#include "model/config_fields.h"
 
 namespace fnet::cli {
 
@@ -24,6 +25,14 @@ void add_variant(FlagSet& flags, std::string& variant, std::string help,
                  std::vector<std::string> without) {
   flags.add("--variant", &variant, std::move(help),
             {.words = names_of(Config::variants()), .without = std::move(without)});
+}
+
+void add_problem_type(FlagSet& flags, std::string& problem_type) {
+  flags.add(
+      "--problem-type", &problem_type,
+      "of text-classification; without it a list of labels means several a text, numbers that "
+      "are not all whole a regression",
+      {.words = names_of(problem_types().names)});
 }
 
 void add_settings(FlagSet& flags, std::vector<std::string>& settings,

@@ -24,6 +24,9 @@ void add_threads(FlagSet& flags, int& threads);
 void add_variant(FlagSet& flags, std::string& variant, std::string help,
                  std::vector<std::string> without = {});
 
+/// --problem-type
+void add_problem_type(FlagSet& flags, std::string& problem_type);
+
 /// --set
 void add_settings(FlagSet& flags, std::vector<std::string>& settings,
                   std::vector<std::string> without = {});

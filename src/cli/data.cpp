@@ -22,7 +22,7 @@ constexpr std::size_t kShownLabels = 40;
 
 struct Flags {
   std::filesystem::path file, dev, tokenizer;
-  std::string task = "auto";
+  std::string task = "auto", problem_type;
   std::size_t max_length = 0;
   bool json = false;
   ReadOptions read;
@@ -35,7 +35,7 @@ struct Read {
   std::string first_bad;  // its message
 };
 
-std::string task_of(const Flags& flags) {
+std::string task_name(const Flags& flags) {
   if (flags.task != "auto") return flags.task;
   const bool words = data_format(flags.file, flags.read.format) == "conll";
   return words ? "token-classification" : "text-classification";
@@ -105,8 +105,9 @@ ordered_json found_json(const DataCheck::Found& found) {
 }
 
 /// What a reader should do something about, a line each.
-std::vector<std::string> findings(const Flags& flags, const Read& train, const Read& dev,
-                                  const DataCheck& check, const Tokens& tokens) {
+std::vector<std::string> findings(const Flags& flags, const Task& task, const Read& train,
+                                  const Read& dev, const DataCheck& check, const Tokens& tokens) {
+  const bool classes = task.has_classes();
   std::vector<std::string> out;
   const auto add = [&](std::string text) { out.push_back(std::move(text)); };
   for (const Read* file : {&train, &dev}) {
@@ -130,10 +131,12 @@ std::vector<std::string> findings(const Flags& flags, const Read& train, const R
   found(check.conflicts, "texts again with other labels", "line");
   found(check.duplicates, "texts again with the same labels", "line");
   found(check.shared, "texts of dev stand in the training data", "dev line");
-  if (check.labels.size() < 2) add(fmt::format("{} label: a task needs two", check.labels.size()));
+  if (check.labels.size() < 2 && classes)
+    add(fmt::format("{} label: a task needs two", check.labels.size()));
   std::vector<std::string> few;
   for (const auto& [label, count] : check.labels)
-    if (count < kFewExamples) few.push_back(fmt::format("{} ({})", printable(label, 40), count));
+    if (classes && count < kFewExamples)
+      few.push_back(fmt::format("{} ({})", printable(label, 40), count));
   if (!few.empty()) {
     const std::size_t all = few.size();
     few.resize(std::min<std::size_t>(all, 5));
@@ -148,9 +151,11 @@ std::vector<std::string> findings(const Flags& flags, const Read& train, const R
     add(fmt::format("{} labels {}: {}{}", all, what, fmt::join(labels, ", "),
                     all > labels.size() ? ", …" : ""));
   };
-  names(check.dev_only, "of dev that the training data lack");
-  names(check.missing_in_dev, "that dev lacks");
-  if (tokens.longer > 0) {
+  if (classes) {
+    names(check.dev_only, "of dev that the training data lack");
+    names(check.missing_in_dev, "that dev lacks");
+  }
+  if (tokens.longer > 0 && !task.reads_windows()) {
     add(fmt::format("{} of {} examples have more than {} tokens and would be cut{}", tokens.longer,
                     check.examples, tokens.limit,
                     flags.max_length > 0 ? "" : "; --max-length says another limit"));
@@ -158,9 +163,9 @@ std::vector<std::string> findings(const Flags& flags, const Read& train, const R
   return out;
 }
 
-std::string table(const DataCheck& check, const Tokens& tokens, bool words) {
+std::string table(const DataCheck& check, const Tokens& tokens, const Task& task) {
   std::string text = fmt::format("examples   {}\n", check.examples);
-  if (words) text += fmt::format("words      {}\n", check.units);
+  if (task.reads_words()) text += fmt::format("words      {}\n", check.units);
   if (check.dev_examples > 0) text += fmt::format("dev        {}\n", check.dev_examples);
   text += fmt::format("\n{:12} {:>9} {:>9} {:>9} {:>9}\n", "an example", "shortest", "median",
                       "95 %", "longest");
@@ -169,6 +174,7 @@ std::string table(const DataCheck& check, const Tokens& tokens, bool words) {
   };
   row("bytes", check.bytes), row("words", check.words), row("tokens", tokens.spread);
 
+  if (!task.has_classes()) return text;
   std::vector<std::pair<std::size_t, std::string>> labels;
   std::size_t width = 5;
   for (const auto& [label, count] : check.labels) labels.emplace_back(count, label);
@@ -188,8 +194,11 @@ std::string table(const DataCheck& check, const Tokens& tokens, bool words) {
 }
 
 void run(const Flags& flags) {
-  const Task& task = find_task(task_of(flags));
-  const Read train = read(flags.file, task, flags);
+  HeadConfig asked;
+  asked.task = task_name(flags), asked.problem_type = flags.problem_type;
+  const Task& named = task_of(asked);
+  Read train = read(flags.file, named, flags);
+  const Task& task = flags.problem_type.empty() ? named.for_examples(train.examples) : named;
   const Read dev = flags.dev.empty() ? Read() : read(flags.dev, task, flags);
   const DataCheck check = check_data(train.examples, dev.examples);
   const std::span<const Example> some(train.examples.data(),
@@ -197,30 +206,31 @@ void run(const Flags& flags) {
   const Tokenizer tokenizer =
       flags.tokenizer.empty() ? learn_tokenizer(some) : load_tokenizer(flags.tokenizer);
   const Tokens tokens = count_tokens(flags, tokenizer, train.examples);
-  const std::vector<std::string> notes = findings(flags, train, dev, check, tokens);
+  const std::vector<std::string> notes = findings(flags, task, train, dev, check, tokens);
   if (flags.json) {
     ordered_json tokens_json = spread_json(tokens.spread);
     tokens_json["limit"] = tokens.limit;
     tokens_json["longer"] = tokens.longer;
-    const ordered_json all = {{"task", task.name()},
-                              {"examples", check.examples},
-                              {"units", check.units},
-                              {"bad_lines", train.bad_lines + dev.bad_lines},
-                              {"labels", check.labels},
-                              {"bytes", spread_json(check.bytes)},
-                              {"words", spread_json(check.words)},
-                              {"tokens", tokens_json},
-                              {"empty", check.empty},
-                              {"duplicates", found_json(check.duplicates)},
-                              {"conflicts", found_json(check.conflicts)},
-                              {"dev_examples", check.dev_examples},
-                              {"shared", found_json(check.shared)},
-                              {"dev_only_labels", check.dev_only},
-                              {"labels_missing_in_dev", check.missing_in_dev},
-                              {"findings", notes}};
+    const ordered_json all = {
+        {"task", task.name()},
+        {"examples", check.examples},
+        {"units", check.units},
+        {"bad_lines", train.bad_lines + dev.bad_lines},
+        {"labels", task.has_classes() ? ordered_json(check.labels) : ordered_json::object()},
+        {"bytes", spread_json(check.bytes)},
+        {"words", spread_json(check.words)},
+        {"tokens", tokens_json},
+        {"empty", check.empty},
+        {"duplicates", found_json(check.duplicates)},
+        {"conflicts", found_json(check.conflicts)},
+        {"dev_examples", check.dev_examples},
+        {"shared", found_json(check.shared)},
+        {"dev_only_labels", check.dev_only},
+        {"labels_missing_in_dev", check.missing_in_dev},
+        {"findings", notes}};
     print(all.dump(2) + '\n');
   } else {
-    print(table(check, tokens, task.reads_words()));
+    print(table(check, tokens, task));
     print(notes.empty() ? "\nnothing to mend was found\n" : "\nto look at\n");
     for (const std::string& note : notes) print(fmt::format("  {}\n", note));
   }
@@ -238,6 +248,7 @@ Action declare_data_check(FlagSet& set) {
   set.add("--dev", &flags->dev, "dev data, to compare with");
   set.add("--task", &flags->task, "what the data are for; auto: tags of words for CoNLL",
           {.words = tasks});
+  add_problem_type(set, flags->problem_type);
   set.add(
       "--tokenizer", &flags->tokenizer,
       "SentencePiece model, or directory with one, to count tokens by; without it one is learned");

@@ -22,16 +22,17 @@ void run(const Flags& flags) {
   require(engine.config().has_head(), Kind::usage,
           "{}: expected a model with a head, found an encoder; 'fnet finetune' gives it one",
           flags.model.directory.string());
-  const Task& task = find_task(engine.config().task);
-  const auto scorer = task.scorer(engine.config().labels);
+  const HeadConfig head = engine.config().head("");
+  const Task& task = task_of(head);
+  const auto scorer = task.scorer(head);
   const Reading reading = task.reading(flags.input.columns, true);
   flags.input.for_each_batch(engine, reading, [&](std::span<const Example> batch) {
-    const std::vector<Sample> samples = encode(engine, task, batch);
+    const std::vector<Sample> samples = encode(engine, task, head, batch);
     const auto scores = scores_of(engine, samples);
     for (std::size_t i = 0; i < batch.size(); ++i) scorer->add(batch[i], samples[i], scores[i]);
   });
   const Evaluation evaluation = scorer->finish();
-  require(evaluation.report.count > 0, Kind::input, "{}: expected at least one example, found none",
+  require(evaluation.count > 0, Kind::input, "{}: expected at least one example, found none",
           flags.input.path.string());
   if (evaluation.cut_off > 0) {
     log_warning("{}: {} {} beyond the length that the model reads, counted as wrong",
@@ -46,7 +47,8 @@ void run(const Flags& flags) {
 Action declare_evaluate(FlagSet& set) {
   const auto flags = std::make_shared<Flags>();
   flags->model.declare(set);
-  set.add("FILE", &flags->input.path, "labelled texts, or words with tags; -: standard input");
+  set.add("FILE", &flags->input.path,
+          "labelled texts, words with tags, or questions; -: standard input");
   set.add("--data", &flags->input.path, "the same as FILE", {.without = {"FILE"}});
   set.add("--json", &flags->json, "one JSON object instead of tables");
   flags->input.declare(set);

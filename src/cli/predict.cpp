@@ -16,7 +16,14 @@ struct Flags {
   ModelFlags model;
   InputFlags input;
   std::string format = "tsv";
-  std::size_t top_k = 1;
+  std::size_t top_k = AnswerOptions().top_k;
+  std::size_t max_answer_length = AnswerOptions().max_answer_length;
+  double threshold = AnswerOptions().threshold, null_threshold = AnswerOptions().null_threshold;
+
+  AnswerOptions answers() const {
+    return {top_k, static_cast<float>(threshold), max_answer_length,
+            static_cast<float>(null_threshold)};
+  }
 };
 
 void run(const Flags& flags) {
@@ -25,25 +32,25 @@ void run(const Flags& flags) {
           "{}: expected a model with a head, found an encoder; 'fnet embed' gives its vectors, "
           "'fnet finetune' a head",
           flags.model.directory.string());
-  const Task& task = find_task(engine.config().task);
-  require(flags.top_k == 1 || !task.reads_words(), Kind::usage,
+  const HeadConfig head = engine.config().head("");
+  const Task& task = task_of(head);
+  require(flags.top_k <= 1 || !task.reads_words(), Kind::usage,
           "top_k: expected 1 for a model that labels words, found {}", flags.top_k);
   const Reading reading = task.reading(flags.input.columns, false);
   std::size_t cut_off = 0;
   flags.input.for_each_batch(engine, reading, [&](std::span<const Example> batch) {
-    const std::vector<Sample> samples = encode(engine, task, batch);
+    const std::vector<Sample> samples = encode(engine, task, head, batch);
     const auto scores = scores_of(engine, samples);
     for (std::size_t i = 0; i < batch.size(); ++i) {
-      const Answer answer = task.answer(scores[i], samples[i], engine.config().labels, flags.top_k);
-      cut_off += static_cast<std::size_t>(
-          std::ranges::count_if(answer, [](const auto& best) { return best.empty(); }));
+      const Answer answer = task.answer(batch[i], samples[i], scores[i], head, flags.answers());
+      cut_off += static_cast<std::size_t>(std::ranges::count(samples[i].units, -1));
       print(flags.format == "tsv" ? task.tsv(batch[i], answer) : task.json(batch[i], answer));
     }
     flush();
   });
   if (cut_off > 0) {
-    log_warning("{}: {} words beyond the length that the model reads, without an answer",
-                flags.input.path.string(), cut_off);
+    log_warning("{}: {} {} beyond the length that the model reads, without an answer",
+                flags.input.path.string(), cut_off, task.unit());
   }
 }
 
@@ -54,10 +61,20 @@ Action declare_predict(FlagSet& set) {
   flags->model.declare(set);
   set.add("FILE", &flags->input.path, "texts to label; -: standard input, one a line");
   set.add("--format", &flags->format,
-          "tsv: label, score, label, score …, or CoNLL columns from a tagger",
+          "tsv: label, score, label, score …; a number; CoNLL columns from a tagger",
           {.words = {"tsv", "jsonl"}});
-  set.add("--top-k", &flags->top_k, "how many labels a text, best first",
-          {.range = Range{1, 1000}});
+  set.add(
+      "--top-k", &flags->top_k,
+      "how many labels a text, or answers a question, best first; 0: one, or of several labels a "
+      "text those from --threshold on",
+      {.range = Range{0, 1000}});
+  set.add("--threshold", &flags->threshold,
+          "probability from which a text has a label, where it may have several",
+          {.range = Range{0, 1}});
+  set.add("--max-answer-length", &flags->max_answer_length, "tokens of an answer to a question",
+          {.range = Range{1, 1'000'000}});
+  set.add("--null-threshold", &flags->null_threshold,
+          "a question has no answer where that scores more than so much better");
   flags->input.declare(set);
   return [flags] { run(*flags); };
 }

@@ -95,7 +95,8 @@ void report(const Flags& flags) {
   for (std::int64_t layers = 1; layers <= whole.num_hidden_layers; ++layers) {
     Config config = whole;
     config.num_hidden_layers = layers;
-    if (whole.mixers.size() > 1) config.mixers.resize(static_cast<std::size_t>(layers));
+    config.mixers.clear();
+    for (std::int64_t i = 0; i < layers; ++i) config.mixers.push_back(whole.mixer(i));
     EngineOptions exact, quantized;
     exact.dtype = "float32";
     quantized.dtype = flags.dtype;

@@ -167,6 +167,7 @@ Action declare_finetune(FlagSet& set) {
             flags->read.skip_bad_lines = flags->options.skip_bad_lines;
           }});
   set.add("--task", &o.task, "what the model learns", {.words = tasks});
+  add_problem_type(set, o.problem_type);
   set.add("--train", &o.train,
           "training data: TSV, CSV, JSONL, CoNLL or fastText's lines, plain or gzip",
           {.required = true, .unless = "--config"});

@@ -16,6 +16,9 @@
 //
 #include "kernels/fourier.inl"
 //
+#include "kernels/attention.inl"
+#include "kernels/filter.inl"
+//
 #include "kernels/peak.inl"
 
 extern const Table kTable;
@@ -40,5 +43,6 @@ const Table kTable = {
              .row_means = row_means,
              .dropout = dropout_span},
     .fourier = {.columns = fourier_columns, .rows = fourier_rows, .first_row = fourier_first_row},
+    .text = {.softmax = softmax_step, .finish_softmax = finish_softmax, .filter = filter_columns},
     .spin = spin,
 };

@@ -1,6 +1,12 @@
 // Both factors of a product in the units it is taken in.
 inline constexpr std::size_t kPanel = 2 * kLanes;
 
+inline I32 load_units(const std::uint32_t* p) {
+  I32 v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+
 struct Range {
   float least, most;  // zero included
   float strange;      // 0, or NaN where a number is not finite
@@ -122,18 +128,53 @@ inline void pack(Dtype dtype, const float* weights, std::size_t stride, std::siz
   }
 }
 
-inline void pack_rows(const float* b, std::size_t stride, std::size_t columns, std::size_t length,
-                      std::uint32_t* units) noexcept {
-  for (std::size_t k = 0; k < length; ++k) {
+// Units of kLanes columns, n of them in x [length, …]: each one number of row k in float32, in
+// bfloat16 one of row k and one of the row below it.
+inline F32 units_of_columns(Dtype dtype, const float* x, std::size_t stride, std::size_t k,
+                            std::size_t length, std::size_t n) {
+  const F32 upper = load_part(x + k * stride, n);
+  if (dtype == Dtype::float32) return upper;
+  const F32 lower = k + 1 < length ? load_part(x + (k + 1) * stride, n) : F32{};
+  std::uint16_t low[kLanes], high[kLanes];
+  store_bf16(low, upper);
+  store_bf16(high, lower);
+  std::uint32_t units[kLanes];
+  for (std::size_t j = 0; j < kLanes; ++j) units[j] = low[j] | std::uint32_t{high[j]} << 16;
+  return (F32)load_units(units);
+}
+
+inline void pack_rows(Dtype dtype, const float* b, std::size_t stride, std::size_t columns,
+                      std::size_t length, std::uint32_t* units) noexcept {
+  for (std::size_t k = 0; k < length; k += per_unit(dtype), units += kPanel) {
     for (std::size_t j = 0; j < kPanel; j += kLanes) {
       const std::size_t left = columns > j ? columns - j : 0;
-      const F32 v = load_part(b + k * stride + j, left < kLanes ? left : kLanes);
-      store((float*)units + k * kPanel + j, v);
+      store((float*)units + j,
+            units_of_columns(dtype, b + j, stride, k, length, left < kLanes ? left : kLanes));
     }
   }
 }
 
-inline void convert_columns(const float* x, std::size_t stride, std::size_t rows,
+inline void convert_columns(Dtype dtype, const float* x, std::size_t stride, std::size_t rows,
                             std::size_t length, LeftChunk out) noexcept {
-  transpose_units(x, stride, length, rows, (float*)out.units, row_stride(Dtype::float32));
+  if (dtype == Dtype::float32) {
+    transpose_units(x, stride, length, rows, (float*)out.units, row_stride(dtype));
+    return;
+  }
+  constexpr std::size_t kNumbers = kLanes * per_unit(Dtype::bfloat16);  // of a row in one vector
+  for (std::size_t r = 0; r < rows; r += kLanes) {
+    const std::size_t n = rows - r < kLanes ? rows - r : kLanes;
+    for (std::size_t k = 0; k < length; k += kNumbers) {
+      F32 t[kLanes];
+      for (std::size_t i = 0; i < kLanes; ++i) {
+        const std::size_t at = k + i * per_unit(Dtype::bfloat16);
+        t[i] = at < length ? units_of_columns(dtype, x + r, stride, at, length, n) : F32{};
+      }
+      transpose(t);
+      // The stride leaves room for a whole vector past the last number.
+      for (std::size_t i = 0; i < n; ++i) {
+        store((float*)out.units + (r + i) * row_stride(dtype) + k / per_unit(Dtype::bfloat16),
+              t[i]);
+      }
+    }
+  }
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <tuple>
 #include <utility>
 
 #include "core/error.h"
@@ -23,10 +24,12 @@ struct Shape {
 
   Shape(const FourierTables& f, std::size_t lanes) {
     const std::size_t element = 2 * lanes;
-    const std::size_t half_hidden = f.hidden / 2 + 1, half_length = f.length / 2 + 1;
-    column_tasks = (half_hidden + element - 1) / element;
-    row_tasks = (half_length + element - 1) / element;
-    spectrum = aligned((half_length + lanes - 1) / lanes * half_hidden * element);
+    const bool all = f.part == SpectrumPart::hartley;  // no half of it is the other's mirror
+    const std::size_t stored = all ? f.hidden : f.hidden / 2 + 1, half_length = f.length / 2 + 1;
+    const std::size_t of_task = all ? lanes : element;
+    column_tasks = (stored + element - 1) / element;
+    row_tasks = (half_length + of_task - 1) / of_task;
+    spectrum = aligned((half_length + lanes - 1) / lanes * stored * element);
     const std::size_t columns = (f.length + f.columns.scratch) * element;
     const std::size_t transposed = element * (f.hidden + element);
     const std::size_t rows = f.hidden * element + std::max(f.rows.scratch * element, transposed);
@@ -109,14 +112,14 @@ struct Layout {
 
 }  // namespace
 
-FourierPlan::FourierPlan(std::size_t length, std::size_t hidden, bool ortho)
-    : FourierPlan(length, checked_dft("hidden", hidden), nullptr, ortho) {}
+FourierPlan::FourierPlan(std::size_t length, std::size_t hidden, bool ortho, SpectrumPart part)
+    : FourierPlan(length, checked_dft("hidden", hidden), nullptr, ortho, part) {}
 
 FourierPlan::FourierPlan(std::size_t length, const FourierPlan& like)
-    : FourierPlan(length, like.rows_, like.row_, like.ortho_) {}
+    : FourierPlan(length, like.rows_, like.row_, like.ortho_, like.tables_.part) {}
 
 FourierPlan::FourierPlan(std::size_t length, std::shared_ptr<const Dft> rows,
-                         std::shared_ptr<const LineDft> row, bool ortho)
+                         std::shared_ptr<const LineDft> row, bool ortho, SpectrumPart part)
     : ortho_(ortho), rows_(std::move(rows)), row_(std::move(row)) {
   const std::size_t hidden = rows_->tables().length;
   if (row_ == nullptr) row_ = std::make_shared<const LineDft>(hidden);
@@ -128,7 +131,8 @@ FourierPlan::FourierPlan(std::size_t length, std::shared_ptr<const Dft> rows,
              .columns = columns_->tables(),
              .rows = rows_->tables(),
              .row = row_->tables(),
-             .scale = 1.0F};
+             .scale = 1.0F,
+             .part = part};
   if (ortho) {
     tables_.scale = static_cast<float>(
         1.0 / std::sqrt(static_cast<double>(length) * static_cast<double>(hidden)));
@@ -139,8 +143,8 @@ std::size_t FourierPlan::bytes() const noexcept {
   return sizeof *this + (columns_ == rows_ ? 0 : columns_->bytes());
 }
 
-FourierPlans::FourierPlans(std::size_t hidden, bool ortho, std::size_t max_bytes)
-    : model_(1, hidden, ortho), max_bytes_(max_bytes) {}
+FourierPlans::FourierPlans(std::size_t hidden, bool ortho, SpectrumPart part, std::size_t max_bytes)
+    : model_(1, hidden, ortho, part), max_bytes_(max_bytes) {}
 
 std::shared_ptr<const FourierPlan> FourierPlans::get(std::size_t length) {
   {
@@ -165,11 +169,11 @@ std::shared_ptr<const FourierPlan> FourierPlans::get(std::size_t length) {
   return plan;
 }
 
-FourierPlans& fourier_plans(std::size_t hidden, bool ortho) {
+FourierPlans& fourier_plans(std::size_t hidden, bool ortho, SpectrumPart part) {
   static std::mutex mutex;
-  static std::map<std::pair<std::size_t, bool>, FourierPlans> all;
+  static std::map<std::tuple<std::size_t, bool, SpectrumPart>, FourierPlans> all;
   const std::lock_guard lock(mutex);
-  return all.try_emplace({hidden, ortho}, hidden, ortho).first->second;
+  return all.try_emplace({hidden, ortho, part}, hidden, ortho, part).first->second;
 }
 
 std::size_t fourier_bytes(const FourierPlan& plan, const Table& isa) {

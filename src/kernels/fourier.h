@@ -17,15 +17,18 @@
 namespace fnet::kernels {
 
 /// The tables to mix texts of L rows and H columns:
-/// Y[n,k] = scale · Re Σ_{l,h} X[l,h]·exp(-2πi(nl/L + kh/H)), scale 1 or, `ortho`, 1/sqrt(L·H).
-/// The operator is its own transpose, so it is also its gradient.
+/// Y[n,k] = scale · Re Σ_{l,h} X[l,h]·exp(-2πi(nl/L + kh/H)), scale 1 or, `ortho`, 1/sqrt(L·H); for
+/// the Hartley transform Re − Im of that sum, which has cos + sin in place of exp.
+/// Either operator is its own transpose, so it is also its gradient.
 ///
 /// Immutable: threads share it. The result's bytes depend on X, (L, H) and the instruction set
-/// alone. Source: Lee-Thorp et al. 2022 (FNet), eq. 3; the formula: blocks/mixer/fourier.h.
+/// alone. Source: Lee-Thorp et al. 2022 (FNet), eq. 3; the formulas: blocks/mixer/fourier.h and
+/// hartley.h.
 class FourierPlan {
  public:
   /// Throws: usage unless length and hidden are in 1 … 2^24 and L·H ≤ 2^40.
-  FourierPlan(std::size_t length, std::size_t hidden, bool ortho);
+  FourierPlan(std::size_t length, std::size_t hidden, bool ortho,
+              SpectrumPart part = SpectrumPart::real);
   /// The same with the tables of length `hidden` from another plan.
   FourierPlan(std::size_t length, const FourierPlan& like);
 
@@ -38,7 +41,7 @@ class FourierPlan {
 
  private:
   FourierPlan(std::size_t length, std::shared_ptr<const Dft> rows,
-              std::shared_ptr<const LineDft> row, bool ortho);
+              std::shared_ptr<const LineDft> row, bool ortho, SpectrumPart part);
 
   bool ortho_;
   std::shared_ptr<const Dft> columns_, rows_;
@@ -50,7 +53,8 @@ class FourierPlan {
 class FourierPlans {
  public:
   /// Keeps plans of `max_bytes` in all, and always the last one.
-  FourierPlans(std::size_t hidden, bool ortho, std::size_t max_bytes = std::size_t{16} << 20);
+  FourierPlans(std::size_t hidden, bool ortho, SpectrumPart part = SpectrumPart::real,
+               std::size_t max_bytes = std::size_t{16} << 20);
 
   /// Throws: usage as FourierPlan does.
   std::shared_ptr<const FourierPlan> get(std::size_t length);
@@ -67,7 +71,7 @@ class FourierPlans {
 };
 
 /// The plans of a width that the whole process shares.
-FourierPlans& fourier_plans(std::size_t hidden, bool ortho);
+FourierPlans& fourier_plans(std::size_t hidden, bool ortho, SpectrumPart part = SpectrumPart::real);
 
 /// One text of a batch. `y` may be `x` or `residual`.
 struct FourierText {
@@ -78,7 +82,7 @@ struct FourierText {
 };
 
 /// Bytes of workspace that a text takes, or a batch on so many threads: about half of [L, H]
-/// floats, and 12·max(L, H) vectors a thread.
+/// floats, all of it for the Hartley transform, and 12·max(L, H) vectors a thread.
 std::size_t fourier_bytes(const FourierPlan& plan, const Table& isa = table());
 std::size_t fourier_bytes(std::span<const FourierText> texts, int threads,
                           const Table& isa = table());

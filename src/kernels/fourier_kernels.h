@@ -65,6 +65,12 @@ struct LineTables {
   }
 };
 
+/// What is made of a text's spectrum F over both axes.
+enum class SpectrumPart : std::uint8_t {
+  real,     ///< Re F: the Fourier mixing
+  hartley,  ///< Re F − Im F: the Hartley transform
+};
+
 /// What the mixing of one text of L rows and H columns reads.
 struct FourierTables {
   std::size_t length = 1;   ///< L
@@ -72,6 +78,7 @@ struct FourierTables {
   DftTables columns, rows;  ///< Of length L and H.
   LineTables row;           ///< Of length H, for a row that is left over.
   float scale = 1.0F;       ///< Of the result.
+  SpectrumPart part = SpectrumPart::real;
 };
 
 /// Rows left over by full tasks are transformed one by one up to so many: a task of them would cost
@@ -81,11 +88,12 @@ inline constexpr std::size_t kMostLines = 2;
 /// The two steps of mixing one text on one thread, and the short way to its first row; fourier.inl
 /// says how they work. fourier.cpp sizes `spectrum` and `work`, which are aligned to vectors.
 struct FourierKernels {
-  /// Columns 2·lanes·task … of x [L, H], into the spectrum.
+  /// Columns 2·lanes·task … of x [L, H], into the spectrum: half of its columns, or all of them for
+  /// the Hartley transform.
   void (*columns)(const FourierTables& f, const float* x, std::size_t task, float* spectrum,
                   float* work) noexcept;
-  /// Rows n and L-n of y [L, H] for the 2·lanes n of the task: norm(residual + mix); a null
-  /// residual adds nothing.
+  /// Rows n and L-n of y [L, H] for the 2·lanes n of the task, lanes n for the Hartley transform:
+  /// norm(residual + mix); a null residual adds nothing.
   void (*rows)(const FourierTables& f, const float* spectrum, std::size_t task,
                const float* residual, float* y, const NormArgs& norm, float* work) noexcept;
   /// Row 0 of mix(x), y [H].

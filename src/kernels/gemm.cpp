@@ -34,41 +34,49 @@ void finish_panel(const float* sums, std::size_t rows, std::size_t column, std::
 
 }  // namespace
 
-void gemm(std::size_t m, std::size_t n, std::size_t k, MatrixView a, MatrixView b,
+void gemm(Dtype dtype, std::size_t m, std::size_t n, std::size_t k, MatrixView a, MatrixView b,
           const Finish& finish, float* c, std::size_t c_stride, ThreadPool& pool,
           Workspace& workspace, const Table& isa) {
   if (m == 0 || n == 0) return;
   const ProductKernels& kernels = isa.product;
   const std::size_t width = kernels.panel;
   const std::size_t panels = (n + width - 1) / width;
-  const Chunks cut = chunks(std::max<std::size_t>(k, 1), Dtype::float32);
+  const Chunks cut = chunks(std::max<std::size_t>(k, 1), dtype);
   const auto length = [&](std::size_t chunk) {
     return std::min(cut.length, k - chunk * cut.length);
   };
+  const auto units_of = [&](std::size_t numbers) {
+    return (numbers + per_unit(dtype) - 1) / per_unit(dtype);
+  };
+  const std::size_t panel_units = units_of(k);
   const auto threads = static_cast<std::size_t>(pool.size());
   const Split groups{panels, (panels * width + kMostColumns - 1) / kMostColumns};
-  const std::size_t row_bytes =
-      (row_stride(Dtype::float32) + groups.largest() * width) * sizeof(float);
-  const RowBlocks rows(m, most_rows(isa, Dtype::float32, row_bytes), threads);
+  const std::size_t row_bytes = (row_stride(dtype) + groups.largest() * width) * sizeof(float);
+  const RowBlocks rows(m, most_rows(isa, dtype, row_bytes), threads);
 
-  const std::size_t left_units = rows.largest() * row_stride(Dtype::float32);
+  const std::size_t left_units = rows.largest() * row_stride(dtype);
   const std::size_t sums_size = rows.largest() * groups.largest() * width;
   const std::size_t of_thread = (left_units + sums_size + 15) / 16 * 16;
   auto* packed = reinterpret_cast<std::uint32_t*>(
-      workspace.take((panels * width * k + threads * of_thread) * sizeof(float)));
-  auto* scratch = reinterpret_cast<float*>(packed + panels * width * k);
+      workspace.take((panels * width * panel_units + threads * of_thread) * sizeof(float)));
+  auto* scratch = reinterpret_cast<float*>(packed + panels * width * panel_units);
+  const auto right = [&](std::size_t panel, std::size_t chunk) {
+    const std::size_t first = chunk * cut.length / per_unit(dtype);
+    return packed + (panel * panel_units + first) * width;
+  };
 
   const auto pack = [&](std::size_t panel, int) {
     const std::size_t column = panel * width;
     const std::size_t columns = std::min(width, n - column);
     for (std::size_t i = 0; i < cut.count; ++i) {
       const std::size_t first = i * cut.length;
-      std::uint32_t* units = packed + (panel * k + first) * width;
+      std::uint32_t* units = right(panel, i);
       if (b.transposed) {
-        kernels.pack(Dtype::float32, b.data + column * b.stride + first, b.stride, columns,
-                     length(i), nullptr, units, nullptr);
+        kernels.pack(dtype, b.data + column * b.stride + first, b.stride, columns, length(i),
+                     nullptr, units, nullptr);
       } else {
-        kernels.pack_rows(b.data + first * b.stride + column, b.stride, columns, length(i), units);
+        kernels.pack_rows(dtype, b.data + first * b.stride + column, b.stride, columns, length(i),
+                          units);
       }
     }
   };
@@ -87,18 +95,17 @@ void gemm(std::size_t m, std::size_t n, std::size_t k, MatrixView a, MatrixView 
     for (std::size_t i = 0; i < cut.count; ++i) {
       const std::size_t first = i * cut.length;
       if (a.transposed) {
-        kernels.convert_columns(a.data + first * a.stride + first_row, a.stride, count, length(i),
-                                left);
+        kernels.convert_columns(dtype, a.data + first * a.stride + first_row, a.stride, count,
+                                length(i), left);
       } else {
-        kernels.convert(Dtype::float32, a.data + first_row * a.stride + first, a.stride, count,
-                        length(i), left);
+        kernels.convert(dtype, a.data + first_row * a.stride + first, a.stride, count, length(i),
+                        left);
       }
       for (std::size_t p = 0; p < groups.size(group); ++p) {
         const std::size_t panel = groups.begin(group) + p;
-        const RightChunk right{packed + (panel * k + first) * width, length(i), nullptr, nullptr};
-        const std::size_t next = std::min(panel + 1, panels - 1);
-        kernels.multiply(Dtype::float32, left, count, right, sums + p * count * width, i > 0,
-                         packed + (next * k + first) * width);
+        const RightChunk chunk{right(panel, i), units_of(length(i)), nullptr, nullptr};
+        kernels.multiply(dtype, left, count, chunk, sums + p * count * width, i > 0,
+                         right(std::min(panel + 1, panels - 1), i));
       }
     }
     for (std::size_t p = 0; p < groups.size(group); ++p) {

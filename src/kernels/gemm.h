@@ -27,9 +27,9 @@ struct Finish {
 
 /// C = finish(A·B) for A [m, k], B [k, n] (as read: a transposed A is stored [k, m]) and C [m, n],
 /// rows `c_stride` apart. Both factors are packed on the way, for training, where weights change
-/// with every step. Takes (n + 32) · k · 4 bytes of the workspace and about 2 MB a thread. The bits
-/// of C do not depend on the number of threads.
-void gemm(std::size_t m, std::size_t n, std::size_t k, MatrixView a, MatrixView b,
+/// with every step, as float32 or rounded to bfloat16; sums are float32. Takes (n + 32) · k numbers
+/// of the workspace and about 2 MB a thread. The bits of C do not depend on the number of threads.
+void gemm(Dtype dtype, std::size_t m, std::size_t n, std::size_t k, MatrixView a, MatrixView b,
           const Finish& finish, float* c, std::size_t c_stride, ThreadPool& pool,
           Workspace& workspace, const Table& isa = table());
 

@@ -8,6 +8,7 @@
 #include "kernels/fourier_kernels.h"
 #include "kernels/product_kernels.h"
 #include "kernels/row_kernels.h"
+#include "kernels/text_kernels.h"
 
 namespace fnet::kernels {
 
@@ -24,6 +25,7 @@ struct Table {
   ProductKernels product;
   RowKernels rows;
   FourierKernels fourier;
+  TextKernels text;
   /// Does this many steps of bare multiply-adds in registers; returns the number of operations.
   std::size_t (*spin)(Dtype, std::size_t steps) noexcept;
 };

@@ -57,6 +57,13 @@ struct Relu {
   static F32 apply(F32 x) { return max(F32{}, x); }
   static F32 slope(F32 x) { return select(x > F32{}, splat(1.0F), F32{}); }
 };
+struct SquaredRelu {
+  static F32 apply(F32 x) {
+    const F32 y = max(F32{}, x);
+    return y * y;
+  }
+  static F32 slope(F32 x) { return splat(2.0F) * max(F32{}, x); }
+};
 struct Sigmoid {
   static F32 apply(F32 x) {  // exp clamps what is not a number
     return select(x == x, splat(1.0F) / (splat(1.0F) + exp(-x)), x);

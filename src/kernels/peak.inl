@@ -30,6 +30,11 @@ std::size_t spin(std::size_t steps) {
 
 /// Does `steps` steps and says how many operations they were.
 inline std::size_t spin(Dtype dtype, std::size_t steps) noexcept {
+#ifdef FNET_AMX
+  constexpr std::size_t kSteps = 5;  // of vectors take as long as one of tiles
+  if (dtype == Dtype::bfloat16) return spin_tiles<Dtype::bfloat16>(steps / kSteps);
+  if (dtype == Dtype::int8) return spin_tiles<Dtype::int8>(steps / kSteps);
+#endif
   switch (dtype) {
     case Dtype::float32:
       return spin<Dtype::float32>(steps);

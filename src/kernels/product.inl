@@ -1,10 +1,4 @@
 // Products of a block of rows with packed weights; see product_kernels.h for the layouts.
-inline I32 load_units(const std::uint32_t* p) {
-  I32 v;
-  __builtin_memcpy(&v, p, sizeof v);
-  return v;
-}
-
 // Units as 16-bit numbers.
 using I16 = std::int16_t __attribute__((vector_size(sizeof(I32))));
 using U16 = std::uint16_t __attribute__((vector_size(sizeof(I32))));
@@ -102,6 +96,25 @@ __attribute__((always_inline)) inline void add_widened(TileSums<dtype, kRows>& s
   }
 }
 
+// The sums of row r of a tile, as numbers, to out [panel] or added to it.
+template <Dtype dtype>
+__attribute__((always_inline)) inline void put_sums(const typename Step<dtype>::Sum* sums,
+                                                    const LeftChunk& left, const RightChunk& right,
+                                                    std::size_t r, float* out, bool add) {
+#pragma GCC unroll 2
+  for (std::size_t h = 0; h < 2; ++h) {
+    float* p = out + h * kLanes;
+    F32 v;
+    if constexpr (dtype == Dtype::int8) {
+      const I32 offset = load_units((const std::uint32_t*)right.sums + h * kLanes) * left.zero[r];
+      v = to_float(sums[h] - offset) * (load(right.scale + h * kLanes) * splat(left.scale[r]));
+    } else {
+      v = sums[h];
+    }
+    store(p, add ? load(p) + v : v);
+  }
+}
+
 // A register tile: kRows × kPanel sums. The order of each sum is that of the units: it is the same
 // in every tile.
 template <Dtype dtype, std::size_t kRows>
@@ -116,18 +129,7 @@ void tile(LeftChunk left, const RightChunk& right, float* out, bool add,
   }
 #pragma GCC unroll 12
   for (std::size_t r = 0; r < kRows; ++r) {
-#pragma GCC unroll 2
-    for (std::size_t h = 0; h < 2; ++h) {
-      float* p = out + r * kPanel + h * kLanes;
-      F32 v;
-      if constexpr (dtype == Dtype::int8) {
-        const I32 offset = load_units((const std::uint32_t*)right.sums + h * kLanes) * left.zero[r];
-        v = to_float(sums[r][h] - offset) * (load(right.scale + h * kLanes) * splat(left.scale[r]));
-      } else {
-        v = sums[r][h];
-      }
-      store(p, add ? load(p) + v : v);
-    }
+    put_sums<dtype>(sums[r], left, right, r, out + r * kPanel, add);
   }
 }
 
@@ -170,16 +172,27 @@ void multiply_as(LeftChunk left, std::size_t rows, const RightChunk& right, floa
   }
 }
 
+#ifdef FNET_AMX
+#include "kernels/product_amx.inl"
+#endif
+
 inline void multiply(Dtype dtype, LeftChunk left, std::size_t rows, const RightChunk& right,
                      float* sums, bool add, const void* next) noexcept {
   const auto* p = static_cast<const char*>(next);
   switch (dtype) {
     case Dtype::float32:
       return multiply_as<Dtype::float32>(left, rows, right, sums, add, p);
+#ifdef FNET_AMX
+    case Dtype::bfloat16:
+      return multiply_tiles<Dtype::bfloat16>(left, rows, right, sums, add, p);
+    case Dtype::int8:
+      return multiply_tiles<Dtype::int8>(left, rows, right, sums, add, p);
+#else
     case Dtype::bfloat16:
       return multiply_as<Dtype::bfloat16>(left, rows, right, sums, add, p);
     case Dtype::int8:
       return multiply_as<Dtype::int8>(left, rows, right, sums, add, p);
+#endif
   }
 }
 
@@ -238,6 +251,8 @@ void finish(const Epilogue& e, Out* out, std::size_t stride) noexcept {
       return finish_gated<Sigmoid>(e, out, stride);
     case Activation::silu:
       return finish_gated<Silu>(e, out, stride);
+    case Activation::squared_relu:
+      return finish_gated<SquaredRelu>(e, out, stride);
     case Activation::tanh:
       return finish_gated<Tanh>(e, out, stride);
   }
@@ -271,6 +286,8 @@ inline void finish_slope(Activation activation, const float* sums, const float* 
       return finish_slope_as<Sigmoid>(sums, at, rows, columns, out, stride);
     case Activation::silu:
       return finish_slope_as<Silu>(sums, at, rows, columns, out, stride);
+    case Activation::squared_relu:
+      return finish_slope_as<SquaredRelu>(sums, at, rows, columns, out, stride);
     case Activation::tanh:
       return finish_slope_as<Tanh>(sums, at, rows, columns, out, stride);
   }

@@ -46,11 +46,12 @@ struct ProductKernels {
   /// Converts x [rows, length], rows `stride` apart; pads to whole units with zeros.
   void (*convert)(Dtype, const float* x, std::size_t stride, std::size_t rows, std::size_t length,
                   LeftChunk out) noexcept;
-  /// For gemm(), float32: pack from b [length, columns], and convert from x [length, rows].
-  void (*pack_rows)(const float* b, std::size_t stride, std::size_t columns, std::size_t length,
-                    std::uint32_t* units) noexcept;
-  void (*convert_columns)(const float* x, std::size_t stride, std::size_t rows, std::size_t length,
-                          LeftChunk out) noexcept;
+  /// For gemm(), float32 and bfloat16: pack from b [length, columns], convert from x [length,
+  /// rows].
+  void (*pack_rows)(Dtype, const float* b, std::size_t stride, std::size_t columns,
+                    std::size_t length, std::uint32_t* units) noexcept;
+  void (*convert_columns)(Dtype, const float* x, std::size_t stride, std::size_t rows,
+                          std::size_t length, LeftChunk out) noexcept;
   /// sums [rows, panel] = or += left · right. `next` is fetched into the cache meanwhile: as many
   /// bytes as `right` has.
   void (*multiply)(Dtype, LeftChunk left, std::size_t rows, const RightChunk& right, float* sums,

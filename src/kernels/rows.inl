@@ -59,6 +59,8 @@ inline void activate_span(Activation activation, const float* x, std::size_t n, 
       return activate_as<Sigmoid>(x, n, y);
     case Activation::silu:
       return activate_as<Silu>(x, n, y);
+    case Activation::squared_relu:
+      return activate_as<SquaredRelu>(x, n, y);
     case Activation::tanh:
       return activate_as<Tanh>(x, n, y);
   }
@@ -90,6 +92,8 @@ inline void combine_rows(Binary binary, const Operand& a, const Operand& b, std:
       return combine_as(a, b, rows, columns, y, [](F32 p, F32 q) { return p - q; });
     case Binary::multiply:
       return combine_as(a, b, rows, columns, y, [](F32 p, F32 q) { return p * q; });
+    case Binary::divide:
+      return combine_as(a, b, rows, columns, y, [](F32 p, F32 q) { return p / q; });
   }
 }
 

@@ -2,6 +2,8 @@
 #include <sys/auxv.h>
 #elif defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 #include <array>
@@ -14,6 +16,9 @@
 namespace fnet::kernels {
 
 #if defined(__x86_64__)
+namespace avx512_amx {
+extern const Table kTable;
+}
 namespace avx512_bf16 {
 extern const Table kTable;
 }
@@ -43,6 +48,16 @@ bool has_avx_vnni() {
   unsigned a = 0, b = 0, c = 0, d = 0;
   return __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a >> 4 & 1U) != 0;
 }
+
+/// CPUID, leaf 7: EDX bits 22, 24 and 25 are AMX's bfloat16, tiles and int8. Linux saves tiles only
+/// for a process that has asked for them.
+bool has_amx() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  constexpr unsigned kTiles = 1U << 22 | 1U << 24 | 1U << 25;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d & kTiles) != kTiles) return false;
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
 #endif
 
 struct Candidate {
@@ -66,6 +81,7 @@ auto candidates() {
 #endif
   return std::to_array<Candidate>({
 #if defined(__x86_64__)
+      {&avx512_amx::kTable, bf16 && has_amx()},
       {&avx512_bf16::kTable, bf16},
       {&avx512::kTable, avx512},
       {&avx2_vnni::kTable, avx2 && has_avx_vnni()},

@@ -18,14 +18,23 @@ constexpr std::string_view name_of(Dtype dtype) {
 }
 
 /// gelu is x·Φ(x); gelu_tanh is its tanh form (Hugging Face's `gelu_new`, `gelu_pytorch_tanh`).
-enum class Activation : std::uint8_t { none, gelu, gelu_tanh, relu, sigmoid, silu, tanh };
+enum class Activation : std::uint8_t {
+  none,
+  gelu,
+  gelu_tanh,
+  relu,
+  sigmoid,
+  silu,
+  squared_relu,
+  tanh
+};
 
-/// Their names, in that order: those of the functions in blocks/algebra.h.
-inline constexpr std::array<std::string_view, 7> kActivationNames = {
-    "none", "gelu", "gelu_tanh", "relu", "sigmoid", "silu", "tanh"};
+/// Their names, in that order: those of the functions in blocks/.
+inline constexpr std::array<std::string_view, 8> kActivationNames = {
+    "identity", "gelu", "gelu_tanh", "relu", "sigmoid", "silu", "squared_relu", "tanh"};
 
 /// y = a op b, element by element.
-enum class Binary : std::uint8_t { add, subtract, multiply };
+enum class Binary : std::uint8_t { add, subtract, multiply, divide };
 
 /// A factor [rows, columns] of such an operation.
 struct Operand {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "model/other_names.h"
 
 namespace fnet {
 
@@ -21,6 +22,10 @@ void check_value(std::string_view, bool, const Allowed&) {}
 void check_value(std::string_view key, const std::string& value, const Allowed& allowed) {
   if (allowed.names.empty()) return;
   if (std::ranges::find(allowed.names, value) != allowed.names.end()) return;
+  if (const OtherName* other = other_name(key, value)) {
+    fail(Kind::input, "config: {}: '{}' {}", key, value,
+         other->settings.empty() ? other->reason : fmt::format("is written {}", other->settings));
+  }
   const std::string near = nearest(value, allowed.names);
   fail(Kind::input, "config: {}: expected one of {}, found '{}'{}", key, allowed.text(),
        printable(value), near.empty() ? "" : "; did you mean '" + near + "'?");

@@ -64,7 +64,17 @@ void pack(std::span<const Encoding> texts, const Config& config, std::int64_t lo
     const auto end = static_cast<std::size_t>(batch.rows.total());
     batch.ids.resize(end, static_cast<std::int32_t>(config.pad_token_id));
     batch.types.resize(end, 0);
-    for (std::int32_t i = 0; i < rows; ++i) batch.positions.push_back(i);
+    require(text.position_ids.empty() || text.position_ids.size() == tokens, Kind::usage,
+            "encoding: expected as many position_ids as input_ids ({}), found {}", tokens,
+            text.position_ids.size());
+    for (std::int32_t i = 0; i < rows; ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      const std::int32_t position = at < text.position_ids.size() ? text.position_ids[at] : i;
+      require(position >= 0 && position < config.max_position_embeddings, Kind::input,
+              "position_ids[{}]: expected 0 to {} (max_position_embeddings - 1), found {}", i,
+              config.max_position_embeddings - 1, position);
+      batch.positions.push_back(position);
+    }
   }
 }
 

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "model/config_fields.h"
+#include "model/other_names.h"
 
 namespace fnet {
 namespace {
@@ -80,11 +81,30 @@ std::string head_key(const std::string& name) {
   return name.empty() ? "id2label" : fmt::format("heads.{}", name);
 }
 
+/// As many labels as the problem has. Source: transformers, FNetForSequenceClassification.forward.
+void check_problem(const std::string& place, const HeadConfig& head) {
+  if (architecture_of(head.task) != "FNetForSequenceClassification") return;
+  const std::size_t found = head.labels.size();
+  require(head.problem_type != "regression" || found == 1, Kind::input,
+          "config: {}: expected one label for regression, found {}", place, found);
+  require(head.problem_type != "single_label_classification" || found > 1, Kind::input,
+          "config: {}: expected at least two labels for {}, found one, with which transformers "
+          "means regression",
+          place, head.problem_type);
+  const bool one_of_several =
+      head.problem_type.empty() ? found > 1 : head.problem_type == "single_label_classification";
+  require(head.wide_features == 0 || one_of_several, Kind::input,
+          "config: wide_features: expected 0 unless a text has one label of several, found {}",
+          head.wide_features);
+}
+
 void check_head(const std::string& name, const HeadConfig& head, const Config& config) {
   const std::string place = head_key(name);
   check_value(name.empty() ? "task" : place + ".task", head.task, Allowed::one_of(task_kinds()));
   check_value(name.empty() ? "pooling" : place + ".pooling", head.pooling,
               Allowed::one_of(pooling_kinds()));
+  if (!head.problem_type.empty())
+    check_value(place + ".problem_type", head.problem_type, problem_types());
   require(config.pooler || head.pooling != "pooler" || name.empty(), Kind::input,
           "config: {}.pooling: expected cls, mean or max, found 'pooler' in a model without pooler "
           "weights",
@@ -99,11 +119,7 @@ void check_head(const std::string& name, const HeadConfig& head, const Config& c
           Kind::input,
           "config: {}: expected at most {} labels of {} bytes together, found {} of {}", place,
           kMaxLabels, kMaxLabelBytes, head.labels.size(), bytes);
-  require(head.labels.size() > 1 || architecture_of(head.task) != "FNetForSequenceClassification",
-          Kind::input,
-          "config: {}: expected at least two labels for {}, found one, with which transformers "
-          "means regression",
-          place, head.task);
+  check_problem(place, head);
   std::vector<std::string> sorted = head.labels;
   std::ranges::sort(sorted);
   const auto twice = std::ranges::adjacent_find(sorted);
@@ -128,6 +144,36 @@ LengthPolicy LengthPolicy::parse(std::string_view text) {
   }
   fail(fnet::Kind::usage, "length_policy: expected exact, fixed:N (N > 0) or batch, found '{}'",
        printable(text));
+}
+
+std::optional<MixerLayout> MixerLayout::parse(std::string_view text) {
+  const std::size_t colon = text.find(':');
+  if (colon == text.npos) return {};
+  constexpr std::string_view kNames[] = {"bottom", "middle", "mixed", "top"};
+  const auto found = std::ranges::find(kNames, text.substr(0, colon));
+  const std::string_view digits = text.substr(colon + 1);
+  std::int64_t layers = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), layers);
+  require(found != std::end(kNames) && error == std::errc() &&
+              end == digits.data() + digits.size() && layers > 0,
+          fnet::Kind::usage,
+          "mixers: expected bottom:N, middle:N, mixed:N or top:N (N > 0), found '{}'",
+          printable(text));
+  return MixerLayout{static_cast<Kind>(found - std::begin(kNames)), layers};
+}
+
+bool MixerLayout::has_attention(std::int64_t layer, std::int64_t count) const {
+  switch (kind) {
+    case Kind::bottom:
+      return layer < layers;
+    case Kind::middle:
+      return count - layers <= 2 * layer && 2 * layer < count + layers;
+    case Kind::mixed:
+      return layer % (count / layers) == 0;
+    case Kind::top:
+      break;
+  }
+  return layer >= count - layers;
 }
 
 Config Config::preset(std::string_view variant) {
@@ -157,6 +203,17 @@ std::span<const std::string_view> Config::variants() {
 }
 
 void Config::set(std::string_view key, std::string_view value) {
+  key = our_key(key);
+  if (const OtherName* other = other_name(key, value)) {
+    require(!other->settings.empty(), fnet::Kind::usage, "config: {}: '{}' {}", key, value,
+            other->reason);
+    for (std::size_t begin = 0; begin < other->settings.size();) {
+      const std::size_t end = std::min(other->settings.find(' ', begin), other->settings.size());
+      assign(other->settings.substr(begin, end - begin));
+      begin = end + 1;
+    }
+    return;
+  }
   bool found = false;
   const std::size_t dot = key.find('.');
   const std::string_view option = dot == key.npos ? "" : key.substr(dot + 1);
@@ -193,15 +250,21 @@ void Config::set_vocabulary(std::int64_t size, std::int64_t pad, std::int64_t bo
 }
 
 void Config::validate() const {
-  config_fields([&](std::string_view name, auto member, const Allowed& allowed, std::string_view) {
-    check_value(name, this->*member, allowed);
-  });
   LengthPolicy policy;
+  std::optional<MixerLayout> layout;
   try {
     policy = lengths();
+    if (mixers.size() == 1) layout = MixerLayout::parse(mixers[0]);
   } catch (const Error& error) {
     fail(fnet::Kind::input, "config: {}", error.what());
   }
+  config_fields([&](std::string_view name, auto member, const Allowed& allowed, std::string_view) {
+    const bool of_layout = name == "mixers" && layout;
+    if (!of_layout && this->*member != Config().*member) check_value(name, this->*member, allowed);
+  });
+  require(!layout || layout->layers <= num_hidden_layers, fnet::Kind::input,
+          "config: mixers: expected attention in 1 to {} layers (num_hidden_layers), found '{}'",
+          num_hidden_layers, mixers[0]);
   require(policy.length <= max_position_embeddings, fnet::Kind::input,
           "config: length_policy: expected at most max_position_embeddings ({}) rows, found {}",
           max_position_embeddings, policy.length);
@@ -219,6 +282,13 @@ void Config::validate() const {
   for (const std::string& name : head_names()) check_head(name, head(name), *this);
 }
 
+std::string Config::mixer(std::int64_t layer) const {
+  if (mixers.size() > 1) return mixers[static_cast<std::size_t>(layer)];
+  const auto layout = MixerLayout::parse(mixers[0]);
+  if (!layout) return mixers[0];
+  return layout->has_attention(layer, num_hidden_layers) ? "attention" : "fourier";
+}
+
 std::int64_t Config::longest_text() const {
   const LengthPolicy policy = lengths();
   return policy.kind == LengthPolicy::Kind::fixed ? policy.length : max_position_embeddings;
@@ -227,7 +297,7 @@ std::int64_t Config::longest_text() const {
 HeadConfig Config::head(std::string_view name) const {
   if (name.empty()) {
     require(has_head(), fnet::Kind::usage, "model: expected one with a head, found an encoder");
-    return {task, labels, pooling, wide_features};
+    return {task, labels, pooling, problem_type, no_answer, wide_features};
   }
   const auto found = heads.find(std::string(name));
   require(found != heads.end(), fnet::Kind::usage, "head: expected one of '{}', found '{}'",

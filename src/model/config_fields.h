@@ -18,6 +18,12 @@ constexpr std::uint64_t kMaxLabelBytes = std::uint64_t{4} << 20;
 constexpr std::uint64_t kMaxConfigBytes = std::uint64_t{128} << 20;
 constexpr JsonLimits kConfigLimits{.max_values = 8 * kMaxLabels, .max_bytes = kMaxConfigBytes};
 
+/// Of a text classifier, in Hugging Face's words.
+inline Allowed problem_types() {
+  return Allowed::one_of(
+      {"single_label_classification", "multi_label_classification", "regression"});
+}
+
 /// The one list of config.json's keys that are plain values; reading, writing, --set, describe and
 /// validate walk it. `architectures`, `id2label` and `label2id` are read by themselves.
 template <class Visit>
@@ -52,13 +58,27 @@ void config_fields(Visit&& field) {
   field("norm_position", &C::norm_position, Allowed::one_of({"post", "pre"}),
         "norms after each sum, or before each branch with one at the end");
   field("ffn_type", &C::ffn_type, Allowed::one_of(ffn_kinds()), "feed-forward");
-  field("mixers", &C::mixers, Allowed::one_of(mixer_kinds()),
-        "mixer: one name, or one for each layer");
+  field("ffn_dropout", &C::ffn_dropout, Allowed::one_of({"output", "inner", "both"}),
+        "dropout of the feed-forward: after it (Hugging Face), before its last map (the Keras "
+        "seed), or both (Swin)");
+  field("position_embedding", &C::position_embedding, Allowed::one_of({"learned", "sinusoidal"}),
+        "a table that is trained, or sines and cosines without weights");
+  field("drop_path_rate", &C::drop_path_rate, range(0, 0.999),
+        "stochastic depth: the share of texts for which training skips a branch, from 0 in the "
+        "first layer to this in the last");
+  field(
+      "mixers", &C::mixers, Allowed::one_of(mixer_kinds()),
+      "mixer: one name, one for each layer, or bottom:N, middle:N, mixed:N or top:N: attention in "
+      "N layers there, fourier in the others");
   field("norm_options", &C::norm_options, Allowed::any(), "options of the norm");
   field("ffn_options", &C::ffn_options, Allowed::any(), "options of the feed-forward");
   field("mixer_options", &C::mixer_options, Allowed::any(), "options of the mixers");
   field("length_policy", &C::length_policy, Allowed::any(),
         "rows that a text is mixed over: exact, fixed:N or batch");
+  field("problem_type", &C::problem_type, problem_types(),
+        "of a text classifier; empty: regression where it has one label, else single label");
+  field("no_answer", &C::no_answer, Allowed::any(),
+        "of question answering: whether a question may have no answer");
   field("pooling", &C::pooling, Allowed::one_of(pooling_kinds()),
         "the vector that stands for a text");
   field("wide_features", &C::wide_features, range(0, 1'000'000),

@@ -9,6 +9,7 @@
 #include "core/json.h"
 #include "model/config_fields.h"
 #include "model/kinds.h"
+#include "model/other_names.h"
 
 namespace fnet {
 namespace {
@@ -25,7 +26,6 @@ constexpr std::string_view kIgnored[] = {"model_type",
                                          "return_dict",
                                          "output_hidden_states",
                                          "output_attentions",
-                                         "problem_type",  // but see check_problem_type
                                          "num_labels",
                                          "chunk_size_feed_forward",
                                          "use_tpu_fourier_optimizations",
@@ -61,9 +61,9 @@ constexpr std::string_view kIgnored[] = {"model_type",
 constexpr std::string_view kOwnType = "fnet-cpp";
 constexpr std::string_view kOwnKeys[] = {
     "fourier_norm", "embedding_projection", "embedding_norm_eps", "pooler",
-    "norm_type",    "norm_position",        "ffn_type",           "mixers",
-    "norm_options", "ffn_options",          "mixer_options",      "pooling",
-    "wide_features"};
+    "norm_type",    "norm_position",        "ffn_type",           "position_embedding",
+    "mixers",       "norm_options",         "ffn_options",        "mixer_options",
+    "pooling",      "wide_features"};
 
 /// Keys of the Keras families, whose numerics differ: loading them by luck would be wrong silently.
 const std::map<std::string_view, std::string_view> kForeign = {
@@ -73,8 +73,6 @@ const std::map<std::string_view, std::string_view> kForeign = {
     {"num_segments", "keras-hub's type_vocab_size"},
     {"max_sequence_length", "keras-hub's max_position_embeddings"},
     {"num_layers", "Keras' num_hidden_layers"},
-    {"normalization_type", "the Keras seed's norm_type"},
-    {"normalization_position", "the Keras seed's norm_position"},
     {"normalize_dft", "the Keras seed's fourier_norm (true: ortho)"}};
 
 [[noreturn]] void wrong_type(std::string_view source, std::string_view key,
@@ -173,26 +171,28 @@ std::map<std::string, HeadConfig> read_heads(const Json& json, std::string_view 
         read(value, head.pooling, source, inner);
       } else if (key == "labels") {
         read(value, head.labels, source, inner);
+      } else if (key == "problem_type") {
+        read(value, head.problem_type, source, inner);
+      } else if (key == "no_answer") {
+        read(value, head.no_answer, source, inner);
       } else {
-        fail(Kind::input, "{}: {}: expected task, labels or pooling, found another key", source,
-             inner);
+        fail(Kind::input,
+             "{}: {}: expected task, labels, pooling, problem_type or no_answer, found another key",
+             source, inner);
       }
     }
   }
   return heads;
 }
 
-/// Refuses a sequence classifier whose scores are no softmax over classes. Source: transformers,
-/// FNetForSequenceClassification.forward.
-void check_problem_type(const Json& json, const Config& config, std::string_view source) {
-  const auto found = json.find("problem_type");
-  if (!config.has_head() || found == json.end() || found->is_null()) return;
-  std::string type;
-  read(*found, type, source, "problem_type");
-  require(type == "single_label_classification", fnet::Kind::input,
-          "{}: problem_type: expected single_label_classification, found '{}', a task that fnet "
-          "does not have",
-          source, printable(type));
+/// A value by another library's name for it.
+void set_other(Config& config, std::string_view key, std::string_view name,
+               std::string_view source) {
+  try {
+    config.set(key, name);
+  } catch (const Error& error) {
+    fail(Kind::input, "{}: {}", source, error.what());
+  }
 }
 
 nlohmann::ordered_json to_ordered(const auto& value) { return value; }
@@ -232,10 +232,18 @@ Config Config::from_json(std::string_view text, std::string_view source,
   }
 
   Config config;
+  std::vector<std::pair<std::string_view, std::string>> other;  // names of other libraries
   config_fields([&](std::string_view name, auto member, const Allowed&, std::string_view) {
-    const auto found = json.find(name);
-    if (found != json.end() && !found->is_null()) read(*found, config.*member, source, name);
+    auto found = json.find(name);
+    if (found == json.end() && !seed_key(name).empty()) found = json.find(seed_key(name));
+    if (found == json.end() || found->is_null()) return;
+    if (found->is_string() && other_name(name, found->get<std::string>()) != nullptr) {
+      other.emplace_back(name, found->get<std::string>());
+    } else {
+      read(*found, config.*member, source, name);
+    }
   });
+  for (const auto& [key, name] : other) set_other(config, key, name, source);
   if (!json.contains("length_policy")) {
     config.length_policy = fmt::format("fixed:{}", config.max_position_embeddings);
   }
@@ -261,13 +269,15 @@ Config Config::from_json(std::string_view text, std::string_view source,
     for (std::int64_t i = 0; i < count; ++i) config.labels.push_back(fmt::format("LABEL_{}", i));
   }
   if (!config.has_head()) config.labels.clear();
-  check_problem_type(json, config, source);
   if (const auto found = json.find("heads"); found != json.end() && !found->is_null()) {
     config.heads = read_heads(*found, source);
   }
 
   auto known = config_keys();
   known.emplace_back("heads");
+  for (const std::string_view key : config_keys()) {
+    if (!seed_key(key).empty()) known.push_back(seed_key(key));
+  }
   for (const auto& [key, value] : json.items()) {
     if (const auto foreign = kForeign.find(key); foreign != kForeign.end()) {
       fail(fnet::Kind::input,
@@ -301,11 +311,13 @@ std::string Config::to_json() const {
     auto value = to_ordered(this->*member);
     const bool own = std::ranges::find(kOwnKeys, name) != std::end(kOwnKeys);
     if (own && value != to_ordered(Config().*member)) json["model_type"] = kOwnType;
-    if (value != nlohmann::ordered_json::object()) json[name] = std::move(value);
+    if (value != nlohmann::ordered_json::object() && value != "") json[name] = std::move(value);
   });
   for (const auto& [name, head] : heads) {
     auto& entry = json["heads"][name] = {{"task", head.task}, {"labels", head.labels}};
     if (!head.pooling.empty()) entry["pooling"] = head.pooling;
+    if (!head.problem_type.empty()) entry["problem_type"] = head.problem_type;
+    if (head.no_answer) entry["no_answer"] = true;
   }
   if (has_head()) {
     json["id2label"] = nlohmann::ordered_json::object();

@@ -53,6 +53,20 @@ std::vector<float> orthogonal(std::size_t rows, std::size_t cols, double gain, P
   return values;
 }
 
+/// Row p: sin(p·w₀), cos(p·w₀), sin(p·w₁), … with w_i = 10000^(−2i/cols).
+std::vector<float> sinusoids(std::size_t rows, std::size_t cols) {
+  std::vector<float> values(rows * cols);
+  for (std::size_t c = 0; c < cols; ++c) {
+    const double power = -static_cast<double>(c / 2 * 2) / static_cast<double>(cols);
+    const double frequency = std::pow(10000.0, power);
+    for (std::size_t p = 0; p < rows; ++p) {
+      const double angle = static_cast<double>(p) * frequency;
+      values[p * cols + c] = static_cast<float>(c % 2 == 0 ? std::sin(angle) : std::cos(angle));
+    }
+  }
+  return values;
+}
+
 }  // namespace
 
 std::vector<float> initial_values(const WeightSpec& spec, double range, std::uint64_t seed) {
@@ -91,6 +105,9 @@ std::vector<float> initial_values(const WeightSpec& spec, double range, std::uin
       fill([&] { return scale * random.normal(); });
       break;
     }
+    case Init::Kind::sinusoids:
+      return sinusoids(static_cast<std::size_t>(spec.shape.at(0)),
+                       static_cast<std::size_t>(spec.shape.at(1)));
     case Init::Kind::orthogonal: {
       require(spec.shape.size() == 2, fnet::Kind::internal,
               "weight '{}': expected two axes for an orthogonal start, found {}", spec.name,

@@ -84,6 +84,14 @@ std::vector<SafetensorsFile> open_files(const fs::path& directory, const WeightO
 
 }  // namespace
 
+bool WeightSpec::resizes_from(const std::vector<std::int64_t>& from) const {
+  const auto is_empty = [](std::int64_t n) { return n < 1; };
+  if (resize == Resize::no || from.size() != 2 || std::ranges::any_of(from, is_empty)) {
+    return false;
+  }
+  return resize == Resize::rows_and_columns ? from[0] == from[1] : from[1] == shape[1];
+}
+
 std::string_view name_in_encoder(std::string_view name) {
   constexpr std::string_view kPrefix = "fnet.";
   return name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name;
@@ -136,7 +144,9 @@ class WeightReader::Matcher {
     }
     const TensorInfo& tensor = *at->second.tensor;
     if (tensor.dtype == StoredType::i8) find_scale(at->second, at->first);
-    const bool fits = tensor.shape == spec.shape && (is_float(tensor.dtype) || at->second.scale);
+    const bool shaped =
+        tensor.shape == spec.shape || (options_.may_resize && spec.resizes_from(tensor.shape));
+    const bool fits = shaped && (is_float(tensor.dtype) || at->second.scale);
     if (fits) {
       used_.insert(at->first);
       reader_.report_.has_int8 |= tensor.dtype == StoredType::i8;
@@ -200,6 +210,13 @@ std::vector<float> WeightReader::read(std::string_view name) const {
     values[i] = static_cast<float>(static_cast<std::int8_t>(codes[i])) * scales[i / width];
   }
   return values;
+}
+
+const std::vector<std::int64_t>& WeightReader::shape(std::string_view name) const {
+  const auto at = found_.find(name);
+  require(at != found_.end(), Kind::internal,
+          "weight '{}': expected one that was found, found none", name);
+  return at->second.tensor->shape;
 }
 
 std::map<std::string, std::string> weight_hashes(const fs::path& directory) {

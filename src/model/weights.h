@@ -24,6 +24,7 @@ struct Init {
     glorot_uniform,    ///< ±sqrt(6 / (in + out)) · value. Source: Glorot & Bengio 2010, eq. 16
     glorot_normal,     ///< N(0, sqrt(2 / (in + out)) · value)
     orthogonal,        ///< rows or columns orthonormal, times value. Source: Saxe et al. 2014
+    sinusoids,         ///< [P, H]: sin and cos in turns of p · 10000^(−2i/H). Source: Vaswani 2017
   };
   Kind kind = Kind::normal;
   double value = 0;
@@ -40,6 +41,15 @@ struct Init {
   static constexpr Init glorot_uniform(double gain = 1) { return {Kind::glorot_uniform, gain}; }
   static constexpr Init glorot_normal(double gain = 1) { return {Kind::glorot_normal, gain}; }
   static constexpr Init orthogonal(double gain = 1) { return {Kind::orthogonal, gain}; }
+  static constexpr Init sinusoids() { return {Kind::sinusoids}; }
+};
+
+/// What is made of a weight of a model with another max_position_embeddings.
+enum class Resize {
+  no,
+  rows,              ///< one for each position: those in common stay, further ones start afresh
+  rows_and_columns,  ///< the same both ways
+  interpolated,      ///< points of a curve: its value at as many others, from end to end
 };
 
 /// One weight of a model: Hugging Face's name for it, e.g. "fnet.embeddings.word_embeddings.weight"
@@ -51,6 +61,11 @@ struct WeightSpec {
   bool trained = true;   ///< false: a buffer, stored with the model and not changed by training
   bool exact = false;    ///< stored in float32 in every model
   bool product = false;  ///< read by `dense` alone, so that it may be kept as products read it
+  bool stored = true;    ///< false: follows from `init` alone and is in no file
+  Resize resize = Resize::no;
+
+  /// Whether a stored weight of this shape can be made into this one.
+  bool resizes_from(const std::vector<std::int64_t>& from) const;
 };
 
 /// A weight's name without the `fnet.` that a model with a head puts before its encoder's.
@@ -63,6 +78,8 @@ struct WeightOptions {
   bool allow_unexpected =
       false;  ///< weights that the model has no place for: heads of another task
   bool allow_nonfinite = false;
+  /// Weights that have a Resize may have another shape; the caller resizes them.
+  bool may_resize = false;
 };
 
 /// What of the files fitted the model.
@@ -97,6 +114,9 @@ class WeightReader {
 
   /// The values of the weight of this spec's name, which `has`. Throws: input.
   std::vector<float> read(std::string_view name) const;
+
+  /// Its shape in the file: the spec's, unless it may be resized.
+  const std::vector<std::int64_t>& shape(std::string_view name) const;
 
  private:
   struct Place {

@@ -108,13 +108,11 @@ struct Engine::Impl {
   Impl(const Config& config_, const WeightSource& weights, const EngineOptions& options_,
        std::optional<Tokenizer> tokenizer_, PackedFile* file);
 
-  /// The model's task, which must be one that reads words, or one that reads texts.
-  const Task& task(bool words) const {
-    require(config.has_head(), Kind::usage, "model: expected one with a head, found an encoder");
-    const Task& own = find_task(config.task);
-    require(own.reads_words() == words, Kind::usage,
-            "model: expected a model that labels {}, found one for {}", words ? "words" : "texts",
-            own.name());
+  /// The task of a head, which must be one that answers such units.
+  static const Task& task(const HeadConfig& head, std::string_view unit) {
+    const Task& own = task_of(head);
+    require(own.unit() == unit, Kind::usage,
+            "model: expected a model that answers {}, found one for {}", unit, own.name());
     return own;
   }
 };
@@ -221,6 +219,7 @@ EncodeOptions Engine::encode_options() const {
   const std::int64_t own = impl_->tokenizer ? impl_->tokenizer->config().model_max_length : 0;
   encode.max_length = most_tokens(impl_->config, own, options.max_length);
   encode.truncation = options.truncation;
+  encode.stride = options.stride;
   encode.ngrams = impl_->config.wide_features > 0;
   return encode;
 }
@@ -362,13 +361,13 @@ std::vector<Matrix> Engine::scores(std::span<const Encoding> batch,
 
 std::vector<std::vector<Prediction>> Engine::classify(std::span<const Encoding> batch,
                                                       std::size_t top_k) const {
-  const Task& task = impl_->task(false);
-  const std::vector<Matrix> scores = this->scores(batch);
+  const HeadConfig head = config().head("");
+  const Task& task = Impl::task(head, "texts");
   Sample sample;
   sample.units = {0};
   std::vector<std::vector<Prediction>> result;
-  for (const Matrix& text : scores) {
-    result.push_back(task.answer({&text, 1}, sample, config().labels, top_k).front());
+  for (const Matrix& text : scores(batch)) {
+    result.push_back(task.answer({}, sample, {&text, 1}, head, {.top_k = top_k}).front());
   }
   return result;
 }
@@ -382,19 +381,31 @@ std::vector<std::vector<Prediction>> Engine::classify(std::span<const TextInput>
 
 std::vector<std::vector<Prediction>> Engine::tag(
     std::span<const std::vector<std::string>> sentences) const {
-  const Task& task = impl_->task(true);
+  const HeadConfig head = config().head("");
+  const Task& task = Impl::task(head, "words");
   std::vector<Example> examples;
   for (const auto& words : sentences) examples.emplace_back().words = words;
-  const std::vector<Sample> samples = fnet::encode(*this, task, examples);
+  const std::vector<Sample> samples = fnet::encode(*this, task, head, examples);
   const auto scores = scores_of(*this, samples);
   std::vector<std::vector<Prediction>> result;
   for (std::size_t s = 0; s < samples.size(); ++s) {
     auto& tags = result.emplace_back();
-    for (const auto& best : task.answer(scores[s], samples[s], config().labels)) {
+    for (const auto& best : task.answer(examples[s], samples[s], scores[s], head)) {
       tags.push_back(best.empty() ? Prediction() : best.front());
     }
   }
   return result;
+}
+
+std::vector<Prediction> Engine::answer(const std::string& question, const std::string& context,
+                                       std::size_t top_k) const {
+  const HeadConfig head = config().head("");
+  const Task& task = Impl::task(head, "questions");
+  Example example;
+  example.texts = {question, context};
+  const Sample sample = task.encode(example, tokenizer(), encode_options(), head);
+  const auto scores = scores_of(*this, {&sample, 1});
+  return task.answer(example, sample, scores[0], head, {.top_k = top_k}).front();
 }
 
 }  // namespace fnet

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "model/init.h"
 
 namespace fnet {
 namespace {
@@ -20,6 +21,7 @@ struct Shape {
 };
 
 std::vector<float> read(const WeightSpec& spec, std::size_t size, const WeightSource& source) {
+  if (!spec.stored) return initial_values(spec, 0, 0);
   std::vector<float> values = source(spec.name, spec.shape);
   require(values.size() == size, Kind::usage, "weight '{}': expected {} values, found {}",
           spec.name, size, values.size());

@@ -4,13 +4,12 @@
 
 namespace fnet {
 
-std::vector<Sample> encode(const Engine& engine, const Task& task,
+std::vector<Sample> encode(const Engine& engine, const Task& task, const HeadConfig& head,
                            std::span<const Example> examples) {
   std::vector<Sample> samples;
   samples.reserve(examples.size());
   for (const Example& example : examples) {
-    samples.push_back(
-        task.encode(example, engine.tokenizer(), engine.encode_options(), engine.config().labels));
+    samples.push_back(task.encode(example, engine.tokenizer(), engine.encode_options(), head));
   }
   return samples;
 }

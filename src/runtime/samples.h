@@ -9,7 +9,7 @@
 namespace fnet {
 
 /// Examples as a model of this task reads them. Throws: input.
-std::vector<Sample> encode(const Engine& engine, const Task& task,
+std::vector<Sample> encode(const Engine& engine, const Task& task, const HeadConfig& head,
                            std::span<const Example> examples);
 
 /// The scores of each sample's texts, a matrix each.

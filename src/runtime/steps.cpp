@@ -84,8 +84,11 @@ MixerStep::MixerStep(const Mixer& part, Placed placed) : part_(&part), placed_(s
   if (!placed_.formulas) {
     kernel_ = std::visit([](const auto& p) { return mixer_kernel(p); }, part);
   }
-  if (kernel_ == MixerKernel::fourier) {
-    plans_ = &kernels::fourier_plans(placed_.width(), placed_.config.fourier_norm == "ortho");
+  if (kernel_ == MixerKernel::fourier || kernel_ == MixerKernel::hartley) {
+    plans_ =
+        &kernels::fourier_plans(placed_.width(), placed_.config.fourier_norm == "ortho",
+                                kernel_ == MixerKernel::hartley ? kernels::SpectrumPart::hartley
+                                                                : kernels::SpectrumPart::real);
   }
 }
 
@@ -96,7 +99,7 @@ void MixerStep::run(const float* x, float* data, const NormStep* after, const Pa
   const kernels::NormArgs norm = fused == nullptr ? kernels::NormArgs{} : *fused;
   {
     const PartTimes::Span timed(pass.times, TimedPart::mixing);
-    if (kernel_ == MixerKernel::fourier) {
+    if (plans_ != nullptr) {
       list_texts(x, data, pass);
       kernels::fourier_mix(pass.memory.texts, norm, pass.pool, pass.memory.mixing);
     } else if (kernel_ == MixerKernel::identity) {
@@ -119,13 +122,13 @@ void MixerStep::run_first_rows(const float* x, float* data, const NormStep* afte
   {
     const PartTimes::Span timed(pass.times, TimedPart::mixing);
     if (kernel_) {
-      // Row 0 of the Fourier mixing is a sum over the text and one DFT.
+      // Row 0 of a transform is a sum over the text and one DFT.
       list_texts(x, nullptr, pass);
       pass.memory.threads.resize(
           std::max(pass.memory.threads.size(), static_cast<std::size_t>(pass.pool.size())));
       const auto mix_text = [&](std::size_t i, int thread) {
         const kernels::FourierText& text = pass.memory.texts[i];
-        if (kernel_ == MixerKernel::fourier) {
+        if (plans_ != nullptr) {
           kernels::fourier_first_row(*text.plan, text.x, mixed + i * width,
                                      pass.memory.threads[static_cast<std::size_t>(thread)]);
         } else {
@@ -197,6 +200,11 @@ void FfnStep::run(const float* x, float* data, std::size_t count, const NormStep
       kernels::FeedForward layer = *kernel_;
       if (fused != nullptr) layer.norm = *fused;
       kernels::feed_forward(layer, x, data, data, count, pass.pool, pass.memory.products);
+    } else if (row_of(*part_).reach != Reach::row) {
+      const TensorScope scope(pass.pool, pass.memory.whole, placed_.dtype);
+      const Tensor y = apply(*part_, view(x, count, width), placed_.context(rows));
+      kernels::add_norm(y.values().data(), data, count, width,
+                        fused == nullptr ? kernels::NormArgs{} : *fused, data, pass.pool);
     } else {
       // The norm follows while a block's rows are in the cache.
       const bool formula_norm =

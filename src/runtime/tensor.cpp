@@ -5,7 +5,10 @@
 #include <utility>
 
 #include "core/error.h"
+#include "kernels/attention.h"
+#include "kernels/filter.h"
 #include "kernels/fourier.h"
+#include "kernels/gemm.h"
 #include "kernels/rows.h"
 
 namespace fnet {
@@ -183,6 +186,7 @@ ThreadPool& this_thread() {
 Tensor operator+(const Tensor& a, const Tensor& b) { return combine(Binary::add, a, b); }
 Tensor operator-(const Tensor& a, const Tensor& b) { return combine(Binary::subtract, a, b); }
 Tensor operator*(const Tensor& a, const Tensor& b) { return combine(Binary::multiply, a, b); }
+Tensor operator/(const Tensor& a, const Tensor& b) { return combine(Binary::divide, a, b); }
 Tensor operator+(const Tensor& a, double b) { return with_number(Binary::add, a, b); }
 Tensor operator*(const Tensor& a, double b) { return with_number(Binary::multiply, a, b); }
 
@@ -255,26 +259,11 @@ Tensor max_rows(const Tensor& x, const Rows& rows) {
   return y;
 }
 
-Tensor embedding_bag(const Tensor& table, const Bags& bags) {
-  Tensor y(bags.texts(), table.cols());
-  std::vector<double> sum(static_cast<std::size_t>(table.cols()));
-  float* out = y.fill().data();
-  for (std::size_t i = 0; i + 1 < bags.offsets.size(); ++i) {
-    std::ranges::fill(sum, 0.0);
-    for (auto e = static_cast<std::size_t>(bags.offsets[i]);
-         e < static_cast<std::size_t>(bags.offsets[i + 1]); ++e) {
-      const auto row = table.row(bags.ids[e]);
-      for (std::size_t c = 0; c < sum.size(); ++c)
-        sum[c] += static_cast<double>(bags.values[e]) * static_cast<double>(row[c]);
-    }
-    for (const double s : sum) *out++ = static_cast<float>(s);
-  }
-  return y;
-}
+namespace {
 
-Tensor fourier_mix(const Tensor& x, const Rows& rows, bool ortho) {
+Tensor transform(const Tensor& x, const Rows& rows, bool ortho, kernels::SpectrumPart part) {
   Tensor y(x.rows(), x.cols());
-  auto& cache = kernels::fourier_plans(static_cast<std::size_t>(x.cols()), ortho);
+  auto& cache = kernels::fourier_plans(static_cast<std::size_t>(x.cols()), ortho, part);
   std::vector<std::shared_ptr<const kernels::FourierPlan>> held;
   std::vector<kernels::FourierText> texts;
   for (std::int64_t i = 0; i < rows.texts(); ++i) {
@@ -285,6 +274,60 @@ Tensor fourier_mix(const Tensor& x, const Rows& rows, bool ortho) {
   }
   kernels::fourier_mix(texts, kernels::NormArgs{}, TensorScopeAccess::pool(),
                        TensorScopeAccess::workspace());
+  return y;
+}
+
+}  // namespace
+
+Tensor fourier_mix(const Tensor& x, const Rows& rows, bool ortho) {
+  return transform(x, rows, ortho, kernels::SpectrumPart::real);
+}
+Tensor hartley_mix(const Tensor& x, const Rows& rows, bool ortho) {
+  return transform(x, rows, ortho, kernels::SpectrumPart::hartley);
+}
+
+Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Rows& rows,
+                 std::int64_t heads, const DropoutAt<Tensor>&) {
+  Tensor y(q.rows(), q.cols());
+  kernels::attention(rows, q.values().data(), k.values().data(), v.values().data(),
+                     static_cast<std::size_t>(q.cols()), static_cast<std::size_t>(heads),
+                     TensorScopeAccess::dtype(), y.fill().data(), TensorScopeAccess::pool(),
+                     TensorScopeAccess::workspace());
+  return y;
+}
+
+Tensor mix_rows(const Tensor& matrix, const Tensor& x, const Rows& rows) {
+  Tensor y(x.rows(), x.cols());
+  const auto width = static_cast<std::size_t>(x.cols());
+  for (std::int64_t i = 0; i < rows.texts(); ++i) {
+    const auto n = static_cast<std::size_t>(rows.rows(i));
+    const std::int64_t begin = rows.begin(i) * x.cols();
+    kernels::gemm(kernels::Dtype::float32, n, width, n, {matrix.values().data(), static_cast<std::size_t>(matrix.cols())},
+                  {x.values().data() + begin, width}, {}, y.fill().data() + begin, width,
+                  TensorScopeAccess::pool(), TensorScopeAccess::workspace());
+  }
+  return y;
+}
+
+Tensor filter_spectrum(const Tensor& x, const Rows& rows, const Tensor& real, const Tensor& imag) {
+  Tensor y(x.rows(), x.cols());
+  kernels::filter(rows,
+                  {real.values().data(), imag.values().data(),
+                   static_cast<std::size_t>(real.rows()), static_cast<std::size_t>(real.cols())},
+                  x.values().data(), y.fill().data(), TensorScopeAccess::pool(),
+                  TensorScopeAccess::workspace());
+  return y;
+}
+
+Tensor zero_padding(const Tensor& x, const Rows& rows) {
+  Tensor y(x.rows(), x.cols(), x.values());
+  for (std::int64_t i = 0; i < rows.texts(); ++i) {
+    const std::int64_t end = rows.begin(i) + rows.length(i);
+    std::ranges::fill(
+        y.fill().subspan(static_cast<std::size_t>(end * x.cols()),
+                         static_cast<std::size_t>((rows.begin(i + 1) - end) * x.cols())),
+        0.0F);
+  }
   return y;
 }
 

@@ -100,10 +100,12 @@ ThreadPool& this_thread();
 Tensor operator+(const Tensor& a, const Tensor& b);
 Tensor operator-(const Tensor& a, const Tensor& b);
 Tensor operator*(const Tensor& a, const Tensor& b);
+Tensor operator/(const Tensor& a, const Tensor& b);
 Tensor operator+(const Tensor& a, double b);
 Tensor operator*(const Tensor& a, double b);
 
 Tensor rsqrt(const Tensor& x);
+Tensor log(const Tensor& x);
 Tensor tanh(const Tensor& x);
 Tensor sigmoid(const Tensor& x);
 Tensor relu(const Tensor& x);
@@ -113,6 +115,15 @@ Tensor gelu_tanh(const Tensor& x);
 
 /// The mean of each row: [T, H] → [T, 1].
 Tensor mean_last(const Tensor& x);
+/// e^x / Σ e^x of each row.
+Tensor softmax_last(const Tensor& x);
+
+/// Columns [first, first + count) of x.
+Tensor columns(const Tensor& x, std::int64_t first, std::int64_t count);
+/// The columns of all, in order: [T, H₀], [T, H₁], … → [T, ΣH].
+Tensor concat(const std::vector<Tensor>& parts);
+/// Columns seen as [groups, H / groups], transposed. Source: Zhang et al. 2018 (ShuffleNet).
+Tensor channel_shuffle(const Tensor& x, std::int64_t groups);
 
 /// x Wᵀ (+ b): x [T, K], weight [N, K], bias [N] → [T, N].
 Tensor dense(const Tensor& x, const Tensor& weight);
@@ -121,13 +132,36 @@ Tensor dense(const Tensor& x, const Tensor& weight, const Tensor& bias);
 /// Rows of a table by their ids: [V, H], [T] → [T, H].
 Tensor lookup(const Tensor& table, Tensor::Ids ids);
 
-/// The Fourier transform of blocks/mixer/fourier.h, text by text.
+// Each text by itself: [T, H] → [T, H], as blocks/mixer/ says. Dropout is not done here.
 Tensor fourier_mix(const Tensor& x, const Rows& rows, bool ortho);
+Tensor hartley_mix(const Tensor& x, const Rows& rows, bool ortho);
+/// softmax(q kᵀ / √d) v by heads of d columns: blocks/mixer/attention.h.
+Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Rows& rows,
+                 std::int64_t heads, const DropoutAt<Tensor>&);
+/// matrix[:n, :n] x for a text of n rows: matrix [P, P].
+Tensor mix_rows(const Tensor& matrix, const Tensor& x, const Rows& rows);
+/// The filter real + i·imag [K, H] of blocks/mixer/gfilter.h.
+Tensor filter_spectrum(const Tensor& x, const Rows& rows, const Tensor& real, const Tensor& imag);
+/// Rows past a text's tokens become 0.
+Tensor zero_padding(const Tensor& x, const Rows& rows);
 
 // One row a text: [T, H] → [B, H]; padding is not read.
 Tensor first_rows(const Tensor& x, const Rows& rows);
 Tensor mean_rows(const Tensor& x, const Rows& rows);
 Tensor max_rows(const Tensor& x, const Rows& rows);
+Tensor sum_rows(const Tensor& x, const Rows& rows);
+
+/// Each text's row, for all rows of the text: [B, H] → [T, H].
+Tensor repeat_rows(const Tensor& x, const Rows& rows);
+
+/// The sum of a text's rows up to each, padding not counted: [T, H] → [T, H].
+Tensor cumsum_rows(const Tensor& x, const Rows& rows);
+
+/// The mean of all texts' rows without padding: [T, H] → [1, H].
+Tensor batch_mean(const Tensor& x, const Rows& rows);
+
+/// Nothing: there is no training here.
+inline void track(const Tensor&, const Tensor&, double) {}
 
 /// The sum of value · row over each text's entries: [F, C] → [B, C]. Source: torch's EmbeddingBag,
 /// mode sum.

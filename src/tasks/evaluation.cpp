@@ -12,6 +12,8 @@ using nlohmann::ordered_json;
 
 /// Classes up to which JSON has the whole confusion matrix.
 constexpr std::size_t kMatrixClasses = 200;
+/// Of the metrics' names in a table.
+constexpr int kMetricWidth = 17;
 
 ordered_json class_scores(std::span<const ClassScore> classes) {
   ordered_json list = ordered_json::array();
@@ -104,7 +106,13 @@ std::string evaluation_text(const Evaluation& evaluation) {
                report.token_accuracy) +
            class_table(report.classes);
   }
-  const ClassificationReport& report = evaluation.report;
+  if (!evaluation.report) {
+    std::string text = fmt::format("{:<{}} {}\n", evaluation.unit, kMetricWidth, evaluation.count);
+    for (const auto& [name, value] : evaluation.metrics)
+      text += fmt::format("{:<{}} {:.4f}\n", name, kMetricWidth, value);
+    return evaluation.labels.empty() ? text : text + class_table(evaluation.labels);
+  }
+  const ClassificationReport& report = *evaluation.report;
   const auto [label, share] = majority(report);
   std::string text = fmt::format(
       "{:<10} {}\naccuracy   {:.4f}   (always '{}': {:.4f})\nmacro_f1   {:.4f}\n"
@@ -129,7 +137,13 @@ std::string evaluation_json(const Evaluation& evaluation) {
                .dump(2) +
            '\n';
   }
-  const ClassificationReport& report = evaluation.report;
+  if (!evaluation.report) {
+    ordered_json json = {{"count", evaluation.count}};
+    for (const auto& [name, value] : evaluation.metrics) json[name] = value;
+    if (!evaluation.labels.empty()) json["classes"] = class_scores(evaluation.labels);
+    return json.dump(2) + '\n';
+  }
+  const ClassificationReport& report = *evaluation.report;
   const auto [label, share] = majority(report);
   return ordered_json({{"count", report.count},
                        {"accuracy", report.accuracy},

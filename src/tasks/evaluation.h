@@ -24,13 +24,15 @@ struct Mistake {
   float score = 0;
 };
 
-/// How well a model answers. A unit that truncation cut off has no answer and counts as wrong: in
-/// `report` its prediction is a class of its own, among entities it is no part of one.
+/// How well a model answers. Of classes, a unit that truncation cut off has no answer and counts as
+/// wrong: in `report` its prediction is a class of its own, among entities it is no part of one.
 struct Evaluation {
-  std::string unit;                                     ///< what is counted: "texts" or "words"
+  std::string unit;                                     ///< what is counted: Task::unit()
+  std::size_t count = 0;                                ///< how many
   double loss = 0;                                      ///< where it was computed
   std::vector<std::pair<std::string, double>> metrics;  ///< by name
-  ClassificationReport report;                          ///< over the units
+  std::optional<ClassificationReport> report;           ///< where each unit has one class
+  std::vector<ClassScore> labels;                       ///< where a unit has several: each label
   std::optional<EntityReport> entities;                 ///< where labels mark entities
   std::vector<Mistake> worst;                           ///< wrong with most confidence first
   std::size_t cut_off = 0;                              ///< units that truncation cut off

@@ -18,7 +18,11 @@ struct Example {
   std::size_t line = 0;            ///< of the record in its file, from 1
   std::vector<std::string> texts;  ///< one, or a pair
   std::vector<std::string> words;  ///< in their place for a tagger
-  std::vector<std::string> truth;  ///< labels as written; empty where they are not asked for
+  /// Labels as written, or the answers to a question; empty where they are not asked for.
+  std::vector<std::string> truth;
+  bool listed = false;       ///< the record has a list of labels, of whatever length
+  std::vector<Span> places;  ///< where the answers stand: bytes of the second text
+  std::string id;            ///< of the record, where it has one and the task asks for it
 };
 
 /// How examples are made of records.

@@ -25,29 +25,10 @@ std::optional<std::int64_t> whole_number(const std::string& text) {
   return value;
 }
 
-std::int32_t class_of(const std::string& label, std::span<const std::string> labels) {
-  const auto found = std::ranges::find(labels, label);
-  if (found != labels.end()) return static_cast<std::int32_t>(found - labels.begin());
-  const std::string close = nearest(label, labels);
-  fail(Kind::input, "label: expected one of the {} labels of the model, found '{}'{}",
-       labels.size(), printable(label),
-       close.empty() ? "" : fmt::format("; did you mean '{}'?", close));
-}
-
-/// Row `row` of all texts' scores.
-std::span<const float> row_of(std::span<const Matrix> scores, std::int32_t row) {
-  auto left = static_cast<std::size_t>(row);
-  for (const Matrix& matrix : scores) {
-    if (left < matrix.rows) return matrix.row(left);
-    left -= matrix.rows;
-  }
-  fail(Kind::usage, "scores: expected a row {}, found fewer", row);
-}
-
 class LabelScorer final : public Scorer {
  public:
-  LabelScorer(const LabellingTask& task, std::span<const std::string> labels)
-      : task_(task), names_(labels.begin(), labels.end()), entities_(task.marks_entities(labels)) {
+  LabelScorer(const LabellingTask& task, const HeadConfig& head)
+      : task_(task), names_(head.labels), entities_(task.marks_entities(head.labels)) {
     names_.emplace_back(kCutOff);
   }
 
@@ -65,30 +46,29 @@ class LabelScorer final : public Scorer {
       truth_.push_back(sample.targets[i]);
       predicted_.push_back(answer.label);
       if (answer.label != sample.targets[i])
-        mistakes_.push_back({example.line, task_.shown(example, i), name(sample.targets[i]),
-                             name(answer.label), answer.score});
+        mistakes_.add({example.line, task_.shown(example, i), name(sample.targets[i]),
+                       name(answer.label), answer.score});
     }
     ends_.push_back(truth_.size());
-    if (mistakes_.size() > 8 * kWorst) keep_worst();
   }
 
   Evaluation finish() override {
-    keep_worst();
     Evaluation out;
-    out.unit = task_.reads_words() ? "words" : "texts";
+    out.unit = task_.unit();
+    out.count = truth_.size();
     const std::size_t classes = names_.size() - (cut_off_ > 0 ? 0 : 1);
     out.report = classification_report(truth_, predicted_, std::span(names_).first(classes));
-    out.metrics = {{"accuracy", out.report.accuracy},
-                   {"macro_f1", out.report.macro_f1},
-                   {"micro_f1", out.report.micro_f1},
-                   {"mcc", out.report.mcc}};
+    out.metrics = {{"accuracy", out.report->accuracy},
+                   {"macro_f1", out.report->macro_f1},
+                   {"micro_f1", out.report->micro_f1},
+                   {"mcc", out.report->mcc}};
     if (entities_) {
       out.entities = entity_report(tags(truth_), tags(predicted_));
       out.metrics.emplace_back("entity_precision", out.entities->precision);
       out.metrics.emplace_back("entity_recall", out.entities->recall);
       out.metrics.emplace_back("entity_f1", out.entities->f1);
     }
-    out.worst = mistakes_;
+    out.worst = mistakes_.take();
     out.cut_off = cut_off_;
     return out;
   }
@@ -96,11 +76,6 @@ class LabelScorer final : public Scorer {
  private:
   const std::string& name(std::int32_t label) const {
     return names_[static_cast<std::size_t>(label)];
-  }
-
-  void keep_worst() {
-    std::ranges::stable_sort(mistakes_, std::ranges::greater(), &Mistake::score);
-    mistakes_.resize(std::min(mistakes_.size(), kWorst));
   }
 
   /// Classes as tags of each sentence. What was cut off has the empty tag, which is in no entity
@@ -123,11 +98,46 @@ class LabelScorer final : public Scorer {
   const bool entities_;
   std::vector<std::int32_t> truth_, predicted_;
   std::vector<std::size_t> ends_;  // of each example among them
-  std::vector<Mistake> mistakes_;
+  WorstMistakes mistakes_;
   std::size_t cut_off_ = 0;
 };
 
 }  // namespace
+
+std::int32_t class_of(const std::string& label, std::span<const std::string> labels) {
+  const auto found = std::ranges::find(labels, label);
+  if (found != labels.end()) return static_cast<std::int32_t>(found - labels.begin());
+  const std::string close = nearest(label, labels);
+  fail(Kind::input, "label: expected one of the {} labels of the model, found '{}'{}",
+       labels.size(), printable(label),
+       close.empty() ? "" : fmt::format("; did you mean '{}'?", close));
+}
+
+std::span<const float> row_of(std::span<const Matrix> scores, std::int32_t row) {
+  auto left = static_cast<std::size_t>(row);
+  for (const Matrix& matrix : scores) {
+    if (left < matrix.rows) return matrix.row(left);
+    left -= matrix.rows;
+  }
+  fail(Kind::usage, "scores: expected a row {}, found fewer", row);
+}
+
+void WorstMistakes::add(Mistake mistake) {
+  mistakes_.push_back(std::move(mistake));
+  if (mistakes_.size() > 8 * kWorst) keep();
+}
+
+std::vector<Mistake> WorstMistakes::take() {
+  keep();
+  return std::move(mistakes_);
+}
+
+void WorstMistakes::keep() {
+  std::ranges::stable_sort(mistakes_, [](const Mistake& a, const Mistake& b) {
+    return a.score != b.score ? a.score > b.score : a.line < b.line;
+  });
+  mistakes_.resize(std::min(mistakes_.size(), kWorst));
+}
 
 double rounded(float score) { return std::round(static_cast<double>(score) * 1e6) / 1e6; }
 
@@ -152,7 +162,7 @@ std::vector<std::string> LabellingTask::metrics(std::span<const std::string>) co
   return {"accuracy", "macro_f1", "micro_f1", "mcc"};
 }
 
-std::vector<std::string> LabellingTask::labels(std::span<const Example> examples) const {
+std::vector<std::string> labels_of(std::span<const Example> examples) {
   std::set<std::string> names;
   for (const Example& example : examples) {
     names.insert(example.truth.begin(), example.truth.end());
@@ -164,31 +174,43 @@ std::vector<std::string> LabellingTask::labels(std::span<const Example> examples
   return labels;
 }
 
+std::vector<std::string> LabellingTask::labels(std::span<const Example> examples) const {
+  std::vector<std::string> labels = labels_of(examples);
+  require(labels.size() >= 2, Kind::input, "label: expected at least two labels, found {}",
+          labels.size());
+  return labels;
+}
+
 Sample LabellingTask::encode(const Example& example, const Tokenizer& tokenizer,
-                             const EncodeOptions& options,
-                             std::span<const std::string> labels) const {
+                             const EncodeOptions& options, const HeadConfig& head) const {
+  require(
+      !example.listed, Kind::input,
+      "label: expected one label, found a list of {}; multi_label_classification is the problem "
+      "type of several",
+      example.truth.size());
   Sample sample = encode_input(example, tokenizer, options);
   for (Encoding& text : sample.texts) text.offsets = {}, text.word_ids = {};
   for (const std::string& label : example.truth) {
-    sample.targets.push_back(class_of(label, labels));
+    sample.targets.push_back(class_of(label, head.labels));
   }
   return sample;
 }
 
-Answer LabellingTask::answer(std::span<const Matrix> scores, const Sample& sample,
-                             std::span<const std::string> labels, std::size_t top_k) const {
+Answer LabellingTask::answer(const Example&, const Sample& sample, std::span<const Matrix> scores,
+                             const HeadConfig& head, const AnswerOptions& options) const {
   Answer answer(sample.units.size());
   for (std::size_t i = 0; i < sample.units.size(); ++i) {
     if (sample.units[i] < 0) continue;
-    for (const Choice& choice : best_classes(row_of(scores, sample.units[i]), top_k)) {
-      answer[i].push_back({labels[static_cast<std::size_t>(choice.label)], choice.score});
+    const std::size_t count = std::max<std::size_t>(1, options.top_k);
+    for (const Choice& choice : best_classes(row_of(scores, sample.units[i]), count)) {
+      answer[i].push_back({head.labels[static_cast<std::size_t>(choice.label)], choice.score});
     }
   }
   return answer;
 }
 
-std::unique_ptr<Scorer> LabellingTask::scorer(std::span<const std::string> labels) const {
-  return std::make_unique<LabelScorer>(*this, labels);
+std::unique_ptr<Scorer> LabellingTask::scorer(const HeadConfig& head) const {
+  return std::make_unique<LabelScorer>(*this, head);
 }
 
 }  // namespace fnet

@@ -15,6 +15,26 @@ struct Choice {
 /// The `top_k` most probable classes under softmax, best first; of equals the lower one first.
 std::vector<Choice> best_classes(std::span<const float> scores, std::size_t top_k);
 
+/// A unit's row of all texts' scores, counted over the texts. Throws: usage where they are fewer.
+std::span<const float> row_of(std::span<const Matrix> scores, std::int32_t row);
+
+/// The class of a label. Throws: input where there is none, with the nearest one's name.
+std::int32_t class_of(const std::string& label, std::span<const std::string> labels);
+
+/// The labels that occur, each once: sorted as numbers where all are whole numbers, else by name.
+std::vector<std::string> labels_of(std::span<const Example> examples);
+
+/// Mistakes for a report: those with the highest score, of equals the earlier line.
+class WorstMistakes {
+ public:
+  void add(Mistake mistake);
+  std::vector<Mistake> take();
+
+ private:
+  void keep();
+  std::vector<Mistake> mistakes_;
+};
+
 /// A probability as JSON gets it: it has no more than six digits to tell.
 double rounded(float score);
 
@@ -24,13 +44,14 @@ class LabellingTask : public Task {
   using Task::Task;
 
   Loss loss() const noexcept override { return Loss::cross_entropy; }
+  double label_smoothing() const noexcept override { return 0.1; }
   std::vector<std::string> metrics(std::span<const std::string> labels) const override;
   std::vector<std::string> labels(std::span<const Example> examples) const override;
   Sample encode(const Example& example, const Tokenizer& tokenizer, const EncodeOptions& options,
-                std::span<const std::string> labels) const final;
-  Answer answer(std::span<const Matrix> scores, const Sample& sample,
-                std::span<const std::string> labels, std::size_t top_k) const final;
-  std::unique_ptr<Scorer> scorer(std::span<const std::string> labels) const final;
+                const HeadConfig& head) const override;
+  Answer answer(const Example& example, const Sample& sample, std::span<const Matrix> scores,
+                const HeadConfig& head, const AnswerOptions& options = {}) const override;
+  std::unique_ptr<Scorer> scorer(const HeadConfig& head) const override;
 
   /// A unit of an example as a report shows it.
   virtual std::string shown(const Example& example, std::size_t unit) const = 0;
@@ -38,7 +59,7 @@ class LabellingTask : public Task {
   /// Whether answers are scored by whole entities too.
   virtual bool marks_entities(std::span<const std::string>) const { return false; }
 
- private:
+ protected:
   /// The texts, picks and units of an example.
   virtual Sample encode_input(const Example& example, const Tokenizer& tokenizer,
                               const EncodeOptions& options) const = 0;

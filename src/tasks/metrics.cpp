@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <set>
 #include <string_view>
+#include <utility>
 
 #include "core/error.h"
 
@@ -29,7 +31,90 @@ double mean(const std::vector<double>& values) {
   return ratio(sum, static_cast<double>(values.size()));
 }
 
+double correlation(std::span<const double> a, std::span<const double> b) {
+  const auto n = static_cast<double>(a.size());
+  double mean_a = 0, mean_b = 0, aa = 0, bb = 0, ab = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) mean_a += a[i] / n, mean_b += b[i] / n;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const double x = a[i] - mean_a, y = b[i] - mean_b;
+    aa += x * x, bb += y * y, ab += x * y;
+  }
+  return ratio(ab, std::sqrt(aa * bb));
+}
+
+/// Ranks from 1; equals share the mean of theirs.
+std::vector<double> ranks(std::span<const double> values) {
+  std::vector<std::size_t> order(values.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::sort(order, {}, [&](std::size_t i) { return values[i]; });
+  std::vector<double> out(values.size());
+  for (std::size_t begin = 0; begin < order.size();) {
+    std::size_t end = begin;
+    while (end < order.size() && values[order[end]] == values[order[begin]]) ++end;
+    const double rank = static_cast<double>(begin + 1 + end) / 2;
+    for (; begin < end; ++begin) out[order[begin]] = rank;
+  }
+  return out;
+}
+
 }  // namespace
+
+void MultiLabelCounts::add(std::size_t label, bool truth, bool predicted) {
+  Count& count = labels_.at(label);
+  count.support += truth, count.predicted += predicted, count.correct += truth && predicted;
+  wrong_ += truth != predicted;
+  wrong_text_ = wrong_text_ || truth != predicted;
+}
+
+void MultiLabelCounts::end_text() {
+  ++texts_;
+  right_texts_ += !std::exchange(wrong_text_, false);
+}
+
+MultiLabelReport MultiLabelCounts::report(std::span<const std::string> names) const {
+  require(names.size() == labels_.size(), Kind::usage, "metrics: expected {} names, found {}",
+          labels_.size(), names.size());
+  MultiLabelReport out;
+  Count all;
+  std::vector<double> f1;
+  for (std::size_t c = 0; c < labels_.size(); ++c) {
+    const Count& count = labels_[c];
+    all.correct += count.correct, all.predicted += count.predicted, all.support += count.support;
+    out.classes.push_back(score(names[c], count.correct, count.predicted, count.support));
+    f1.push_back(out.classes.back().f1);
+  }
+  const ClassScore micro = score("", all.correct, all.predicted, all.support);
+  const auto texts = static_cast<double>(texts_);
+  out.count = texts_;
+  out.subset_accuracy = ratio(static_cast<double>(right_texts_), texts);
+  out.hamming_loss =
+      ratio(static_cast<double>(wrong_), texts * static_cast<double>(labels_.size()));
+  out.micro_precision = micro.precision, out.micro_recall = micro.recall, out.micro_f1 = micro.f1;
+  out.macro_f1 = mean(f1);
+  return out;
+}
+
+RegressionReport regression_report(std::vector<std::pair<float, float>> pairs) {
+  std::ranges::sort(pairs);  // so that sums do not depend on the order
+  std::vector<double> truth, predicted;
+  double squares = 0, absolute = 0;
+  for (const auto& [t, p] : pairs) {
+    truth.push_back(t), predicted.push_back(p);
+    const double error = double{p} - t;
+    squares += error * error, absolute += std::abs(error);
+  }
+  const auto n = static_cast<double>(pairs.size());
+  const double middle = mean(truth);
+  double spread = 0;
+  for (const double t : truth) spread += (t - middle) * (t - middle);
+  RegressionReport out;
+  out.count = pairs.size();
+  out.pearson = correlation(truth, predicted);
+  out.spearman = correlation(ranks(truth), ranks(predicted));
+  out.r2 = spread > 0 ? 1 - squares / spread : 0;
+  out.rmse = std::sqrt(ratio(squares, n)), out.mae = ratio(absolute, n);
+  return out;
+}
 
 ClassificationReport classification_report(std::span<const std::int32_t> truth,
                                            std::span<const std::int32_t> predicted,

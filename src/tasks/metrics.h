@@ -41,6 +41,48 @@ ClassificationReport classification_report(std::span<const std::int32_t> truth,
                                            std::span<const std::int32_t> predicted,
                                            std::span<const std::string> names);
 
+/// Scores where a text has any number of C labels; as scikit-learn with zero_division = 0.
+struct MultiLabelReport {
+  std::size_t count = 0;       ///< texts
+  double subset_accuracy = 0;  ///< texts with just the right labels
+  double hamming_loss = 0;     ///< wrong decisions of all, a label and a text each
+  double micro_precision = 0, micro_recall = 0, micro_f1 = 0;
+  double macro_f1 = 0;              ///< mean F1 over all labels
+  std::vector<ClassScore> classes;  ///< [C]
+};
+
+/// Counts a MultiLabelReport together.
+class MultiLabelCounts {
+ public:
+  explicit MultiLabelCounts(std::size_t labels) : labels_(labels) {}
+
+  /// Whether the text at hand has this label, and whether it was found.
+  void add(std::size_t label, bool truth, bool predicted);
+  void end_text();
+
+  /// Throws: usage where there are not as many names as labels.
+  MultiLabelReport report(std::span<const std::string> names) const;
+
+ private:
+  struct Count {
+    std::size_t correct = 0, predicted = 0, support = 0;
+  };
+  std::vector<Count> labels_;
+  std::size_t texts_ = 0, right_texts_ = 0, wrong_ = 0;
+  bool wrong_text_ = false;
+};
+
+/// Scores of numbers; as scipy and scikit-learn, but 0 where they are not defined.
+struct RegressionReport {
+  std::size_t count = 0;
+  double pearson = 0, spearman = 0;  ///< correlation of the numbers, and of their ranks
+  double r2 = 0;                     ///< coefficient of determination
+  double rmse = 0, mae = 0;          ///< root of the mean squared, and mean absolute error
+};
+
+/// Compares (truth, prediction), whose order does not matter.
+RegressionReport regression_report(std::vector<std::pair<float, float>> pairs);
+
 /// Scores of a tagging, counted in whole entities; as seqeval's default mode.
 struct EntityReport {
   double precision = 0, recall = 0, f1 = 0;  ///< over all entities (micro)

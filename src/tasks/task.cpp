@@ -22,6 +22,12 @@ const std::vector<std::unique_ptr<const Task>>& task_table() {
 
 }  // namespace
 
+const Task& Task::for_head(const HeadConfig& head) const {
+  require(head.problem_type.empty() || head.problem_type == "single_label_classification",
+          Kind::input, "problem_type: expected none for {}, found '{}'", name(), head.problem_type);
+  return *this;
+}
+
 const Task& find_task(std::string_view name) {
   std::vector<std::string_view> names;
   for (const auto& task : task_table()) {

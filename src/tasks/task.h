@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "fnet/config.h"
 #include "fnet/tokenizer.h"
 #include "fnet/types.h"
 #include "tasks/evaluation.h"
@@ -22,18 +23,43 @@ struct Sample {
   std::vector<std::vector<std::int32_t>> picks;
   /// Which row of the scores, counted over all texts, answers each unit; -1: truncation cut it off.
   std::vector<std::int32_t> units;
-  std::vector<std::int32_t> targets;  ///< each unit's class; empty where the example has no truth
+  /// What the loss compares, unit after unit, in the one or the other; empty where the example has
+  /// no truth.
+  std::vector<std::int32_t> targets;
+  std::vector<float> values;
 
   /// Rows of the scores of a text.
   std::size_t rows(std::size_t text) const { return picks.empty() ? 1 : picks[text].size(); }
+
+  /// Rows of the scores of all texts.
+  std::size_t rows() const {
+    std::size_t sum = 0;
+    for (std::size_t text = 0; text < texts.size(); ++text) sum += rows(text);
+    return sum;
+  }
 };
 
-/// For each unit its best labels, best first; none where truncation cut the unit off.
+/// For each unit its answers, best first; none where truncation cut the unit off, or where none of
+/// several labels fits.
 using Answer = std::vector<std::vector<Prediction>>;
 
-/// How far scores are from targets.
-enum class Loss {
-  cross_entropy,  ///< of softmax over the classes, a mean over the units that were not cut off
+/// Which answers of a unit are given.
+struct AnswerOptions {
+  std::size_t top_k = 0;   ///< the best so many; 0: the one, or the labels from `threshold` on
+  float threshold = 0.5F;  ///< probability from which a text has a label, where it may have several
+  std::size_t max_answer_length = 30;  ///< tokens of an answer to a question
+  float null_threshold =
+      0;  ///< a question has no answer where that scores more than so much better
+};
+
+/// How far scores are from targets: a mean over the units that were not cut off.
+enum class Loss : std::uint8_t {
+  cross_entropy,         ///< of softmax over a unit's classes; targets [U]: its class
+  binary_cross_entropy,  ///< of the sigmoid of each class; values [U, C]: 0 or 1
+  squared_error,         ///< of each score; values [U, C]
+  /// Of softmax over a unit's rows, in each column; the rows end where the next unit's begin.
+  /// Targets [U, C]: the right row, counted from the unit's first.
+  row_cross_entropy,
 };
 
 /// A task: what it reads from a record, how that is encoded, how scores become answers, and how
@@ -49,10 +75,38 @@ class Task {
   /// As in a row of kinds.def.
   std::string_view name() const noexcept { return name_; }
 
+  /// The task of a head, where there are several by its problem type; without labels, for data that
+  /// are yet to be read. Throws: input where the task and the head do not fit.
+  virtual const Task& for_head(const HeadConfig& head) const;
+
+  /// The task that the examples' truth asks for, where there are several; the truth becomes what
+  /// that task's own reading makes of it. Throws: input where it fits none.
+  virtual const Task& for_examples(std::span<Example>) const { return *this; }
+
+  /// What the config says of the problem; empty: nothing.
+  virtual std::string_view problem_type() const noexcept { return {}; }
+
+  /// Sets what else a config says of such examples, beside its task and labels.
+  virtual void configure(Config&, std::span<const Example>) const {}
+
   /// Whether an example has words in place of texts.
   virtual bool reads_words() const noexcept = 0;
 
+  /// What gets an answer: "texts", "words", "questions".
+  virtual std::string_view unit() const noexcept { return reads_words() ? "words" : "texts"; }
+
+  /// Whether a text that is longer than the model reads is read in windows, and not cut.
+  virtual bool reads_windows() const noexcept { return false; }
+
   virtual Loss loss() const noexcept = 0;
+
+  /// Whether the truth of a unit is among labels.
+  bool has_classes() const noexcept {
+    return loss() == Loss::cross_entropy || loss() == Loss::binary_cross_entropy;
+  }
+
+  /// Share of the target that is spread over all classes, where training's options name none.
+  virtual double label_smoothing() const noexcept { return 0; }
 
   /// Share of the input tokens that training replaces by [MASK], where its options name none.
   virtual double token_dropout() const noexcept = 0;
@@ -64,25 +118,25 @@ class Task {
   /// What it takes from records; `labelled`: with the truth.
   virtual Reading reading(const Columns& columns, bool labelled) const = 0;
 
-  /// Labels of the examples, each once: sorted as numbers where all are whole numbers, else by
-  /// name.
+  /// The labels of a head for such examples. Throws: input where they are too few.
   virtual std::vector<std::string> labels(std::span<const Example> examples) const = 0;
 
-  /// Throws: input where the example has a label that is not in `labels`, or a bad text.
+  /// Throws: input where the example's truth is not in the head's labels, or a text is bad.
   virtual Sample encode(const Example& example, const Tokenizer& tokenizer,
-                        const EncodeOptions& options,
-                        std::span<const std::string> labels) const = 0;
+                        const EncodeOptions& options, const HeadConfig& head) const = 0;
 
-  /// The `top_k` best labels of each unit, by the scores of the sample's texts.
-  virtual Answer answer(std::span<const Matrix> scores, const Sample& sample,
-                        std::span<const std::string> labels, std::size_t top_k = 1) const = 0;
+  /// The answers of each unit, by the scores of the sample's texts. Throws: usage where the options
+  /// do not fit the task.
+  virtual Answer answer(const Example& example, const Sample& sample,
+                        std::span<const Matrix> scores, const HeadConfig& head,
+                        const AnswerOptions& options = {}) const = 0;
 
   /// An answer as lines of tab-separated values, and as one line of JSON.
   virtual std::string tsv(const Example& example, const Answer& answer) const = 0;
   virtual std::string json(const Example& example, const Answer& answer) const = 0;
 
   /// Counts answers for an Evaluation. The task must outlive it.
-  virtual std::unique_ptr<Scorer> scorer(std::span<const std::string> labels) const = 0;
+  virtual std::unique_ptr<Scorer> scorer(const HeadConfig& head) const = 0;
 
  private:
   std::string_view name_;
@@ -90,5 +144,8 @@ class Task {
 
 /// The task of this name. Throws: usage.
 const Task& find_task(std::string_view name);
+
+/// The task of a head. Throws: as Task::for_head.
+inline const Task& task_of(const HeadConfig& head) { return find_task(head.task).for_head(head); }
 
 }  // namespace fnet

@@ -1,10 +1,63 @@
 #include "tasks/text_classification.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "tasks/multi_label.h"
+#include "tasks/regression.h"
 
 namespace fnet {
+
+namespace {
+
+const MultiLabelTask& multi_label(std::string_view name) {
+  static const MultiLabelTask task(name);
+  return task;
+}
+
+const RegressionTask& regression(std::string_view name) {
+  static const RegressionTask task(name);
+  return task;
+}
+
+}  // namespace
+
+const Task& TextClassificationTask::for_head(const HeadConfig& head) const {
+  if (head.problem_type == "multi_label_classification") return multi_label(name());
+  const bool number = head.problem_type.empty() && head.labels.size() == 1;
+  if (head.problem_type == "regression" || number) return regression(name());
+  return *this;
+}
+
+const Task& TextClassificationTask::for_examples(std::span<Example> examples) const {
+  if (std::ranges::any_of(examples, &Example::listed)) {
+    for (Example& example : examples) MultiLabelTask::split(example);
+    return multi_label(name());
+  }
+  const auto whole = [](const Example& example) {
+    return example.truth[0].find_first_of(".eE") == std::string::npos;
+  };
+  const auto is_number = [](const Example& example) {
+    return RegressionTask::number(example.truth[0]).has_value();
+  };
+  if (std::ranges::all_of(examples, is_number) && !std::ranges::all_of(examples, whole))
+    return regression(name());
+  return *this;
+}
+
+std::vector<std::string> TextClassificationTask::metrics(
+    std::span<const std::string> labels) const {
+  std::vector<std::string> names = LabellingTask::metrics(labels);
+  if (!labels.empty()) return names;
+  for (const Task* other : {static_cast<const Task*>(&multi_label(name())),
+                            static_cast<const Task*>(&regression(name()))}) {
+    for (const std::string& metric : other->metrics({})) {
+      if (std::ranges::find(names, metric) == names.end()) names.push_back(metric);
+    }
+  }
+  return names;
+}
 
 Reading TextClassificationTask::reading(const Columns& columns, bool labelled) const {
   Reading reading = read_texts(columns, std::string(name()));
@@ -12,6 +65,11 @@ Reading TextClassificationTask::reading(const Columns& columns, bool labelled) c
   reading.needs.push_back({{columns.label}});
   reading.read = [texts = reading.read, label = columns.label](const Record& record) {
     Example example = texts(record);
+    if (const auto* list = std::get_if<std::vector<std::string>>(record.find(label))) {
+      example.truth = *list;
+      example.listed = true;
+      return example;
+    }
     example.truth = {record.label(label)};
     require(!example.truth[0].empty(), Kind::input, "{}: expected a label, found an empty field",
             label);

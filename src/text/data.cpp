@@ -12,13 +12,15 @@ struct FormatEntry {
   std::string_view name;
   std::array<std::string_view, 3> extensions;
   std::unique_ptr<DataFormat> (*open)(Lines&);
+  std::size_t least_bytes = 0;  // of a line that may be read, whatever ReadOptions say
 };
 
 // The one list of formats.
-constexpr std::array<FormatEntry, 5> kFormats{{
+constexpr std::array<FormatEntry, 6> kFormats{{
     {"tsv", {".tsv"}, open_tsv},
     {"csv", {".csv"}, open_csv},
     {"jsonl", {".jsonl", ".ndjson"}, open_jsonl},
+    {"squad", {".json"}, open_squad, std::size_t{1} << 30},  // its files are one line
     {"conll", {".conll", ".bio", ".iob"}, open_conll},
     {"text", {".txt", ".text"}, open_text},
 }};
@@ -39,6 +41,11 @@ const FormatEntry& find_format(std::filesystem::path path, const std::string& fo
   fail(Kind::usage,
        "{}: expected an extension that tells the format, found '{}'; name the format: {}",
        path.string(), printable(extension), fmt::join(data_formats(), ", "));
+}
+
+/// Of a line that may be read.
+std::size_t line_bytes(const std::filesystem::path& path, const ReadOptions& options) {
+  return std::max(options.max_bytes, find_format(path, options.format).least_bytes);
 }
 
 const Record::Value& at(const Record& record, std::string_view name) {
@@ -121,12 +128,13 @@ struct DataReader::State {
 };
 
 DataReader::DataReader(const std::filesystem::path& path, const ReadOptions& options)
-    : state_(new State{find_format(path, options.format), Lines(path, options.max_bytes),
+    : state_(new State{find_format(path, options.format), Lines(path, line_bytes(path, options)),
                        options.skip_bad_lines}) {}
 
 DataReader::DataReader(std::string bytes, const std::string& name, const ReadOptions& options)
     : state_(new State{find_format(name, options.format),
-                       Lines(std::move(bytes), name, options.max_bytes), options.skip_bad_lines}) {}
+                       Lines(std::move(bytes), name, line_bytes(name, options)),
+                       options.skip_bad_lines}) {}
 
 DataReader::~DataReader() = default;
 DataReader::DataReader(DataReader&&) noexcept = default;

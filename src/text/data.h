@@ -40,16 +40,16 @@ struct Record {
 };
 
 struct ReadOptions {
-  std::string format;           ///< tsv, csv, jsonl, conll, text; empty: by the file's extension
+  std::string format;           ///< tsv, csv, jsonl, squad, conll, text; empty: by the extension
   bool skip_bad_lines = false;  ///< count bad lines instead of throwing
   /// Of one line, record or sentence; a longer line of plain text is cut.
   std::size_t max_bytes = 16 * 1024 * 1024;
 };
 
 /// A stream of records from a file (plain or gzip) or, where the path is "-", from standard input.
-/// Memory is bounded by the longest record. A line of plain text is the field "text"; a sentence of
-/// CoNLL has the lists "tokens" and, where there are any, "tags". docs/data-formats.md has the
-/// rules.
+/// Memory is bounded by the longest record, but SQuAD's JSON is read whole. A line of plain text is
+/// the field "text"; a sentence of CoNLL has the lists "tokens" and, where there are any, "tags".
+/// docs/data-formats.md has the rules.
 class DataReader {
  public:
   /// Opens the file and reads its header.

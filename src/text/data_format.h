@@ -71,6 +71,7 @@ class DataFormat {
 std::unique_ptr<DataFormat> open_tsv(Lines& lines);
 std::unique_ptr<DataFormat> open_csv(Lines& lines);
 std::unique_ptr<DataFormat> open_jsonl(Lines& lines);
+std::unique_ptr<DataFormat> open_squad(Lines& lines);
 std::unique_ptr<DataFormat> open_conll(Lines& lines);
 std::unique_ptr<DataFormat> open_text(Lines& lines);
 

@@ -25,6 +25,7 @@ struct Range {
   char32_t first, last;
 };
 #include "text/unicode_tables.inl"
+#include "text/word_table.inl"
 
 // The last entry that begins at or before c, or nullptr.
 template <class Entry, std::size_t N>
@@ -102,6 +103,8 @@ bool is_space(char32_t c) noexcept {
 }
 
 bool is_digit(char32_t c) noexcept { return contains(kDigits, c); }
+
+bool is_word(char32_t c) noexcept { return contains(kWords, c); }
 
 bool is_digit_comma(std::string_view piece) noexcept {
   if (!piece.ends_with(',')) return false;

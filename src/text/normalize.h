@@ -27,6 +27,9 @@ bool is_space(char32_t c) noexcept;
 /// Python's str.isdigit: Numeric_Type Digit or Decimal.
 bool is_digit(char32_t c) noexcept;
 
+/// Python's `\w`: letters, digits and the underscore.
+bool is_word(char32_t c) noexcept;
+
 /// Whether a piece is a number's end and a comma, as "▁2005,".
 bool is_digit_comma(std::string_view piece) noexcept;
 

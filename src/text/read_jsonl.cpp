@@ -3,32 +3,12 @@
 
 #include "core/json.h"
 #include "text/data_format.h"
+#include "text/json_record.h"
 
 namespace fnet {
 namespace {
 
 using Json = nlohmann::json;
-
-bool is_literal(const Json& value) { return value.is_number() || value.is_boolean(); }
-
-/// A list of texts and literals, else what it is.
-Record::Value list_of(const Json& array) {
-  std::vector<std::string> list;
-  for (const Json& item : array) {
-    if (!item.is_string() && !is_literal(item)) {
-      return Record::Other{fmt::format("{} at [{}]", item.type_name(), list.size())};
-    }
-    list.push_back(item.is_string() ? item.get<std::string>() : item.dump());
-  }
-  return list;
-}
-
-Record::Value value_of(const Json& value) {
-  if (value.is_string()) return value.get<std::string>();
-  if (is_literal(value)) return Record::Literal{value.dump()};
-  if (value.is_array()) return list_of(value);
-  return Record::Other{value.type_name()};
-}
 
 class Jsonl final : public DataFormat {
  public:
@@ -44,9 +24,7 @@ class Jsonl final : public DataFormat {
     const Json json = parse_json(line, place);
     require(json.is_object(), Kind::input, "{}: expected an object, found {}", place,
             json.type_name());
-    for (const auto& [key, value] : json.items()) {
-      if (!value.is_null()) record.fields.push_back({key, value_of(value)});
-    }
+    add_fields(json, record);
     return true;
   }
 

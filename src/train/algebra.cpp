@@ -1,8 +1,12 @@
 #include "train/algebra.h"
 
 #include <array>
+#include <cmath>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "blocks/part_kernels.h"
 #include "core/hash.h"
@@ -13,6 +17,16 @@ namespace fnet {
 namespace {
 
 thread_local int formulas_only = 0;
+thread_local kernels::Dtype product_dtype = kernels::Dtype::float32;
+
+/// The type of this thread's products, kept for the gradients.
+kernels::Dtype keep_dtype(torch::autograd::AutogradContext* context) {
+  context->saved_data["dtype"] = static_cast<std::int64_t>(product_dtype);
+  return product_dtype;
+}
+kernels::Dtype kept_dtype(torch::autograd::AutogradContext* context) {
+  return static_cast<kernels::Dtype>(context->saved_data["dtype"].toInt());
+}
 
 /// Whether a kernel for the CPU in fp32 may stand for the formula.
 bool fast(const at::Tensor& x) {
@@ -25,36 +39,53 @@ Rows rows_from(const std::vector<std::int64_t>& offsets) {
   return rows;
 }
 
-/// The transform by torch, text by text, of any type and on any device.
-at::Tensor mix_formula(const at::Tensor& x, const Rows& rows, bool ortho) {
+/// Half types in fp32: no transform of theirs would do.
+at::Tensor widened(const at::Tensor& x) {
   const bool half = x.scalar_type() == at::kHalf || x.scalar_type() == at::kBFloat16;
-  const at::Tensor in = half ? x.to(at::kFloat) : x;
+  return half ? x.to(at::kFloat) : x;
+}
+
+/// mix(rows of a text) for each, one after the other.
+template <class Mix>
+at::Tensor by_text(const at::Tensor& x, const Rows& rows, const Mix& mix) {
   std::vector<at::Tensor> mixed;
   for (std::int64_t text = 0; text < rows.texts(); ++text) {
-    const at::Tensor part = in.narrow(0, rows.begin(text), rows.rows(text));
-    mixed.push_back(at::real(at::fft_fft2(part, {}, {0, 1}, ortho ? "ortho" : "backward")));
+    mixed.push_back(mix(x.narrow(0, rows.begin(text), rows.rows(text))));
   }
-  const at::Tensor y = at::cat(mixed);
-  return half ? y.to(x.scalar_type()) : y;
+  return at::cat(mixed);
+}
+
+/// The transform by torch, of any type and on any device.
+at::Tensor mix_formula(const at::Tensor& x, const Rows& rows, bool ortho, bool hartley) {
+  const auto mix = [&](const at::Tensor& text) {
+    const at::Tensor spectrum = at::fft_fft2(text, {}, {0, 1}, ortho ? "ortho" : "backward");
+    return hartley ? at::real(spectrum) - at::imag(spectrum) : at::real(spectrum);
+  };
+  return by_text(widened(x), rows, mix).to(x.scalar_type());
 }
 
 struct FourierFunction : torch::autograd::Function<FourierFunction> {
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x,
-                            const std::vector<std::int64_t>& offsets, bool ortho, bool by_kernel) {
+                            const std::vector<std::int64_t>& offsets, bool ortho, bool hartley,
+                            bool by_kernel) {
     context->saved_data["offsets"] = offsets;
     context->saved_data["ortho"] = ortho;
+    context->saved_data["hartley"] = hartley;
     context->saved_data["by_kernel"] = by_kernel;
     const Rows rows = rows_from(offsets);
-    return by_kernel ? ops::mix(x, rows, ortho) : mix_formula(x, rows, ortho);
+    return by_kernel
+               ? ops::mix(x, rows, ortho,
+                          hartley ? kernels::SpectrumPart::hartley : kernels::SpectrumPart::real)
+               : mix_formula(x, rows, ortho, hartley);
   }
 
-  /// The map is its own adjoint.
+  /// Either map is its own adjoint.
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  const torch::autograd::variable_list& grad) {
     auto& saved = context->saved_data;
     return {apply(grad[0], saved["offsets"].toIntVector(), saved["ortho"].toBool(),
-                  saved["by_kernel"].toBool()),
-            at::Tensor(), at::Tensor(), at::Tensor()};
+                  saved["hartley"].toBool(), saved["by_kernel"].toBool()),
+            at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
 
@@ -63,7 +94,8 @@ struct DenseFunction : torch::autograd::Function<DenseFunction> {
                             const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
     context->save_for_backward({x, weight});
     context->saved_data["bias"] = bias.has_value();
-    return ops::product({x}, {weight, true},
+    const kernels::Dtype dtype = keep_dtype(context);
+    return ops::product(dtype, {x}, {weight, true},
                         {.bias = bias ? bias->const_data_ptr<float>() : nullptr});
   }
 
@@ -72,9 +104,10 @@ struct DenseFunction : torch::autograd::Function<DenseFunction> {
     const auto saved = context->get_saved_variables();
     const at::Tensor& x = saved[0];
     const at::Tensor& weight = saved[1];
+    const kernels::Dtype dtype = kept_dtype(context);
     torch::autograd::variable_list result(3);
-    if (context->needs_input_grad(0)) result[0] = ops::product({grad[0]}, {weight});
-    if (context->needs_input_grad(1)) result[1] = ops::product({grad[0], true}, {x});
+    if (context->needs_input_grad(0)) result[0] = ops::product(dtype, {grad[0]}, {weight});
+    if (context->needs_input_grad(1)) result[1] = ops::product(dtype, {grad[0], true}, {x});
     if (context->saved_data["bias"].toBool()) result[2] = grad[0].sum(0);
     return result;
   }
@@ -84,14 +117,15 @@ struct MlpFunction : torch::autograd::Function<MlpFunction> {
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x,
                             const at::Tensor& up, const at::Tensor& up_bias, const at::Tensor& down,
                             const at::Tensor& down_bias, kernels::Activation activation) {
+    const kernels::Dtype dtype = keep_dtype(context);
     at::Tensor before = at::empty({x.size(0), up.size(0)}, x.options());
-    const at::Tensor inner = ops::product({x}, {up, true},
+    const at::Tensor inner = ops::product(dtype, {x}, {up, true},
                                           {.bias = up_bias.const_data_ptr<float>(),
                                            .activation = activation,
                                            .before = before.mutable_data_ptr<float>()});
     context->save_for_backward({x, up, down, before, inner});
     context->saved_data["activation"] = static_cast<std::int64_t>(activation);
-    return ops::product({inner}, {down, true}, {.bias = down_bias.const_data_ptr<float>()});
+    return ops::product(dtype, {inner}, {down, true}, {.bias = down_bias.const_data_ptr<float>()});
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
@@ -100,14 +134,16 @@ struct MlpFunction : torch::autograd::Function<MlpFunction> {
     const at::Tensor &x = saved[0], &up = saved[1], &down = saved[2], &before = saved[3],
                      &inner = saved[4];
     const at::Tensor grad = grads[0].contiguous();
+    const kernels::Dtype dtype = kept_dtype(context);
     const auto activation =
         static_cast<kernels::Activation>(context->saved_data["activation"].toInt());
-    const at::Tensor grad_before = ops::product(
-        {grad}, {down}, {.activation = activation, .slope_at = before.const_data_ptr<float>()});
-    return {context->needs_input_grad(0) ? ops::product({grad_before}, {up}) : at::Tensor(),
-            ops::product({grad_before, true}, {x}),
+    const at::Tensor grad_before =
+        ops::product(dtype, {grad}, {down},
+                     {.activation = activation, .slope_at = before.const_data_ptr<float>()});
+    return {context->needs_input_grad(0) ? ops::product(dtype, {grad_before}, {up}) : at::Tensor(),
+            ops::product(dtype, {grad_before, true}, {x}),
             grad_before.sum(0),
-            ops::product({grad, true}, {inner}),
+            ops::product(dtype, {grad, true}, {inner}),
             grad.sum(0),
             at::Tensor()};
   }
@@ -149,10 +185,38 @@ at::Tensor linear_map(const at::Tensor& x, const at::Tensor& weight,
                                  : at::linear(x, weight, bias);
 }
 
+/// Attention of texts of equal length [texts, heads, rows, d]; `place`: of the dropout.
+at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                  const DropoutAt<TorchTensor>& drop, std::uint64_t place) {
+  const bool drops = drop.dropout.active && drop.p > 0;
+  if (formulas_only == 0 && !drops) return at::scaled_dot_product_attention(q, k, v);
+  const double scale = 1 / std::sqrt(static_cast<double>(q.size(-1)));
+  const at::Tensor weights = at::softmax(at::matmul(q, k.transpose(-2, -1)) * scale, -1);
+  return at::matmul(drop.dropout(weights, drop.p, place).value, v);
+}
+
+/// A text's rows with their spectrum times the filter real + i·imag [K, H], read between its
+/// frequencies by straight lines.
+at::Tensor filter_text(const at::Tensor& x, const at::Tensor& real, const at::Tensor& imag) {
+  const std::int64_t rows = x.size(0), last = real.size(0) - 1;
+  const at::Tensor place =
+      at::arange(rows / 2 + 1, at::TensorOptions(at::kLong).device(x.device())) * (2 * last);
+  const at::Tensor below = place.div(rows, "floor"), above = (below + 1).clamp_max(last);
+  const at::Tensor share = (place.remainder(rows).to(real.scalar_type()) / rows).unsqueeze(1);
+  const auto between = [&](const at::Tensor& w) {
+    return at::lerp(w.index_select(0, below), w.index_select(0, above),
+                    share.expand({-1, w.size(1)}));
+  };
+  return at::fft_irfft(at::fft_rfft(x, {}, 0) * at::complex(between(real), between(imag)), rows, 0);
+}
+
 }  // namespace
 
 FormulasOnly::FormulasOnly() { ++formulas_only; }
 FormulasOnly::~FormulasOnly() { --formulas_only; }
+
+ProductsIn::ProductsIn(kernels::Dtype dtype) : before_(std::exchange(product_dtype, dtype)) {}
+ProductsIn::~ProductsIn() { product_dtype = before_; }
 
 TorchTensor dense(const TorchTensor& x, const TorchTensor& weight) {
   return linear_map(x, weight, std::nullopt);
@@ -162,7 +226,55 @@ TorchTensor dense(const TorchTensor& x, const TorchTensor& weight, const TorchTe
 }
 
 TorchTensor fourier_mix(const TorchTensor& x, const Rows& rows, bool ortho) {
-  return FourierFunction::apply(x.value, rows.offsets, ortho, fast(x.value));
+  return FourierFunction::apply(x.value, rows.offsets, ortho, false, fast(x.value));
+}
+TorchTensor hartley_mix(const TorchTensor& x, const Rows& rows, bool ortho) {
+  return FourierFunction::apply(x.value, rows.offsets, ortho, true, fast(x.value));
+}
+
+TorchTensor attention(const TorchTensor& q, const TorchTensor& k, const TorchTensor& v,
+                      const Rows& rows, std::int64_t heads, const DropoutAt<TorchTensor>& drop) {
+  std::vector<at::Tensor> answers;
+  for (std::int64_t text = 0, end = 0; text < rows.texts(); text = end) {
+    // Texts of one length lie one after the other: they are a tensor as they are.
+    const std::int64_t count = rows.rows(text), tokens = rows.length(text);
+    while (end < rows.texts() && rows.rows(end) == count && rows.length(end) == tokens) ++end;
+    const auto by_head = [&](const TorchTensor& x, std::int64_t keep) {
+      return x.value.narrow(0, rows.begin(text), (end - text) * count)
+          .reshape({end - text, count, heads, -1})
+          .transpose(1, 2)
+          .narrow(2, 0, keep);
+    };
+    const std::uint64_t place = fnv1a(std::to_string(text), drop.place);
+    answers.push_back(attend(by_head(q, count), by_head(k, tokens), by_head(v, tokens), drop, place)
+                          .transpose(1, 2)
+                          .reshape({-1, q.value.size(1)}));
+  }
+  return at::cat(answers);
+}
+
+TorchTensor mix_rows(const TorchTensor& matrix, const TorchTensor& x, const Rows& rows) {
+  return by_text(x, rows, [&](const at::Tensor& text) {
+    const std::int64_t n = text.size(0);
+    return linear_map(matrix.value.narrow(0, 0, n).narrow(1, 0, n), text.t(), std::nullopt);
+  });
+}
+
+TorchTensor filter_spectrum(const TorchTensor& x, const Rows& rows, const TorchTensor& real,
+                            const TorchTensor& imag) {
+  const auto filter = [re = widened(real), im = widened(imag)](const at::Tensor& text) {
+    return filter_text(text, re, im);
+  };
+  return by_text(widened(x), rows, filter).to(x.value.scalar_type());
+}
+
+TorchTensor zero_padding(const TorchTensor& x, const Rows& rows) {
+  if (rows.tokens == rows.offsets) return x;
+  std::vector<std::int64_t> kept;
+  for (std::int64_t text = 0; text < rows.texts(); ++text) {
+    for (std::int64_t i = 0; i < rows.rows(text); ++i) kept.push_back(i < rows.length(text));
+  }
+  return x.value * at::tensor(kept, x.value.options()).unsqueeze(1);
 }
 
 TorchTensor first_rows(const TorchTensor& x, const Rows& rows) {
@@ -191,6 +303,49 @@ TorchTensor embedding_bag(const TorchTensor& table, const Bags& bags) {
       on(at::tensor(bags.values, at::kFloat).to(table.value.scalar_type())), true));
 }
 
+TorchTensor sum_rows(const TorchTensor& x, const Rows& rows) {
+  std::vector<at::Tensor> sums;
+  for (const at::Tensor& text : text_rows(x, rows)) sums.push_back(text.sum(0));
+  return at::stack(sums);
+}
+
+TorchTensor repeat_rows(const TorchTensor& x, const Rows& rows) {
+  std::vector<std::int64_t> texts;
+  for (std::int64_t text = 0; text < rows.texts(); ++text) {
+    texts.insert(texts.end(), static_cast<std::size_t>(rows.rows(text)), text);
+  }
+  return x.value.index_select(0, at::tensor(texts, at::kLong).to(x.value.device()));
+}
+
+TorchTensor cumsum_rows(const TorchTensor& x, const Rows& rows) {
+  std::vector<at::Tensor> sums;
+  std::int64_t i = 0;
+  for (const at::Tensor& text : text_rows(x, rows)) {
+    sums.push_back(text.cumsum(0));
+    const std::int64_t padding = rows.rows(i) - rows.length(i);
+    if (padding > 0) sums.push_back(sums.back().slice(0, -1).expand({padding, -1}));
+    ++i;
+  }
+  return at::cat(sums);
+}
+
+TorchTensor batch_mean(const TorchTensor& x, const Rows& rows) {
+  return at::cat(text_rows(x, rows)).mean(0, true);
+}
+
+void track(const TorchTensor& buffer, const TorchTensor& value, double momentum) {
+  const at::NoGradGuard no_grad;
+  at::Tensor kept = buffer.value;
+  kept.mul_(momentum).add_(value.value.detach().view(kept.sizes()).to(kept.scalar_type()),
+                           1 - momentum);
+}
+
+TorchTensor concat(const std::vector<TorchTensor>& parts) {
+  std::vector<at::Tensor> list;
+  for (const TorchTensor& part : parts) list.push_back(part.value);
+  return at::cat(list, -1);
+}
+
 at::Tensor dropout(const at::Tensor& x, double p, std::uint64_t seed) {
   if (fast(x)) return DropoutFunction::apply(x, p, static_cast<std::int64_t>(seed));
   const at::Tensor mask = ops::dropout(at::ones(x.sizes(), at::kFloat), p, seed);
@@ -204,16 +359,26 @@ TorchTensor Dropout<TorchTensor>::operator()(const TorchTensor& x, double p,
   return dropout(x, p, fnv1a({reinterpret_cast<const char*>(key.data()), sizeof key}));
 }
 
+TorchTensor Dropout<TorchTensor>::path(const TorchTensor& x, const Rows& rows, double p,
+                                       std::uint64_t place) const {
+  if (!active || p <= 0) return x;
+  const TorchTensor kept = at::ones({rows.texts(), 1}, x.value.options());
+  return x * repeat_rows((*this)(kept, p, place), rows);
+}
+
 std::optional<TorchTensor> Fast<TorchTensor>::apply(const LayerNorm&, const TorchTensor& x,
                                                     const Context<TorchTensor>& c) {
   if (formulas_only > 0) return {};
-  return at::layer_norm(x, {x.value.size(-1)}, c.w["weight"].value, c.w["bias"].value, c.eps());
+  const std::optional<at::Tensor> bias =
+      c.w.has("bias") ? std::optional(c.w["bias"].value) : std::nullopt;
+  return at::layer_norm(x, {x.value.size(-1)}, c.w["weight"].value, bias, c.eps());
 }
 
 std::optional<TorchTensor> Fast<TorchTensor>::apply(const Mlp&, const TorchTensor& x,
                                                     const Context<TorchTensor>& c) {
   const auto activation = kernel_of(c.activation);
-  if (!fast(x) || !activation) return {};
+  const bool drops = c.training() && c.config.inner_dropout() > 0;
+  if (!fast(x) || !activation || drops) return {};
   return MlpFunction::apply(x.value, c.w["intermediate.dense.weight"].value,
                             c.w["intermediate.dense.bias"].value, c.w["output.dense.weight"].value,
                             c.w["output.dense.bias"].value, *activation);

@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "blocks/algebra.h"
 #include "core/bags.h"
 #include "core/rows.h"
+#include "kernels/types.h"
 
 // Torch's side of the algebra in which blocks/ is written, and faster ways through a formula on the
 // CPU in fp32. CUDA, float64 and gradients follow from torch.
@@ -26,6 +28,19 @@ class FormulasOnly {
   ~FormulasOnly();
   FormulasOnly(const FormulasOnly&) = delete;
   FormulasOnly& operator=(const FormulasOnly&) = delete;
+};
+
+/// While one lives, products that this thread begins on the CPU in fp32 take their factors as
+/// float32 or rounded to bfloat16, forward and in their gradients; sums are float32.
+class ProductsIn {
+ public:
+  explicit ProductsIn(kernels::Dtype dtype);
+  ~ProductsIn();
+  ProductsIn(const ProductsIn&) = delete;
+  ProductsIn& operator=(const ProductsIn&) = delete;
+
+ private:
+  kernels::Dtype before_;
 };
 
 /// at::Tensor as the formulas see it: what they need is found beside it.
@@ -48,11 +63,25 @@ struct TorchTensor {
   friend TorchTensor operator*(const TorchTensor& a, const TorchTensor& b) {
     return a.value * b.value;
   }
+  friend TorchTensor operator/(const TorchTensor& a, const TorchTensor& b) {
+    return a.value / b.value;
+  }
   friend TorchTensor operator+(const TorchTensor& a, double b) { return a.value + b; }
   friend TorchTensor operator*(const TorchTensor& a, double b) { return a.value * b; }
 };
 
+/// Dropout in training: every mask is a function of (seed, step, place in the model).
+template <>
+struct Dropout<TorchTensor> {
+  bool active = false;
+  std::uint64_t seed = 0, step = 0;
+
+  TorchTensor operator()(const TorchTensor& x, double p, std::uint64_t place) const;
+  TorchTensor path(const TorchTensor& x, const Rows& rows, double p, std::uint64_t place) const;
+};
+
 inline TorchTensor rsqrt(const TorchTensor& x) { return at::rsqrt(x.value); }
+inline TorchTensor log(const TorchTensor& x) { return at::log(x.value); }
 inline TorchTensor tanh(const TorchTensor& x) { return at::tanh(x.value); }
 inline TorchTensor sigmoid(const TorchTensor& x) { return at::sigmoid(x.value); }
 inline TorchTensor relu(const TorchTensor& x) { return at::relu(x.value); }
@@ -62,6 +91,19 @@ inline TorchTensor gelu_tanh(const TorchTensor& x) { return at::gelu(x.value, "t
 
 /// The mean of each row: [T, H] → [T, 1].
 inline TorchTensor mean_last(const TorchTensor& x) { return x.value.mean(-1, true); }
+/// e^x / Σ e^x of each row.
+inline TorchTensor softmax_last(const TorchTensor& x) { return at::softmax(x.value, -1); }
+
+/// Columns [first, first + count) of x.
+inline TorchTensor columns(const TorchTensor& x, std::int64_t first, std::int64_t count) {
+  return x.value.narrow(-1, first, count);
+}
+/// The columns of all, in order: [T, H₀], [T, H₁], … → [T, ΣH].
+TorchTensor concat(const std::vector<TorchTensor>& parts);
+/// Columns seen as [groups, H / groups], transposed. Source: Zhang et al. 2018 (ShuffleNet).
+inline TorchTensor channel_shuffle(const TorchTensor& x, std::int64_t groups) {
+  return x.value.reshape({x.value.size(0), groups, -1}).transpose(1, 2).reshape(x.value.sizes());
+}
 
 /// x Wᵀ (+ b): x [T, K], weight [N, K], bias [N] → [T, N]; by our own products on the CPU in fp32,
 /// where torch's reach 40 % of the peak on AMD.
@@ -73,14 +115,43 @@ inline TorchTensor lookup(const TorchTensor& table, const at::Tensor& ids) {
   return at::embedding(table.value, ids);
 }
 
-/// See blocks/mixer/fourier.h. Its gradient is the same map, so nothing is kept for it. Half types
-/// are computed in fp32.
+// Each text by itself: [T, H] → [T, H], as blocks/mixer/ says.
+
+/// Its gradient is the same map, so nothing is kept for it. Half types are computed in fp32.
 TorchTensor fourier_mix(const TorchTensor& x, const Rows& rows, bool ortho);
+TorchTensor hartley_mix(const TorchTensor& x, const Rows& rows, bool ortho);
+
+/// softmax(q kᵀ / √d) v by heads of d columns; where nothing is dropped, by torch's fused function.
+TorchTensor attention(const TorchTensor& q, const TorchTensor& k, const TorchTensor& v,
+                      const Rows& rows, std::int64_t heads, const DropoutAt<TorchTensor>& drop);
+
+/// matrix[:n, :n] x for a text of n rows: matrix [P, P].
+TorchTensor mix_rows(const TorchTensor& matrix, const TorchTensor& x, const Rows& rows);
+
+/// The filter real + i·imag [K, H] of blocks/mixer/gfilter.h. Half types are computed in fp32.
+TorchTensor filter_spectrum(const TorchTensor& x, const Rows& rows, const TorchTensor& real,
+                            const TorchTensor& imag);
+
+/// Rows past a text's tokens become 0.
+TorchTensor zero_padding(const TorchTensor& x, const Rows& rows);
 
 // One row a text: [T, H] → [B, H]; padding is not read.
 TorchTensor first_rows(const TorchTensor& x, const Rows& rows);
 TorchTensor mean_rows(const TorchTensor& x, const Rows& rows);
 TorchTensor max_rows(const TorchTensor& x, const Rows& rows);
+TorchTensor sum_rows(const TorchTensor& x, const Rows& rows);
+
+/// Each text's row, for all rows of the text: [B, H] → [T, H].
+TorchTensor repeat_rows(const TorchTensor& x, const Rows& rows);
+
+/// The sum of a text's rows up to each, padding not counted: [T, H] → [T, H].
+TorchTensor cumsum_rows(const TorchTensor& x, const Rows& rows);
+
+/// The mean of all texts' rows without padding: [T, H] → [1, H].
+TorchTensor batch_mean(const TorchTensor& x, const Rows& rows);
+
+/// buffer ← momentum · buffer + (1 − momentum) · value, in place and without a gradient.
+void track(const TorchTensor& buffer, const TorchTensor& value, double momentum);
 
 /// The sum of value · row over each text's entries: [F, C] → [B, C].
 TorchTensor embedding_bag(const TorchTensor& table, const Bags& bags);
@@ -91,15 +162,6 @@ static_assert(Algebra<TorchTensor>);
 /// `seed` and the element's place: the same for any number of threads and on any device, and made
 /// again in the gradient instead of kept.
 at::Tensor dropout(const at::Tensor& x, double p, std::uint64_t seed);
-
-/// Dropout in training: every mask is a function of (seed, step, place in the model).
-template <>
-struct Dropout<TorchTensor> {
-  bool active = false;
-  std::uint64_t seed = 0, step = 0;
-
-  TorchTensor operator()(const TorchTensor& x, double p, std::uint64_t place) const;
-};
 
 /// What torch or our kernels have in one piece.
 template <>

@@ -45,7 +45,10 @@ LoopOptions loop_options(const FinetuneOptions& o, const TrainingSetup& setup) {
                         .average = o.average},
           .metric = setup.metric,
           .score_first = setup.fits,
-          .patience = o.patience};
+          .patience = o.patience,
+          .products = o.dtype == kernels::name_of(kernels::Dtype::bfloat16)
+                          ? kernels::Dtype::bfloat16
+                          : kernels::Dtype::float32};
 }
 
 void tell_interrupted(const FinetuneOptions& o, const TrainingReport& report, bool stays,
@@ -97,7 +100,7 @@ TrainingReport finetune(const FinetuneOptions& options, const TrainingCallbacks&
     class_weights = balanced_weights(setup.train, setup.config().labels.size());
   }
   TaskObjective objective(*setup.task, setup.model, setup.tokenizer, setup.dev_examples, setup.dev,
-                          {.label_smoothing = options.label_smoothing,
+                          {.label_smoothing = setup.label_smoothing,
                            .token_dropout = setup.token_dropout,
                            .class_weights = std::move(class_weights),
                            .weigh_wide = setup.wide,

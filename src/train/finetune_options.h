@@ -23,8 +23,8 @@ void finetune_options(Visit&& option) {
          "clip the gradient's norm; 0: never");
   option("token_dropout", &O::token_dropout, range(-1, 0.95),
          "share of input tokens replaced by [MASK]; -1: the task's");
-  option("label_smoothing", &O::label_smoothing, range(0, 0.9),
-         "share of the target spread over all classes");
+  option("label_smoothing", &O::label_smoothing, range(-1, 0.9),
+         "share of the target spread over all classes; -1: 0.1 where there is one label each");
   option("average", &O::average, range(0, 0.99999),
          "decay of the weights' moving average; 0: the last weights");
   option("class_weights", &O::class_weights, Allowed::one_of({"none", "balanced"}),
@@ -34,10 +34,14 @@ void finetune_options(Visit&& option) {
       "let the head count words and pairs of words too; auto: of a new text classifier, as far as "
       "that helps on dev");
   option("max_length", &O::max_length, Allowed::any(), "tokens a text; 0: the model's limit");
+  option("stride", &O::stride, Allowed::any(),
+         "tokens that two windows share, where a long context is read in windows");
   option("metric", &O::metric, Allowed::any(),
-         "that selects the best epoch; without it accuracy, or entity_f1 for entities");
+         "that selects the best epoch; without it the task's: docs/data-formats.md lists them");
   option("patience", &O::patience, range(0, 1'000'000),
          "epochs without a better one before it stops; 0: never");
+  option("dtype", &O::dtype, Allowed::one_of({"float32", "bfloat16"}),
+         "of the factors of products while it learns; weights and sums are float32");
   option("seed", &O::seed, Allowed::any(), "the same command and seed give the same model");
   option("threads", &O::threads, range(0, 1'024), "0: one for each core");
 }
@@ -48,6 +52,7 @@ template <class Visit>
 void run_options(Visit&& option) {
   using O = FinetuneOptions;
   option("task", &O::task);
+  option("problem_type", &O::problem_type);
   option("train", &O::train);
   option("dev", &O::dev);
   option("out", &O::out);

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "train/algebra.h"
 
 namespace fnet {
 namespace {
@@ -73,7 +74,10 @@ EpochReport Loop::train_epoch(std::int64_t epoch) {
   double loss_sum = 0;
   for (std::int64_t i = 0; i < source_.epoch_steps() && !report_.interrupted; ++i) {
     const double rate = options_.learning_rate * linear_schedule(step_, steps_, options_.warmup);
-    const Objective::Result result = objective_.loss(source_.batch(step_), step_);
+    const Objective::Result result = [&] {
+      const ProductsIn products(options_.products);
+      return objective_.loss(source_.batch(step_), step_);
+    }();
     result.loss.backward();
     const double loss = result.loss.item<double>();
     if (std::isfinite(loss) && optimizer_.step(rate)) {

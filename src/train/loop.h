@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "fnet/finetune.h"
+#include "kernels/types.h"
 #include "train/objective.h"
 #include "train/optimizer.h"
 #include "train/source.h"
@@ -45,6 +46,8 @@ struct LoopOptions {
   std::int64_t patience = 0;         ///< epochs without a better one before it stops; 0: never
   at::Device device = at::kCPU;      ///< where the model learns
   at::ScalarType type = at::kFloat;  ///< of its parameters while it learns
+  /// Of the factors of a step's products on the CPU; the weights stay as they are.
+  kernels::Dtype products = kernels::Dtype::float32;
 };
 
 /// The one training loop: learning rate, guards against steps that are not finite, log, progress,

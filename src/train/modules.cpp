@@ -2,15 +2,14 @@
 
 #include <algorithm>
 #include <limits>
-#include <span>
 #include <utility>
 
 #include "blocks/model.h"
-#include "core/file.h"
 #include "model/batch.h"
 #include "model/init.h"
 #include "model/weights.h"
 #include "train/algebra.h"
+#include "train/module_weights.h"
 
 namespace fnet::nn {
 namespace {
@@ -44,16 +43,6 @@ void register_weights(torch::nn::Module& root, const std::vector<WeightSpec>& sp
     const std::vector<float> values = initial_values(spec, range, seed);
     register_path(root, spec.name, at::tensor(values, at::kFloat).view(spec.shape), spec.trained);
   }
-}
-
-using WeightMap = Weights<TorchTensor>::Map;
-
-/// Parameters and buffers by name.
-WeightMap weight_map(const torch::nn::Module& module) {
-  WeightMap map;
-  for (const auto& item : module.named_parameters()) map.emplace(item.key(), item.value());
-  for (const auto& item : module.named_buffers()) map.emplace(item.key(), item.value());
-  return map;
 }
 
 /// Without a place of its own, each forward pass in training draws one from torch's generator.
@@ -133,7 +122,7 @@ at::Tensor through_rows(const at::Tensor& x, const std::vector<std::int64_t>& le
 /// What a model's forward makes of its inputs.
 struct PackedInputs {
   Packing packing;
-  at::Tensor vectors, types;  // [T, H], [T]
+  at::Tensor vectors, types, positions;  // [T, H], [T], [T]
 };
 
 PackedInputs pack_inputs(const FNetModelImpl& model, const Inputs& in) {
@@ -150,6 +139,10 @@ PackedInputs pack_inputs(const FNetModelImpl& model, const Inputs& in) {
   require(!in.token_type_ids.defined() || in.token_type_ids.sizes() == given.sizes().slice(0, 2),
           Kind::usage, "token_type_ids: expected the shape [B, N] of the inputs");
   const std::int64_t texts = given.size(0), columns = given.size(1);
+  const at::Tensor& places = in.position_ids;
+  require(!places.defined() || places.sizes() == given.sizes().slice(0, 2) ||
+              places.sizes() == given.sizes().slice(1, 1),
+          Kind::usage, "position_ids: expected the shape [B, N] or [N] of the inputs");
   require(texts > 0 && columns > 0, Kind::usage, "inputs: expected at least one text of one row");
   check_lengths(in.lengths, texts, columns);
 
@@ -161,6 +154,7 @@ PackedInputs pack_inputs(const FNetModelImpl& model, const Inputs& in) {
                               [&](std::int64_t length) {
                                 return rows_of(static_cast<std::size_t>(length), c, longest);
                               }),
+                      {},
                       {},
                       {}};
   const at::Tensor index = at::tensor(packed.packing.source, at::kLong).to(given.device());
@@ -177,6 +171,18 @@ PackedInputs pack_inputs(const FNetModelImpl& model, const Inputs& in) {
   }
   if (in.token_type_ids.defined()) {
     packed.types = gather(in.token_type_ids.reshape({-1}).to(at::kLong), at::zeros_like(pad_id));
+  }
+  if (places.defined()) {
+    const at::Tensor flat = places.to(at::kLong).expand({texts, columns}).reshape({-1});
+    const auto [low, high] = at::aminmax(flat);
+    require(low.item<std::int64_t>() >= 0 && high.item<std::int64_t>() < c.max_position_embeddings,
+            Kind::input, "position_ids: expected 0 to {} (max_position_embeddings - 1), found {}",
+            c.max_position_embeddings - 1,
+            low.item<std::int64_t>() < 0 ? low.item<std::int64_t>() : high.item<std::int64_t>());
+    // Padding rows keep their own.
+    const at::Tensor own =
+        at::tensor(packed.packing.rows.positions<std::int64_t>(), at::kLong).to(given.device());
+    packed.positions = at::where(index == texts * columns, own, gather(flat, own.slice(0, 0, 1)));
   }
   return packed;
 }
@@ -240,41 +246,9 @@ at::Tensor FNetEncoderBlockImpl::forward(const at::Tensor& x,
 FNetModule::FNetModule(Config config)
     : config_(std::move(config)), parts_(std::make_shared<const Parts>(config_)) {}
 
-void FNetModule::load_weights(const std::filesystem::path& directory, bool new_head,
-                              bool new_wide) {
-  WeightOptions options;
-  options.allow_unexpected = new_head || new_wide || !config_.has_head();
-  if (new_wide) options.may_be_missing.emplace_back("wide.");
-  if (new_head) {
-    for (const WeightSpec& spec : head_specs(config_)) options.may_be_missing.push_back(spec.name);
-    // Encoders come without the pooler that this model may read.
-    options.may_be_missing.push_back("fnet.pooler.");
-  }
-  const WeightReader reader = WeightReader::open(directory, model_weights(config_), options);
-  const at::NoGradGuard no_grad;
-  for (const auto& [name, weight] : weight_map(*this)) {
-    if (!reader.has(name) || (new_wide && name.starts_with("wide."))) continue;
-    const std::vector<float> values = reader.read(name);
-    weight.value.copy_(at::tensor(values, at::kFloat).view(weight.value.sizes()));
-  }
-}
-
-void FNetModule::save(const std::filesystem::path& directory) const {
-  std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  require_path(error, directory.native(), "make the directory");
-  const WeightMap weights = weight_map(*this);
-  at::Tensor value;  // keeps what the span shows
-  save_weights(directory, model_weights(config_), [&](const std::string& name) {
-    value = weights.at(name).value.detach().to(at::kCPU, at::kFloat).contiguous();
-    return std::span(value.const_data_ptr<float>(), static_cast<std::size_t>(value.numel()));
-  });
-  write_file(directory / "config.json", config_.to_json());
-}
-
 FNetModelImpl::FNetModelImpl(const Config& config, std::uint64_t seed)
     : FNetModule(without_head(config)) {
-  register_weights(*this, model_weights(this->config()), config.initializer_range, seed);
+  register_weights(*this, model_tensors(this->config()), config.initializer_range, seed);
 }
 
 at::Tensor FNetModelImpl::word_embeddings(const at::Tensor& ids) const {
@@ -283,11 +257,12 @@ at::Tensor FNetModelImpl::word_embeddings(const at::Tensor& ids) const {
 }
 
 at::Tensor FNetModelImpl::forward_rows(const at::Tensor& vectors, const at::Tensor& types,
-                                       const Rows& rows) {
+                                       const Rows& rows, const at::Tensor& given) {
   const WeightMap map = weight_map(*this);
   const auto ids = at::TensorOptions(at::kLong).device(vectors.device());
   const at::Tensor positions =
-      at::tensor(rows.positions<std::int64_t>(), at::kLong).to(vectors.device());
+      given.defined() ? given
+                      : at::tensor(rows.positions<std::int64_t>(), at::kLong).to(vectors.device());
   const at::Tensor kinds = types.defined() ? types : at::zeros({rows.total()}, ids);
   const Context<TorchTensor> context{.w = Weights<TorchTensor>(map),
                                      .config = config(),
@@ -302,7 +277,8 @@ at::Tensor FNetModelImpl::forward_rows(const at::Tensor& vectors, const at::Tens
 
 FNetModelImpl::Output FNetModelImpl::forward(const Inputs& inputs) {
   const PackedInputs packed = pack_inputs(*this, inputs);
-  const at::Tensor hidden = forward_rows(packed.vectors, packed.types, packed.packing.rows);
+  const at::Tensor hidden =
+      forward_rows(packed.vectors, packed.types, packed.packing.rows, packed.positions);
   Output output{packed.packing.unpack(hidden), {}};
   if (config().pooler) {
     const WeightMap map = weight_map(*this);
@@ -352,13 +328,14 @@ at::Tensor FNetWithHeadImpl::wide_scores(const Bags& ngrams) {
 }
 
 at::Tensor FNetWithHeadImpl::forward_rows(const at::Tensor& vectors, const at::Tensor& types,
-                                          const Rows& rows) {
-  return scores(fnet->forward_rows(vectors, types, rows), rows);
+                                          const Rows& rows, const at::Tensor& positions) {
+  return scores(fnet->forward_rows(vectors, types, rows, positions), rows);
 }
 
 at::Tensor FNetWithHeadImpl::forward(const Inputs& inputs) {
   const PackedInputs packed = pack_inputs(*fnet, inputs);
-  const at::Tensor all = forward_rows(packed.vectors, packed.types, packed.packing.rows);
+  const at::Tensor all =
+      forward_rows(packed.vectors, packed.types, packed.packing.rows, packed.positions);
   return is_pooled(head_for(config().task)) ? all : packed.packing.unpack(all);
 }
 

@@ -34,13 +34,13 @@ std::size_t size_of(std::int64_t value) { return static_cast<std::size_t>(value)
 
 }  // namespace
 
-at::Tensor mix(const at::Tensor& x, const Rows& rows, bool ortho) {
+at::Tensor mix(const at::Tensor& x, const Rows& rows, bool ortho, kernels::SpectrumPart part) {
   const at::Tensor in = x.contiguous();
   at::Tensor out = at::empty_like(in);
   const auto hidden = in.size(1);
   const float* from = in.const_data_ptr<float>();
   float* to = out.mutable_data_ptr<float>();
-  auto& cache = kernels::fourier_plans(static_cast<std::size_t>(hidden), ortho);
+  auto& cache = kernels::fourier_plans(static_cast<std::size_t>(hidden), ortho, part);
   at::parallel_for(0, rows.texts(), 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t text = begin; text < end; ++text) {
       const auto plan = cache.get(static_cast<std::size_t>(rows.rows(text)));
@@ -51,7 +51,7 @@ at::Tensor mix(const at::Tensor& x, const Rows& rows, bool ortho) {
   return out;
 }
 
-at::Tensor product(Factor a, Factor b, const kernels::Finish& finish) {
+at::Tensor product(kernels::Dtype dtype, Factor a, Factor b, const kernels::Finish& finish) {
   const at::Tensor left = a.matrix.contiguous(), right = b.matrix.contiguous();
   const std::int64_t m = left.size(a.transposed ? 1 : 0), k = left.size(a.transposed ? 0 : 1);
   const std::int64_t n = right.size(b.transposed ? 0 : 1);
@@ -59,7 +59,7 @@ at::Tensor product(Factor a, Factor b, const kernels::Finish& finish) {
               right.sizes());
   at::Tensor out = at::empty({m, n}, left.options());
   ThreadPool threads = pool();
-  kernels::gemm(size_of(m), size_of(n), size_of(k),
+  kernels::gemm(dtype, size_of(m), size_of(n), size_of(k),
                 {left.const_data_ptr<float>(), size_of(left.size(1)), a.transposed},
                 {right.const_data_ptr<float>(), size_of(right.size(1)), b.transposed}, finish,
                 out.mutable_data_ptr<float>(), size_of(n), threads, workspace());

@@ -325,8 +325,8 @@ std::string html_report(const nlohmann::ordered_json& run, const TrainingReport&
   const std::string entities =
       best.entities ? classes_table("Entities", best.entities->classes) : "";
   html += curves(report) + epochs_table(report) + entities +
-          classes_table("Classes", best.report.classes) + confusion_matrix(best.report) +
-          worst_errors(best.worst);
+          classes_table("Classes", best.report ? best.report->classes : best.labels) +
+          (best.report ? confusion_matrix(*best.report) : "") + worst_errors(best.worst);
   html += "<details><summary>Settings: run.json</summary>\n<table class='s'>\n";
   settings_rows(html, "", run);
   return html + "</table></details>\n</html>\n";

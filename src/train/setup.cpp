@@ -7,17 +7,15 @@
 #include <optional>
 #include <set>
 
-#include "blocks/model.h"
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/json.h"
 #include "core/random.h"
 #include "model/batch.h"
 #include "model/weights.h"
-#include "text/ngrams.h"
 #include "train/finetune_options.h"
 #include "train/task_objective.h"
-#include "train/wide_fit.h"
+#include "train/wide_head.h"
 
 namespace fnet {
 namespace {
@@ -78,59 +76,17 @@ std::vector<Example> hold_out(std::vector<Example>& train, const std::filesystem
 /// Examples as the task encodes them. Throws: input, with the place in the file.
 std::vector<Sample> encode(const Task& task, const std::vector<Example>& examples,
                            const Tokenizer& tokenizer, const EncodeOptions& options,
-                           const std::vector<std::string>& labels,
-                           const std::filesystem::path& file) {
+                           const HeadConfig& head, const std::filesystem::path& file) {
   std::vector<Sample> samples;
   samples.reserve(examples.size());
   for (const Example& example : examples) {
     try {
-      samples.push_back(task.encode(example, tokenizer, options, labels));
+      samples.push_back(task.encode(example, tokenizer, options, head));
     } catch (const Error& error) {
       throw error.within(fmt::format("{}:{}", file.string(), example.line));
     }
   }
   return samples;
-}
-
-/// Bytes that a wide part may take in float32.
-constexpr std::size_t kWideBytes = 4'000'000;
-
-/// Whether the model gets a wide part. Throws: usage where it is asked for and cannot be.
-bool wants_wide(const FinetuneOptions& o, const Config& start) {
-  const bool may_be = may_be_wide(head_for(o.task));
-  require(may_be || o.wide != "on", Kind::usage,
-          "wide: expected auto or off for {}, whose head has no wide part, found 'on'", o.task);
-  if (o.wide == "auto") return may_be && (o.from.empty() || start.wide_features > 0);
-  return o.wide == "on";
-}
-
-/// The n-grams that a wide part for these texts and labels can hold.
-NgramTable learn_ngrams(const std::vector<Sample>& samples, std::size_t labels) {
-  std::vector<std::vector<NgramCount>> texts;
-  for (const Sample& sample : samples) texts.push_back(*sample.texts.at(0).ngrams);
-  return {texts, kWideBytes / sizeof(float) / (labels + 2)};
-}
-
-/// Fits the model's wide part to the samples.
-void fit_wide_part(nn::FNetWithHeadImpl& model, const NgramTable& table,
-                   const std::vector<Sample>& samples, std::span<const double> class_weights) {
-  Bags texts;
-  std::vector<std::int32_t> targets;
-  for (const Sample& sample : samples) {
-    table.add(*sample.texts.at(0).ngrams, texts);
-    targets.push_back(sample.targets.at(0));
-  }
-  const WideFit fit = fit_wide(texts, table.keys().size(), targets, model.config().labels.size(),
-                               {.class_weights = class_weights});
-  const auto buffers = model.named_buffers();
-  const auto fill = [&](const char* name, const std::vector<float>& values) {
-    const at::Tensor buffer = buffers[name];
-    buffer.copy_(at::tensor(values, at::kFloat).view(buffer.sizes()));
-  };
-  fill("wide.keys", table.keys());
-  fill("wide.idf", table.idf());
-  fill("wide.weight", fit.weight);
-  fill("wide.bias", fit.bias);
 }
 
 Config new_config(const FinetuneOptions& options, const Tokenizer& tokenizer) {
@@ -149,6 +105,34 @@ Config new_config(const FinetuneOptions& options, const Tokenizer& tokenizer) {
 
 bool same_labels(const std::vector<std::string>& a, const std::vector<std::string>& b) {
   return std::set(a.begin(), a.end()) == std::set(b.begin(), b.end());
+}
+
+/// Whether a model's head answers this task with these labels.
+bool is_for(const Config& config, const Task& task, const std::vector<std::string>& labels) {
+  return config.has_head() && config.task == task.name() && &task_of(config.head("")) == &task &&
+         same_labels(config.labels, labels);
+}
+
+/// The task that the options name. Throws: usage.
+const Task& named_task(const FinetuneOptions& o) {
+  HeadConfig asked;
+  asked.task = o.task, asked.problem_type = o.problem_type;
+  try {
+    return task_of(asked);
+  } catch (const Error& error) {
+    fail(Kind::usage, "{}", error.what());
+  }
+}
+
+/// What of the loss only a choice among classes has.
+void check_smoothing(FinetuneOptions& o, const Task& task) {
+  const bool classes = task.loss() == Loss::cross_entropy;
+  if (o.label_smoothing < 0) o.label_smoothing = task.label_smoothing();
+  require(o.label_smoothing == 0 || task.has_classes(), Kind::usage,
+          "label_smoothing: expected 0 for a task without classes, found {}", o.label_smoothing);
+  require(o.class_weights == "none" || classes, Kind::usage,
+          "class_weights: expected none unless each text or word has one label, found '{}'",
+          o.class_weights);
 }
 
 /// Of a file's bytes; empty for a pipe.
@@ -246,20 +230,28 @@ void check_options(const FinetuneOptions& o) {
 }
 
 TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
-  const Task& task = find_task(options.task);
   FinetuneOptions o = options;
-  if (o.token_dropout < 0) o.token_dropout = task.token_dropout();
-  check_metric(o, task.metrics({}), o.task);
+  const Task& named = named_task(o);
+  check_metric(o, named.metrics({}), o.task);
   std::size_t skipped = 0;
-  std::vector<Example> train = read(o.train, task, o, skipped);
-  std::vector<std::string> labels = task.labels(train);
+  std::vector<Example> train = read(o.train, named, o, skipped);
+  const Task* chosen = &named;
+  std::vector<std::string> labels;
+  try {
+    if (o.problem_type.empty()) chosen = &named.for_examples(train);
+    labels = chosen->labels(train);
+  } catch (const Error& error) {
+    throw error.within(o.train.string());
+  }
+  const Task& task = *chosen;
+  if (o.token_dropout < 0) o.token_dropout = task.token_dropout();
+  check_smoothing(o, task);
   std::vector<Example> dev =
       o.dev.empty() ? hold_out(train, o.train, o.seed) : read(o.dev, task, o, skipped);
-  require(labels.size() >= 2, Kind::input, "{}: label: expected at least two labels, found {}",
-          o.train.string(), labels.size());
-  log(fmt::format("data: {} training and {} dev examples, {} labels{}", train.size(), dev.size(),
-                  labels.size(),
-                  skipped > 0 ? fmt::format(", {} bad lines skipped", skipped) : ""));
+  log(fmt::format(
+      "data: {} training and {} dev examples, {}{}", train.size(), dev.size(),
+      task.has_classes() ? fmt::format("{} labels", labels.size()) : std::string(task.unit()),
+      skipped > 0 ? fmt::format(", {} bad lines skipped", skipped) : ""));
 
   Config config;
   bool new_head = true;
@@ -269,7 +261,7 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
     config = Config::load(o.from, &warnings);
     tokenizer = Tokenizer::load(o.from, &warnings);
     for (const std::string& warning : warnings) log(warning);
-    new_head = config.task != o.task || !same_labels(config.labels, labels);
+    new_head = !is_for(config, task, labels);
     if (new_head) {
       log(fmt::format("model: {} is for {}: a new head for {} with {} labels", o.from.string(),
                       config.has_head()
@@ -289,10 +281,22 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
     }
     config = new_config(o, *tokenizer);
   }
+  const bool had_wide = config.wide_features > 0;
+  const bool wide = wants_wide(o, task, had_wide);
+  config.wide_features = 0;
   config.task = o.task;
   config.labels = labels;
+  config.problem_type = task.problem_type();
+  task.configure(config, train);
+  const std::int64_t positions = config.max_position_embeddings;
   for (const std::string& setting : o.set) config.assign(setting);
   config.validate();
+  if (!o.from.empty() && config.max_position_embeddings != positions) {
+    log(fmt::format("model: {} positions become {}: those in common keep their weights, {}",
+                    positions, config.max_position_embeddings,
+                    config.max_position_embeddings > positions ? "new ones start afresh"
+                                                               : "the others are left out"));
+  }
   require(tokenizer->vocab_size() <= config.vocab_size, Kind::input,
           "tokenizer: expected at most {} pieces (vocab_size), found {}", config.vocab_size,
           tokenizer->vocab_size());
@@ -302,8 +306,8 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
           "max_length: expected at most {}, the model's limit, found {}", limit, o.max_length);
   EncodeOptions encoding;
   encoding.max_length = most_tokens(config, tokenizer->config().model_max_length, o.max_length);
-  encoding.ngrams = wants_wide(o, config);
-  const bool had_wide = config.wide_features > 0;
+  encoding.ngrams = wide;
+  encoding.stride = o.stride;
   tokenizer = tokenizer->with_max_length(static_cast<std::int64_t>(encoding.max_length));
 
   TrainingSetup setup{.task = &task,
@@ -316,25 +320,26 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
                       .metric = o.metric,
                       .fits = !new_head,
                       .token_dropout = o.token_dropout,
-                      .wide = encoding.ngrams,
+                      .label_smoothing = o.label_smoothing,
                       .skipped_lines = skipped,
                       .run = {}};
-  setup.train = encode(task, setup.train_examples, setup.tokenizer, encoding, labels, o.train);
+  const HeadConfig head = config.head("");
+  setup.train = encode(task, setup.train_examples, setup.tokenizer, encoding, head, o.train);
   const auto has_answer = [](const Sample& sample) {
     return std::ranges::any_of(sample.units, [](std::int32_t row) { return row >= 0; });
   };
   require(std::ranges::any_of(setup.train, has_answer), Kind::usage,
           "max_length: expected room for a word, found {}, which cuts all of them off",
           encoding.max_length);
-  setup.dev = encode(task, setup.dev_examples, setup.tokenizer, encoding, labels, dev_file(o));
+  setup.dev = encode(task, setup.dev_examples, setup.tokenizer, encoding, head, dev_file(o));
   std::ptrdiff_t cut = 0;
   for (const Sample& sample : setup.dev) cut += std::ranges::count(sample.units, -1);
   if (cut > 0) {
     log(fmt::format("{}: {} {} beyond the length that the model reads, counted as wrong",
-                    dev_file(o).string(), cut, task.reads_words() ? "words" : "texts"));
+                    dev_file(o).string(), cut, task.unit()));
   }
   NgramTable ngrams;
-  if (setup.wide) ngrams = learn_ngrams(setup.train, labels.size());
+  if (wide) ngrams = learn_ngrams(setup.train, labels.size());
   config.wide_features = static_cast<std::int64_t>(ngrams.keys().size());
   setup.wide = config.wide_features > 0;
   setup.model = std::make_shared<nn::FNetWithHeadImpl>(config, o.seed);
@@ -346,7 +351,7 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
   if (setup.wide) {
     std::vector<double> weights;
     if (o.class_weights == "balanced") weights = balanced_weights(setup.train, labels.size());
-    fit_wide_part(*setup.model, ngrams, setup.train, weights);
+    fit_wide_head(*setup.model, ngrams, setup.train, weights);
     log(fmt::format("wide head: {} words and pairs of words, {:.1f} MB", config.wide_features,
                     4e-6 * static_cast<double>(ngrams.keys().size() * (labels.size() + 2))));
   }
@@ -359,9 +364,7 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
 std::optional<OtherModel> load_other(const std::filesystem::path& directory,
                                      const FinetuneOptions& options, const TrainingSetup& setup) {
   const Config config = Config::load(directory);
-  if (config.task != setup.config().task || !same_labels(config.labels, setup.config().labels)) {
-    return {};
-  }
+  if (!is_for(config, *setup.task, setup.config().labels)) return {};
   OtherModel other{
       std::make_shared<nn::FNetWithHeadImpl>(config, options.seed), Tokenizer::load(directory), {}};
   other.model->load_weights(directory);
@@ -369,8 +372,9 @@ std::optional<OtherModel> load_other(const std::filesystem::path& directory,
   encoding.max_length = most_tokens(config, other.tokenizer.config().model_max_length);
   if (options.max_length > 0)
     encoding.max_length = std::min(encoding.max_length, options.max_length);
+  encoding.stride = options.stride;
   encoding.ngrams = config.wide_features > 0;
-  other.dev = encode(*setup.task, setup.dev_examples, other.tokenizer, encoding, config.labels,
+  other.dev = encode(*setup.task, setup.dev_examples, other.tokenizer, encoding, config.head(""),
                      dev_file(options));
   return other;
 }

@@ -26,6 +26,7 @@ struct TrainingSetup {
   std::string metric;             ///< that selects the best epoch
   bool fits = false;              ///< the model comes with a head for these labels
   double token_dropout = 0;       ///< as resolved
+  double label_smoothing = 0;     ///< as resolved
   bool wide = false;              ///< the model has a wide part, fitted to `train`
   std::size_t skipped_lines = 0;  ///< bad lines
   nlohmann::ordered_json run;     ///< run.json: the resolved options, config, versions and data

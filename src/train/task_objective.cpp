@@ -29,8 +29,9 @@ TaskObjective::TaskObjective(const Task& task, std::shared_ptr<nn::FNetWithHeadI
       tokenizer_(std::move(tokenizer)),
       examples_(examples),
       dev_(dev),
-      options_(std::move(options)) {
-  if (model_->config().wide_features == 0) return;
+      options_(std::move(options)),
+      head_(model_->config().head("")) {
+  if (head_.wide_features == 0) return;
   const at::NoGradGuard no_grad;
   const auto buffers = model_->named_buffers();
   const auto values = [&](const char* name) {
@@ -46,17 +47,13 @@ TaskObjective::TaskObjective(const Task& task, std::shared_ptr<nn::FNetWithHeadI
   wide_bias_ = buffers["wide.bias"].clone();
 }
 
-TaskObjective::Scores TaskObjective::scores(std::span<const Sample* const> samples, Batch& batch,
-                                            const std::function<void(Batch&)>& change) {
+Scored TaskObjective::scores(std::span<const Sample* const> samples, Batch& batch,
+                             const std::function<void(Batch&)>& change) {
   std::vector<Encoding> texts;
-  std::vector<std::int64_t> units, targets;
+  Scored out;
   std::int64_t scored = 0, longest = 0;
   for (const Sample* sample : samples) {
-    for (std::size_t u = 0; u < sample->units.size(); ++u) {
-      if (sample->units[u] < 0) continue;
-      units.push_back(scored + sample->units[u]);
-      targets.push_back(sample->targets[u]);
-    }
+    out.add(*sample, scored);
     for (std::size_t t = 0; t < sample->texts.size(); ++t) {
       texts.push_back(sample->texts[t]);
       longest = std::max(longest, static_cast<std::int64_t>(texts.back().input_ids.size()));
@@ -80,23 +77,8 @@ TaskObjective::Scores TaskObjective::scores(std::span<const Sample* const> sampl
     }
   }
   const at::Tensor picks = text > 0 ? tensor(rows) : at::Tensor();
-  const at::Tensor logits = model_->scores(hidden, batch.rows, picks);
-  return {logits, tensor(units), tensor(targets)};
-}
-
-at::Tensor TaskObjective::loss_of(const Scores& scores, at::Reduction::Reduction reduction,
-                                  const std::vector<double>& class_weights,
-                                  double label_smoothing) const {
-  const at::Tensor logits = scores.logits.index_select(0, scores.units);
-  switch (task_.loss()) {
-    case Loss::cross_entropy: {
-      std::optional<at::Tensor> weights;
-      if (!class_weights.empty()) weights = at::tensor(class_weights, logits.options());
-      return at::cross_entropy_loss(logits, scores.targets, weights, reduction, -100,
-                                    label_smoothing);
-    }
-  }
-  fail(Kind::internal, "{}: a loss without a formula", task_.name());
+  out.logits = model_->scores(hidden, batch.rows, picks);
+  return out;
 }
 
 /// Replaces a share of the tokens by [MASK] (or <unk>), never special ones.
@@ -118,23 +100,28 @@ Objective::Result TaskObjective::loss(std::span<const Sample> batch, std::int64_
   for (const Sample& sample : batch) samples.push_back(&sample);
   Batch packed;
   model_->set_dropout_place(nn::DropoutPlace{options_.seed, static_cast<std::uint64_t>(step)});
-  const Scores result = scores(samples, packed, [&](Batch& b) { drop_tokens(b, step); });
-  return {loss_of(result, at::Reduction::Mean, options_.class_weights, options_.label_smoothing),
-          packed.rows.total()};
+  const Scored result = scores(samples, packed, [&](Batch& b) { drop_tokens(b, step); });
+  const LossOptions how{at::Reduction::Mean, options_.class_weights, options_.label_smoothing};
+  return {loss_of(task_.loss(), result, how), packed.rows.total()};
 }
 
-/// The scores of dev samples in an order, with those of the wide part as much as counts best, which
-/// goes into its weights.
-at::Tensor TaskObjective::with_wide(const at::Tensor& deep, std::span<const std::size_t> order,
-                                    const at::Tensor& targets) {
+/// The share of the wide part goes into its weights, so that the stored model has it too.
+void TaskObjective::add_wide(std::vector<Scored>& batches, std::span<const std::size_t> order) {
+  std::vector<at::Tensor> parts;
+  std::vector<std::int64_t> labels;
+  for (const Scored& batch : batches) {
+    parts.push_back(batch.logits.to(at::kCPU, at::kFloat));
+    labels.insert(labels.end(), batch.targets.begin(), batch.targets.end());
+  }
+  const at::Tensor deep = at::cat(parts), targets = at::tensor(labels, at::kLong);
   const std::vector<std::int64_t> rows(order.begin(), order.end());
   const at::Tensor wide = wide_.index_select(0, at::tensor(rows, at::kLong));
-  if (!options_.weigh_wide) return deep + wide;
   // Of each share the loss under the temperature that suits it: a temperature changes no answer,
   // and without it the share would make up for scores that are too sure or too unsure.
+  double best = 1, least = std::numeric_limits<double>::infinity();
   std::vector<double> shares(options_.may_drop_wide ? 1 : 0, 0.0);
   for (int k = -6; k <= 6; ++k) shares.push_back(std::exp2(k / 2.0));
-  double best = 0, least = std::numeric_limits<double>::infinity();
+  if (!options_.weigh_wide) shares.clear();
   for (const double share : shares) {
     const at::Tensor sum = deep + wide * share;
     for (int k = -4; k <= 4; ++k) {
@@ -142,10 +129,17 @@ at::Tensor TaskObjective::with_wide(const at::Tensor& deep, std::span<const std:
       if (loss < least) best = share, least = loss;
     }
   }
-  const auto buffers = model_->named_buffers();
-  buffers["wide.weight"].copy_(wide_weight_ * best);
-  buffers["wide.bias"].copy_(wide_bias_ * best);
-  return deep + wide * best;
+  if (options_.weigh_wide) {
+    const auto buffers = model_->named_buffers();
+    buffers["wide.weight"].copy_(wide_weight_ * best);
+    buffers["wide.bias"].copy_(wide_bias_ * best);
+  }
+  const at::Tensor sum = deep + wide * best;
+  std::int64_t row = 0;
+  for (Scored& batch : batches) {
+    batch.logits = sum.narrow(0, row, batch.logits.size(0));
+    row += batch.logits.size(0);
+  }
 }
 
 Evaluation TaskObjective::evaluate() {
@@ -155,10 +149,28 @@ Evaluation TaskObjective::evaluate() {
   std::vector<std::size_t> order(dev_.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::ranges::stable_sort(order, {}, [&](std::size_t i) { return tokens_of(dev_[i]); });
-  std::vector<at::Tensor> logits, units, targets;
-  std::int64_t scored = 0;
+  const auto scorer = task_.scorer(head_);
+  double loss = 0;
+  std::int64_t count = 0;
+  const auto take = [&](const Scored& batch, std::span<const std::size_t> places) {
+    loss += loss_of(task_.loss(), batch, {at::Reduction::Sum, {}, 0}).item<double>();
+    count += batch.terms();
+    const at::Tensor logits = batch.logits.to(at::kCPU, at::kFloat).contiguous();
+    const float* next = logits.const_data_ptr<float>();
+    for (const std::size_t i : places) {
+      std::vector<Matrix> answers;
+      for (std::size_t text = 0; text < dev_[i].texts.size(); ++text) {
+        Matrix& matrix =
+            answers.emplace_back(dev_[i].rows(text), static_cast<std::size_t>(logits.size(1)));
+        std::copy_n(next, matrix.data.size(), matrix.data.begin());
+        next += matrix.data.size();
+      }
+      scorer->add(examples_[i], dev_[i], answers);
+    }
+  };
+  std::vector<Scored> kept;  // the share of a wide part is chosen by all scores
   Batch packed;
-  for (std::size_t end = 0; end < order.size();) {
+  for (std::size_t begin = 0, end = 0; end < order.size(); begin = end) {
     std::vector<const Sample*> samples;
     for (std::int64_t rows = 0; end < order.size() && rows < kEvaluationRows; ++end) {
       samples.push_back(&dev_[order[end]]);
@@ -167,33 +179,21 @@ Evaluation TaskObjective::evaluate() {
         rows += rows_of(tokens, model_->config(), static_cast<std::int64_t>(tokens));
       }
     }
-    const Scores batch = scores(samples, packed, {});
-    logits.push_back(batch.logits.to(at::kCPU, at::kFloat));
-    units.push_back(batch.units.to(at::kCPU) + scored);
-    targets.push_back(batch.targets.to(at::kCPU));
-    scored += logits.back().size(0);
-  }
-  require(!logits.empty(), Kind::usage, "evaluation: expected at least one example, found none");
-  Scores all{at::cat(logits), at::cat(units), at::cat(targets)};
-  if (wide_.defined()) all.logits = with_wide(all.logits, order, all.targets);
-  all.logits = all.logits.contiguous();
-  std::vector<std::vector<Matrix>> answers(dev_.size());
-  const float* next = all.logits.const_data_ptr<float>();
-  for (const std::size_t i : order) {
-    for (std::size_t text = 0; text < dev_[i].texts.size(); ++text) {
-      Matrix& matrix =
-          answers[i].emplace_back(dev_[i].rows(text), static_cast<std::size_t>(all.logits.size(1)));
-      std::copy_n(next, matrix.data.size(), matrix.data.begin());
-      next += matrix.data.size();
+    Scored batch = scores(samples, packed, {});
+    if (wide_.defined()) {
+      kept.push_back(std::move(batch));
+    } else {
+      take(batch, std::span(order).subspan(begin, end - begin));
     }
   }
-  const auto scorer = task_.scorer(model_->config().labels);
-  for (std::size_t i = 0; i < dev_.size(); ++i) scorer->add(examples_[i], dev_[i], answers[i]);
-  Evaluation evaluation = scorer->finish();
-  if (const std::int64_t count = all.targets.numel(); count > 0) {
-    evaluation.loss =
-        loss_of(all, at::Reduction::Sum, {}, 0).item<double>() / static_cast<double>(count);
+  if (!kept.empty()) add_wide(kept, order);
+  for (std::size_t k = 0, begin = 0; k < kept.size(); ++k) {
+    const auto texts = static_cast<std::size_t>(kept[k].logits.size(0));
+    take(kept[k], std::span(order).subspan(begin, texts));
+    begin += texts;
   }
+  Evaluation evaluation = scorer->finish();
+  evaluation.loss = count > 0 ? loss / static_cast<double>(count) : 0;
   return evaluation;
 }
 

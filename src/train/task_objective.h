@@ -11,6 +11,7 @@
 #include "fnet/train.h"
 #include "model/batch.h"
 #include "tasks/task.h"
+#include "train/losses.h"
 #include "train/objective.h"
 
 namespace fnet {
@@ -38,17 +39,10 @@ class TaskObjective : public Objective {
   Evaluation evaluate() override;
 
  private:
-  /// The scores of samples [S, C], text after text, and their units: rows [U] and targets [U].
-  struct Scores {
-    at::Tensor logits, units, targets;
-  };
-
-  Scores scores(std::span<const Sample* const> samples, Batch& batch,
+  Scored scores(std::span<const Sample* const> samples, Batch& batch,
                 const std::function<void(Batch&)>& change);
-  at::Tensor loss_of(const Scores& scores, at::Reduction::Reduction reduction,
-                     const std::vector<double>& class_weights, double label_smoothing) const;
-  at::Tensor with_wide(const at::Tensor& deep, std::span<const std::size_t> order,
-                       const at::Tensor& targets);
+  /// Adds the wide part's scores, as much as counts best, to those of all samples in an order.
+  void add_wide(std::vector<Scored>& batches, std::span<const std::size_t> order);
   void drop_tokens(Batch& batch, std::int64_t step) const;
 
   const Task& task_;
@@ -57,6 +51,7 @@ class TaskObjective : public Objective {
   std::span<const Example> examples_;
   std::span<const Sample> dev_;
   Options options_;
+  HeadConfig head_;
   at::Tensor wide_weight_, wide_bias_;  // as fitted
   at::Tensor wide_;                     // scores of the wide part as fitted for `dev` [S, C]
 };

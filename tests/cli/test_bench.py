@@ -1,11 +1,12 @@
-"""What bench/python makes of measurements that were taken in pieces."""
+"""What fnet bench tells, and what bench/python makes of measurements that were taken in pieces."""
 
+import json
 import sys
 import tempfile
 import unittest
 from pathlib import Path
 
-from support import SOURCE
+from support import SOURCE, done
 
 sys.path.insert(0, str(SOURCE / "bench/python"))
 import report  # noqa: E402 (after the path is set)
@@ -18,6 +19,22 @@ def timing(contender, work, *seconds, **more):
 
 def run(*timings, threads=2):
     return {"date": "2026-01-02", "commit": "abc", "threads": threads, "command": "./dev bench", "timings": timings}
+
+
+class Command(unittest.TestCase):
+    def test_the_limit_is_the_nearer_of_products_and_reading_weights(self):
+        shape = ("--set", "hidden_size=64", "--set", "intermediate_size=128", "--set", "num_hidden_layers=3")
+        output = done("bench", "--variant", "tiny", *shape, "--batch", 1, "--length", 8, "--threads", 1,
+                      "--seconds", 0, "--dtype", "bfloat16", "--json")  # fmt: skip
+        found = json.loads(output)
+        seconds = 1e-3 * found["milliseconds"]["p50"]
+        weights = 3 * 2 * 64 * 128 + 64 * 64  # feed-forwards and the pooler
+        projection = 64 * 64  # of the embeddings
+        self.assertAlmostEqual(found["gigabytes_per_second"] * seconds * 1e9, 2 * (weights + projection), places=3)
+        self.assertEqual(
+            found["fraction_of_limit"],
+            max(found["fraction_of_peak"], found["gigabytes_per_second"] / found["peak_gigabytes"]),
+        )
 
 
 class BenchTest(unittest.TestCase):

@@ -81,6 +81,20 @@ class Finetune(CliTest):
         self.assertLess(self.accuracy(off, train), 1)
 
     @unittest.skipUnless(CAN_TRAIN, "this build has no fnet-train")
+    def test_hybrids_and_other_mixers_train_and_run(self):
+        train = self.data("mixers.tsv")
+        for mixers in ("top:1", "hartley", "linear", "gfilter"):
+            out = self.folder / mixers.replace(":", "_")
+            done("finetune", "--task", "text-classification", "--train", train, "--dev", train, "--out", out,
+                 "--variant", "tiny", "--tokenizer", self.spiece, "--set", "hidden_size=32", "--set",
+                 "num_hidden_layers=2", "--set", "intermediate_size=64", "--set", f"mixers={mixers}", "--set",
+                 "max_position_embeddings=64", "--max-length", 64, "--epochs", 12, "--batch-size", 8, "--lr", "3e-3",
+                 "--wide", "off", "--threads", 2)  # fmt: skip
+            self.assertEqual(json.loads((out / "config.json").read_text())["mixers"], mixers)
+            report = json.loads(done("evaluate", out, "--data", train, "--json"))
+            self.assertGreater(report["accuracy"], 0.9, mixers)
+
+    @unittest.skipUnless(CAN_TRAIN, "this build has no fnet-train")
     def test_without_dev_a_tenth_is_held_out_by_the_seed(self):
         rows = [f"__label__good {text}\n" for text in GOOD.split("|")] + \
                [f"__label__bad {text}\n" for text in BAD.split("|")]  # fmt: skip
@@ -179,6 +193,19 @@ class Finetune(CliTest):
             done(*self.advised(said, [*other, 2, *flags]))
             self.assertGreaterEqual(self.accuracy(self.folder / name, train), accuracy)
         self.assertEqual([path.name for path in self.folder.iterdir() if path.name.startswith(".")], [])
+
+    @unittest.skipUnless(CAN_TRAIN, "this build has no fnet-train")
+    def test_products_in_bfloat16_learn_as_well_and_leave_float32_weights(self):
+        train, out = self.data("bfloat16.tsv"), self.folder / "bfloat16"
+        done("finetune", "--train", train, "--dev", train, "--out", out, "--tokenizer", self.spiece, "--dtype",
+             "bfloat16", "--set", "hidden_size=32", "--set", "intermediate_size=32", "--set", "num_hidden_layers=1",
+             "--batch-size", 8, "--lr", "5e-3", "--token-dropout", 0, "--average", "0.5", "--threads", 1,
+             "--epochs", 20)  # fmt: skip
+        self.assertEqual(self.accuracy(out, train), 1)
+        self.assertEqual(json.loads((out / "run.json").read_text())["dtype"], "bfloat16")
+        header = (out / "model.safetensors").read_bytes()[8:2000].decode(errors="replace")
+        self.assertIn('"F32"', header)
+        self.assertNotIn('"BF16"', header)
 
     @unittest.skipUnless(CAN_TRAIN, "this build has no fnet-train")
     def test_a_second_run_into_a_directory_at_work_is_refused(self):

@@ -42,7 +42,7 @@ class Help(CliTest):
                 self.assertRegex(text, rf"\n  (-.,)?{name}[ ,]", command)
                 self.assertIn(flag["help"] or "help is missing", text, name)
         text = done("predict", "--help")
-        self.assertIn("--top-k 1..1000=1 ", text)
+        self.assertIn("--top-k 0..1000=0 ", text)
         self.assertIn("--format tsv|jsonl=tsv", text)
         self.assertIn("\nData:\n", text)
         self.assertIn("(or FNET_THREADS)", text)
@@ -72,8 +72,8 @@ class Help(CliTest):
 
 class Errors(CliTest):
     def test_a_value_names_its_flag_and_what_is_allowed(self):
-        for value in ("0", "1001", "x", "1.5", "", "99999999999999999999"):
-            self.assertIn(f"--top-k: expected 1 to 1000, found '{value}'",
+        for value in ("-1", "1001", "x", "1.5", "", "99999999999999999999"):
+            self.assertIn(f"--top-k: expected 0 to 1000, found '{value}'",
                           self.fails("predict", self.classifier, "--top-k", value))  # fmt: skip
         self.assertIn("--seed: expected a whole number from 0, found '-1'",
                       self.fails("init", "--out", self.folder / "x", "--seed", "-1"))  # fmt: skip
@@ -81,7 +81,7 @@ class Errors(CliTest):
         self.assertIn("did you mean 'jsonl'?", self.fails("predict", self.classifier, "--format", "jsnl"))
         self.assertIn("--top-k: expected once, found 2 times",
                       self.fails("predict", self.classifier, "--top-k", 2, "--top-k", 3))  # fmt: skip
-        self.assertIn("--top-k: expected 1 to 1000, found none", self.fails("predict", self.classifier, "--top-k"))
+        self.assertIn("--top-k: expected 0 to 1000, found none", self.fails("predict", self.classifier, "--top-k"))
         self.assertIn("--json: expected no value, found 'no'", self.fails("info", "--json=no"))
         self.assertIn("third: expected a flag or argument of 'fnet predict'",
                       self.fails("predict", self.classifier, self.corpus, "third"))  # fmt: skip

@@ -146,6 +146,26 @@ class Models(unittest.TestCase):
             self.assertEqual(names, [LABELS[i] for i in wanted.argmax(-1)])
             np.testing.assert_allclose(probabilities, wanted.amax(-1).numpy(), rtol=0, atol=5e-6)
 
+    def same_answers(self, directory, model, rows=None):
+        """The best span of at most 30 tokens of the context, by transformers' scores."""
+        asked, out = "who went", fnet("predict", directory, "-", "--input-format", "jsonl", "--format", "jsonl",
+            stdin="".join(json.dumps({"question": "who went", "context": text}) + "\n" for text in TEXTS))  # fmt: skip
+        for text, line in zip(TEXTS, out.decode().splitlines(), strict=True):
+            front = self.encode(self.pieces.encode(asked))
+            pieces = self.pieces.encode(text, out_type="immutable_proto").pieces
+            ids = front + [piece.id for piece in pieces] + [self.pieces.piece_to_id("[SEP]")]
+            types = [0] * len(front) + [1] * (len(ids) - len(front))
+            padding = (rows or len(ids)) - len(ids)
+            answer = model.eval()(input_ids=torch.tensor([ids + [3] * padding]),
+                                  token_type_ids=torch.tensor([types + [0] * padding]))  # fmt: skip
+            spans = {}
+            for i in range(len(pieces)):
+                for j in range(i, min(i + 30, len(pieces))):
+                    score = answer.start_logits[0, len(front) + i] + answer.end_logits[0, len(front) + j]
+                    spans[text[pieces[i].begin : pieces[j].end].strip()] = score.item()
+            found = json.loads(line)["answer"]
+            self.assertAlmostEqual(spans[found], max(spans.values()), delta=1e-4)
+
     def load(self, kind, directory):
         model, notes = kind.from_pretrained(directory, output_loading_info=True)
         self.assertEqual({key: set(found) for key, found in notes.items() if found}, {})
@@ -170,6 +190,26 @@ class Models(unittest.TestCase):
         out = self.init("tagger", "--task", "token-classification", "--labels", ",".join(LABELS))
         self.same_tags(out, self.load(transformers.FNetForTokenClassification, out))
 
+    def test_transformers_loads_our_model_of_questions(self):
+        out = self.init("reader", "--task", "question-answering", "--labels", "LABEL_0,LABEL_1")
+        self.same_answers(out, self.load(transformers.FNetForQuestionAnswering, out))
+
+    def test_problem_types_are_those_of_transformers(self):
+        for problem, labels in (("regression", ["LABEL_0"]), ("multi_label_classification", LABELS)):
+            out = self.init(problem, "--task", "text-classification", "--labels", ",".join(labels),
+                            "--set", f"problem_type={problem}")  # fmt: skip
+            model = self.load(transformers.FNetForSequenceClassification, out).eval()
+            self.assertEqual(model.config.problem_type, problem)
+            lines = fnet("predict", out, "-", "--format", "jsonl", "--threshold", 0, stdin="\n".join(TEXTS) + "\n")
+            for text, line in zip(TEXTS, lines.decode().splitlines(), strict=True):
+                logits = model(input_ids=torch.tensor([self.encode(self.pieces.encode(text))])).logits[0]
+                row = json.loads(line)
+                if problem == "regression":
+                    self.assertAlmostEqual(row["score"], logits.item(), delta=5e-6)
+                    continue
+                found = dict(zip(row["labels"], row["scores"], strict=True))
+                np.testing.assert_allclose([found[x] for x in LABELS], logits.sigmoid(), rtol=0, atol=5e-6)
+
     def test_transformers_refuses_what_it_would_compute_otherwise(self):
         out = self.init("own", "--task", "text-classification", "--labels", ",".join(LABELS),
                         "--set", "fourier_norm=ortho")  # fmt: skip
@@ -190,6 +230,11 @@ class Models(unittest.TestCase):
     def test_we_load_a_tagger(self):
         model = transformers.FNetForTokenClassification(self.config())
         self.same_tags(self.save("hf_tagger", model), model, rows=64)
+
+    def test_we_load_a_model_of_questions(self):
+        model = transformers.FNetForQuestionAnswering(transformers.FNetConfig(
+            vocab_size=self.pieces.vocab_size(), pad_token_id=3, **SIZES))  # fmt: skip
+        self.same_answers(self.save("hf_reader", model), model, rows=64)
 
     def test_the_command_in_our_error_converts_a_pickle(self):
         model = transformers.FNetForSequenceClassification(self.config())

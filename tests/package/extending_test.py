@@ -50,8 +50,8 @@ def main():
     run("ctest", "--test-dir", build, "--output-on-failure", "--no-tests=error", "-R", "^tables")
     fnet = build / "bin/fnet"
     info = json.loads(run(fnet, "info", "--json"))
-    added = {"norm_type": "center_norm", "ffn_type": "reglu", "mixer": "scaled_fourier", "pooling": "mean_max",
-             "hidden_act": "squared_relu", "task": "language-identification"}  # fmt: skip
+    added = {"norm_type": "center_norm", "ffn_type": "tanh_glu", "mixer": "scaled_fourier", "pooling": "mean_max",
+             "hidden_act": "relu6", "task": "language-identification"}  # fmt: skip
     for key, name in added.items():
         assert name in info[key], (name, info[key])
     with tempfile.TemporaryDirectory() as folder:
@@ -60,7 +60,7 @@ def main():
         corpus.write_text("the cat sat on the mat\na fine film with a warm heart\nthe quick brown fox jumps\n")
         spiece = Path(folder) / "spiece.model"
         run(fnet, "tokenizer", "train", "--input", corpus, "--vocab-size", "34", "--out", spiece)
-        sets = ("norm_type=center_norm", "ffn_type=reglu", "ffn_options.bias=false", "mixers=scaled_fourier",
+        sets = ("norm_type=center_norm", "ffn_type=tanh_glu", "ffn_options.bias=false", "mixers=scaled_fourier",
                 "pooling=mean_max")  # fmt: skip
         run(fnet, "init", "--variant", "tiny", "--tokenizer", spiece, *(f"--set={s}" for s in sets), "--out", model,
             "--task", "language-identification", "--labels", "en,de")  # fmt: skip

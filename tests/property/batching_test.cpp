@@ -49,6 +49,21 @@ void expect_invariant(Config config, const std::string& dtype, std::size_t round
   EXPECT_EQ(different, 0U) << config.length_policy << " " << dtype;
 }
 
+TEST(Batching, answers_of_every_part_do_not_depend_on_batch_order_or_threads) {
+  for (const KindRow& norm : norm_kinds()) {
+    Config config = small_config();
+    config.norm_type = norm.name;
+    SCOPED_TRACE(norm.name);
+    expect_invariant(config, "float32", 4);
+  }
+  for (const KindRow& ffn : ffn_kinds()) {
+    Config config = small_config();
+    config.ffn_type = ffn.name;
+    SCOPED_TRACE(ffn.name);
+    expect_invariant(config, "float32", 4);
+  }
+}
+
 TEST(Batching, exact_answers_do_not_depend_on_batch_order_or_threads) {
   Config config = small_config();
   for (const char* dtype : {"float32", "bfloat16", "int8"}) expect_invariant(config, dtype, 1000);
@@ -57,6 +72,15 @@ TEST(Batching, exact_answers_do_not_depend_on_batch_order_or_threads) {
   config.norm_position = "pre";
   config.pooling = "mean";
   for (const char* dtype : {"float32", "bfloat16", "int8"}) expect_invariant(config, dtype, 100);
+}
+
+TEST(Batching, exact_answers_of_every_mixer_do_not_depend_on_batch_order_or_threads) {
+  for (const KindRow& row : mixer_kinds()) {
+    Config config = small_config();
+    config.num_hidden_layers = 2;
+    config.mixers = {std::string(row.name)};
+    for (const char* dtype : {"float32", "bfloat16"}) expect_invariant(config, dtype, 60);
+  }
 }
 
 TEST(Batching, fixed_answers_do_not_depend_on_batch_order_or_threads) {

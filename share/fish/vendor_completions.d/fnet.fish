@@ -103,6 +103,7 @@ complete -c fnet -n '__fish_seen_subcommand_from finetune' -l class-weights -x -
 complete -c fnet -n '__fish_seen_subcommand_from finetune' -l max-length -x -d 'tokens a text; 0: the model\'s limit'
 complete -c fnet -n '__fish_seen_subcommand_from finetune' -l metric -x -d 'that selects the best epoch; without it accuracy, or entity_f1 for entities'
 complete -c fnet -n '__fish_seen_subcommand_from finetune' -l patience -x -d 'epochs without a better one before it stops; 0: never'
+complete -c fnet -n '__fish_seen_subcommand_from finetune' -l dtype -x -a 'float32 bfloat16' -d 'of the factors of products while it learns; weights and sums are float32'
 complete -c fnet -n '__fish_seen_subcommand_from finetune' -l seed -x -d 'the same command and seed give the same model'
 complete -c fnet -n '__fish_seen_subcommand_from finetune' -l threads -x -d 'threads; 0: one for each core'
 complete -c fnet -n '__fish_seen_subcommand_from finetune' -l isa -x -d 'instruction set of the kernels; \'fnet info\' lists them'

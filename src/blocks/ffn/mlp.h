@@ -14,7 +14,8 @@ struct Mlp : Part {
   /// x [T, H] → [T, H], [T, F] inside.
   template <Algebra A>
   A apply(const A& x, const Context<A>& c) const {
-    return linear(c.activate(linear(x, c, "intermediate.dense")), c, "output.dense");
+    const A inner = c.activate(linear(x, c, "intermediate.dense"));
+    return linear(c.drop_inner(inner), c, "output.dense");
   }
 
   double operations(const Config& config) const {

@@ -1,33 +1,38 @@
 #pragma once
 
-#include "blocks/context.h"
+#include "blocks/gated.h"
 
 namespace fnet {
 
-/// y = W2 (silu(Wg x + bg) ⊙ (W1 x + b1)) + b2. Source: Shazeer 2020, eq. 6, which has no biases.
-struct SwiGlu : Part {
-  bool bias = false;
+/// The gate is silu(Wg x). Source: Shazeer 2020, eq. 6, which has no biases; the width by a factor
+/// is that of Touvron et al. 2023 (LLaMA), §2.2.
+struct SwiGlu : Gated<Activation::silu> {
+  double expansion_factor = 0;
+  std::int64_t multiple_of = 256;
+
+  SwiGlu() { bias = false; }
 
   template <class Option>
   void options(Option&& option) {
-    option("bias", bias, Allowed::any(), "biases in the three linear maps");
+    Gated::options(option);
+    option("expansion_factor", expansion_factor, Allowed::range(0, 1'024),
+           "the width inside is 2/3 of so many times hidden_size; 0: intermediate_size");
+    option("multiple_of", multiple_of, Allowed::range(1, 65'536),
+           "to whose multiple that width is rounded up");
+  }
+
+  std::int64_t width(const Config& config) const {
+    if (expansion_factor <= 0) return config.intermediate_size;
+    const double wanted = static_cast<double>(config.hidden_size) * expansion_factor * 2 / 3;
+    return (static_cast<std::int64_t>(wanted) + multiple_of - 1) / multiple_of * multiple_of;
   }
 
   void weights(const Specs& specs, const Config& config) const {
-    specs.linear("intermediate.gate", config.hidden_size, config.intermediate_size, bias);
-    specs.linear("intermediate.dense", config.hidden_size, config.intermediate_size, bias);
-    specs.linear("output.dense", config.intermediate_size, config.hidden_size, bias);
-  }
-
-  /// x [T, H] → [T, H], [T, F] inside.
-  template <Algebra A>
-  A apply(const A& x, const Context<A>& c) const {
-    const A inner = silu(linear(x, c, "intermediate.gate")) * linear(x, c, "intermediate.dense");
-    return linear(inner, c, "output.dense");
+    add_maps(specs, config, width(config));
   }
 
   double operations(const Config& config) const {
-    return 3 * linear_operations(config.hidden_size, config.intermediate_size);
+    return 3 * linear_operations(config.hidden_size, width(config));
   }
 };
 

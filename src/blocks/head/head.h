@@ -58,10 +58,11 @@ struct WidePart {
   static void weights(const Specs& specs, const HeadConfig& head) {
     const auto classes = static_cast<std::int64_t>(head.labels.size());
     if (head.wide_features == 0) return;
-    specs.buffer("wide.keys", {head.wide_features}, Init::zeros(), true);
-    specs.buffer("wide.idf", {head.wide_features}, Init::zeros());
-    specs.buffer("wide.weight", {head.wide_features, classes}, Init::zeros());
-    specs.buffer("wide.bias", {classes}, Init::zeros());
+    specs.exact("wide.keys", {head.wide_features}, Init::zeros());
+    const Specs fitted = specs.buffers();
+    fitted.add("wide.idf", {head.wide_features}, Init::zeros());
+    fitted.add("wide.weight", {head.wide_features, classes}, Init::zeros());
+    fitted.add("wide.bias", {classes}, Init::zeros());
   }
 
   /// Σ value · weight[row] + bias: [B, C].

@@ -1,6 +1,7 @@
 // Walks kinds.def: every row trains, and gives in torch what it gives in the runtime.
 #include <gtest/gtest.h>
 
+#include "blocks/model.h"
 #include "core/rows.h"
 #include "fnet/engine.h"
 #include "fnet/train.h"
@@ -18,11 +19,13 @@ std::shared_ptr<nn::FNetModule> make(const Config& config) {
   return std::make_shared<nn::FNetModelImpl>(config);
 }
 
-void fill(torch::nn::Module& module, const WeightSource& weights) {
+void fill(nn::FNetModule& module, const WeightSource& weights) {
   const at::NoGradGuard no_grad;
-  for (auto& item : module.named_parameters()) {
-    const auto values = weights(item.key(), item.value().sizes());
-    item.value().copy_(at::tensor(values, at::kFloat).view(item.value().sizes()));
+  auto tensors = module.named_parameters();
+  for (auto& item : module.named_buffers()) tensors.insert(item.key(), item.value());
+  for (const WeightSpec& spec : model_weights(module.config())) {
+    at::Tensor& tensor = tensors[spec.name];
+    tensor.copy_(at::tensor(weights(spec.name, spec.shape), at::kFloat).view(spec.shape));
   }
 }
 
@@ -104,9 +107,9 @@ TEST(TrainTables, every_row_answers_as_the_runtime_does) {
 TEST(TrainTables, every_rows_gradient_is_its_slope) {
   Config small;
   small.vocab_size = 20;
-  small.hidden_size = 6;
+  small.hidden_size = 8;
   small.num_hidden_layers = 2;
-  small.intermediate_size = 5;
+  small.intermediate_size = 12;
   small.max_position_embeddings = 8;
   for (Config row : every_row(small)) {
     if (row.mixers.size() > 1) row.mixers.resize(2);
@@ -191,6 +194,56 @@ TEST(TrainTables, every_row_is_saved_and_loaded) {
     const auto a = module->named_parameters(), b = again->named_parameters();
     ASSERT_EQ(a.size(), b.size());
     for (const auto& item : a) EXPECT_TRUE(at::equal(item.value(), b[item.key()])) << item.key();
+    const auto buffers = module->named_buffers(), read = again->named_buffers();
+    ASSERT_EQ(buffers.size(), read.size());
+    for (const auto& item : buffers) {
+      EXPECT_TRUE(at::equal(item.value(), read[item.key()])) << item.key();
+    }
+  }
+}
+
+TEST(TrainTables, every_mixer_answers_padded_texts_as_the_runtime_does) {
+  const at::NoGradGuard no_grad;
+  std::vector<Config> configs;
+  for (const KindRow& row : mixer_kinds()) {
+    configs.push_back(small_config());
+    configs.back().mixers = {std::string(row.name)};
+  }
+  configs.push_back(small_config());
+  configs.back().mixer_options["mask"] = "output";
+  std::vector<float> unmasked;
+  for (Config& config : configs) {
+    config.length_policy = "fixed:12";
+    SCOPED_TRACE(config.to_json());
+    const Texts texts(config);
+    nn::Inputs inputs;
+    inputs.input_ids = at::zeros({texts.rows.texts(), 5}, at::kLong);
+    inputs.token_type_ids = at::zeros_like(inputs.input_ids);
+    std::vector<float> expected;
+    const Engine engine(config, lively_weights());
+    for (std::int64_t i = 0; i < texts.rows.texts(); ++i) {
+      const std::int64_t begin = texts.rows.begin(i), length = texts.rows.length(i);
+      inputs.lengths.push_back(length);
+      inputs.input_ids[i].narrow(0, 0, length).copy_(texts.ids.narrow(0, begin, length));
+      inputs.token_type_ids[i].narrow(0, 0, length).copy_(texts.types.narrow(0, begin, length));
+    }
+    for (const Matrix& matrix : engine.forward(texts.encodings)) {
+      expected.insert(expected.end(), matrix.data.begin(), matrix.data.end());
+    }
+    const auto module = std::make_shared<nn::FNetModelImpl>(config);
+    fill(*module, lively_weights());
+    module->eval();
+    const at::Tensor hidden = module->forward(inputs).last_hidden_state;
+    std::vector<at::Tensor> rows;
+    for (std::int64_t i = 0; i < texts.rows.texts(); ++i) {
+      rows.push_back(hidden[i].narrow(0, 0, texts.rows.length(i)));
+    }
+    const at::Tensor ours = at::cat(rows).contiguous();
+    EXPECT_LT(relative_error(floats(ours), expected), 1e-5);
+    if (config.mixers[0] != "fourier") continue;
+    if (unmasked.empty()) unmasked = expected;
+    const bool masked = config.mixer_options.contains("mask");
+    EXPECT_EQ(relative_error(unmasked, expected) > 1e-3, masked);
   }
 }
 

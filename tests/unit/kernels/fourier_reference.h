@@ -18,10 +18,11 @@ inline std::vector<std::complex<double>> roots_of_unity(std::size_t n) {
   return roots;
 }
 
-/// Fourier mixing by its definition, in double: all columns of the rows `rows`.
+/// Fourier mixing by its definition, in double: all columns of the rows `rows`; `hartley`: Re − Im.
 /// Returns [rows.size(), H].
 inline std::vector<double> fourier_rows(const std::vector<float>& x, std::size_t length,
-                                        std::size_t hidden, const std::vector<std::size_t>& rows) {
+                                        std::size_t hidden, const std::vector<std::size_t>& rows,
+                                        bool hartley = false) {
   const auto along_text = roots_of_unity(length), along_row = roots_of_unity(hidden);
   std::vector<double> out;
   std::vector<std::complex<double>> sum(hidden);
@@ -32,12 +33,12 @@ inline std::vector<double> fourier_rows(const std::vector<float>& x, std::size_t
       for (std::size_t h = 0; h < hidden; ++h) sum[h] += w * static_cast<double>(x[l * hidden + h]);
     }
     for (std::size_t k = 0; k < hidden; ++k) {
-      double re = 0.0;
+      std::complex<double> total = 0.0;
       for (std::size_t h = 0; h < hidden; ++h) {
         const std::complex<double> w = along_row[k * h % hidden];
-        re += sum[h].real() * w.real() - sum[h].imag() * w.imag();
+        total += sum[h] * w;
       }
-      out.push_back(re);
+      out.push_back(hartley ? total.real() - total.imag() : total.real());
     }
   }
   return out;

@@ -80,7 +80,50 @@ TEST(Fourier, is_the_dft_by_definition_for_long_texts) {
   }
 }
 
+TEST(Hartley, is_the_real_minus_the_imaginary_part_for_every_length_1_to_64) {
+  for (const std::size_t hidden : {1, 2, 3, 5, 8, 16, 37, 64, 96}) {
+    for (std::size_t length = 1; length <= 64; ++length) {
+      const Values x = reference::normals(length * hidden, length);
+      const FourierPlan plan(length, hidden, false, SpectrumPart::hartley);
+      const auto rows = first_rows(length);
+      const auto wanted = reference::fourier_rows(x, length, hidden, rows, true);
+      for (const Table* isa : tables()) {
+        EXPECT_LE(error(mixed(plan, x, *isa), hidden, rows, wanted), kBound)
+            << length << " × " << hidden << ", " << isa->name;
+      }
+    }
+  }
+}
+
+TEST(Hartley, is_the_real_minus_the_imaginary_part_for_long_texts) {
+  for (const std::size_t hidden : {67, 256, 768}) {
+    for (const std::size_t length : {100, 121, 127, 509, 512}) {
+      const Values x = reference::normals(length * hidden, length);
+      const FourierPlan plan(length, hidden, false, SpectrumPart::hartley);
+      const std::vector<std::size_t> rows = {0, 1, length / 2, length - 1};
+      const auto wanted = reference::fourier_rows(x, length, hidden, rows, true);
+      for (const Table* isa : tables()) {
+        EXPECT_LE(error(mixed(plan, x, *isa), hidden, rows, wanted), kBound)
+            << length << " × " << hidden << ", " << isa->name;
+      }
+    }
+  }
+}
+
+/// Both operators of a text.
+constexpr SpectrumPart kParts[] = {SpectrumPart::real, SpectrumPart::hartley};
+
 class FourierIsa : public testing::TestWithParam<const Table*> {};
+
+TEST_P(FourierIsa, of_a_hartley_transform_is_the_text_again) {
+  for (const std::size_t length : {1, 2, 31, 48}) {
+    const std::size_t hidden = 40;
+    const FourierPlan plan(length, hidden, true, SpectrumPart::hartley);
+    const Values x = reference::normals(length * hidden, 1);
+    const Values twice = mixed(plan, mixed(plan, x, *GetParam()), *GetParam());
+    EXPECT_LE(reference::relative_error(twice, x), 1e-6) << length;
+  }
+}
 
 TEST_P(FourierIsa, scales_orthonormal_plans) {
   const std::size_t length = 12, hidden = 10;
@@ -93,22 +136,24 @@ TEST_P(FourierIsa, scales_orthonormal_plans) {
 
 TEST_P(FourierIsa, is_its_own_transpose_and_linear) {
   for (const std::size_t length : {1, 6, 33, 100, 127}) {
-    const std::size_t hidden = 96;
-    const FourierPlan plan(length, hidden, true);
-    const Values a = reference::normals(length * hidden, 1),
-                 b = reference::normals(length * hidden, 2);
-    const Values mixed_a = mixed(plan, a, *GetParam()), mixed_b = mixed(plan, b, *GetParam());
-    double left = 0.0, right = 0.0;
-    for (std::size_t i = 0; i < a.size(); ++i) {
-      left += static_cast<double>(mixed_a[i]) * b[i];
-      right += static_cast<double>(a[i]) * mixed_b[i];
-    }
-    EXPECT_NEAR(left, right, 1e-6 * static_cast<double>(a.size()));
-    Values sum(a.size());
-    for (std::size_t i = 0; i < a.size(); ++i) sum[i] = 2.0F * a[i] - b[i];
-    const Values mixed_sum = mixed(plan, sum, *GetParam());
-    for (std::size_t i = 0; i < a.size(); ++i) {
-      EXPECT_NEAR(mixed_sum[i], 2.0F * mixed_a[i] - mixed_b[i], 1e-5);
+    for (const SpectrumPart part : kParts) {
+      const std::size_t hidden = 96;
+      const FourierPlan plan(length, hidden, true, part);
+      const Values a = reference::normals(length * hidden, 1),
+                   b = reference::normals(length * hidden, 2);
+      const Values mixed_a = mixed(plan, a, *GetParam()), mixed_b = mixed(plan, b, *GetParam());
+      double left = 0.0, right = 0.0;
+      for (std::size_t i = 0; i < a.size(); ++i) {
+        left += static_cast<double>(mixed_a[i]) * b[i];
+        right += static_cast<double>(a[i]) * mixed_b[i];
+      }
+      EXPECT_NEAR(left, right, 1e-6 * static_cast<double>(a.size()));
+      Values sum(a.size());
+      for (std::size_t i = 0; i < a.size(); ++i) sum[i] = 2.0F * a[i] - b[i];
+      const Values mixed_sum = mixed(plan, sum, *GetParam());
+      for (std::size_t i = 0; i < a.size(); ++i) {
+        EXPECT_NEAR(mixed_sum[i], 2.0F * mixed_a[i] - mixed_b[i], 1e-5);
+      }
     }
   }
 }
@@ -127,7 +172,7 @@ TEST_P(FourierIsa, mirrors_are_equal_bits) {
 TEST_P(FourierIsa, adds_the_residual_and_normalises) {
   for (const std::size_t hidden : {5, 37, 64, 200}) {
     const std::size_t length = 21;
-    const FourierPlan plan(length, hidden, false);
+    const FourierPlan plan(length, hidden, false, kParts[hidden % 2]);
     const Values x = reference::normals(length * hidden, 4),
                  residual = reference::normals(length * hidden, 5);
     const Values weight = reference::normals(hidden, 6), bias = reference::normals(hidden, 7);
@@ -157,29 +202,35 @@ TEST_P(FourierIsa, adds_the_residual_and_normalises) {
 }
 
 TEST_P(FourierIsa, may_write_over_its_input) {
-  const std::size_t length = 50, hidden = 96;
-  const FourierPlan plan(length, hidden, false);
-  Values x = reference::normals(length * hidden, 8);
-  Workspace workspace;
-  const Values wanted = mixed(plan, x, *GetParam(), {}, x.data());
-  fourier_mix({.plan = &plan, .x = x.data(), .residual = x.data(), .y = x.data()}, {}, workspace,
-              *GetParam());
-  EXPECT_EQ(x, wanted);
+  for (const SpectrumPart part : kParts) {
+    const std::size_t length = 50, hidden = 96;
+    const FourierPlan plan(length, hidden, false, part);
+    Values x = reference::normals(length * hidden, 8);
+    Workspace workspace;
+    const Values wanted = mixed(plan, x, *GetParam(), {}, x.data());
+    fourier_mix({.plan = &plan, .x = x.data(), .residual = x.data(), .y = x.data()}, {}, workspace,
+                *GetParam());
+    EXPECT_EQ(x, wanted);
+  }
 }
 
 TEST_P(FourierIsa, gives_the_first_row_alone) {
   for (const std::size_t hidden : {1, 2, 37, 67, 768}) {
     for (const std::size_t length : {1, 2, 63, 65, 300}) {
-      const FourierPlan plan(length, hidden, false);
-      const Values x = reference::normals(length * hidden, 9);
-      Values y(hidden);
-      Workspace workspace;
-      fourier_first_row(plan, x.data(), y.data(), workspace, *GetParam());
-      // Of a few values the largest may be small by chance: the typical size counts too.
-      const double typical = std::sqrt(static_cast<double>(length * hidden));
-      EXPECT_LE(error(y, hidden, {0}, reference::fourier_rows(x, length, hidden, {0}), typical),
-                kBound)
-          << length << " × " << hidden;
+      for (const SpectrumPart part : kParts) {
+        const FourierPlan plan(length, hidden, false, part);
+        const Values x = reference::normals(length * hidden, 9);
+        Values y(hidden);
+        Workspace workspace;
+        fourier_first_row(plan, x.data(), y.data(), workspace, *GetParam());
+        // A Hartley transform has twice the energy, and so twice the error's square.
+        const double bound = part == SpectrumPart::hartley ? 1.5 * kBound : kBound;
+        // Of a few values the largest may be small by chance: the typical size counts too.
+        const double typical = std::sqrt(static_cast<double>(length * hidden));
+        const auto wanted =
+            reference::fourier_rows(x, length, hidden, {0}, part == SpectrumPart::hartley);
+        EXPECT_LE(error(y, hidden, {0}, wanted, typical), bound) << length << " × " << hidden;
+      }
     }
   }
 }
@@ -188,36 +239,38 @@ TEST_P(FourierIsa, gives_the_first_row_alone) {
 // infinities spoils nobody else's.
 TEST_P(FourierIsa, bytes_do_not_depend_on_batch_or_threads) {
   const std::size_t hidden = 96;
-  FourierPlans plans(hidden, true);
-  const Values weight(hidden, 1.5F), bias(hidden, 0.5F);
-  const NormArgs norm = {
-      .kind = NormKind::layer_norm, .weight = weight.data(), .bias = bias.data()};
-  const std::vector<std::vector<std::size_t>> batches = {
-      {300}, {64, 64}, {1, 2, 3, 500}, {7, 7, 7, 7, 90, 12, 33, 509}, {128, 128, 128, 128, 128}};
-  for (const auto& lengths : batches) {
-    std::vector<Values> x, y, wanted;
-    std::vector<std::shared_ptr<const FourierPlan>> held;
-    std::vector<FourierText> texts;
-    for (const std::size_t length : lengths) {
-      held.push_back(plans.get(length));
-      x.push_back(reference::normals(length * hidden, x.size()));
-      if (x.size() == 3) x.back()[5] = INFINITY;
-      wanted.push_back(mixed(*held.back(), x.back(), *GetParam(), norm, x.back().data()));
-      y.emplace_back(length * hidden);
-    }
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      texts.push_back(
-          {.plan = held[i].get(), .x = x[i].data(), .residual = x[i].data(), .y = y[i].data()});
-    }
-    for (const int threads : {1, 2, 3}) {
-      ThreadPool pool(threads);
-      Workspace workspace;
-      fourier_mix(texts, norm, pool, workspace, *GetParam());
-      EXPECT_EQ(workspace.size(), fourier_bytes(texts, threads, *GetParam()));
+  for (const SpectrumPart part : kParts) {
+    FourierPlans plans(hidden, true, part);
+    const Values weight(hidden, 1.5F), bias(hidden, 0.5F);
+    const NormArgs norm = {
+        .kind = NormKind::layer_norm, .weight = weight.data(), .bias = bias.data()};
+    const std::vector<std::vector<std::size_t>> batches = {
+        {300}, {64, 64}, {1, 2, 3, 500}, {7, 7, 7, 7, 90, 12, 33, 509}, {128, 128, 128, 128, 128}};
+    for (const auto& lengths : batches) {
+      std::vector<Values> x, y, wanted;
+      std::vector<std::shared_ptr<const FourierPlan>> held;
+      std::vector<FourierText> texts;
+      for (const std::size_t length : lengths) {
+        held.push_back(plans.get(length));
+        x.push_back(reference::normals(length * hidden, x.size()));
+        if (x.size() == 3) x.back()[5] = INFINITY;
+        wanted.push_back(mixed(*held.back(), x.back(), *GetParam(), norm, x.back().data()));
+        y.emplace_back(length * hidden);
+      }
       for (std::size_t i = 0; i < x.size(); ++i) {
-        EXPECT_EQ(std::memcmp(y[i].data(), wanted[i].data(), y[i].size() * sizeof(float)), 0)
-            << "text " << i << " of " << x.size() << ", " << threads << " threads";
-        EXPECT_EQ(std::isfinite(y[i][0]), i != 2);
+        texts.push_back(
+            {.plan = held[i].get(), .x = x[i].data(), .residual = x[i].data(), .y = y[i].data()});
+      }
+      for (const int threads : {1, 2, 3}) {
+        ThreadPool pool(threads);
+        Workspace workspace;
+        fourier_mix(texts, norm, pool, workspace, *GetParam());
+        EXPECT_EQ(workspace.size(), fourier_bytes(texts, threads, *GetParam()));
+        for (std::size_t i = 0; i < x.size(); ++i) {
+          EXPECT_EQ(std::memcmp(y[i].data(), wanted[i].data(), y[i].size() * sizeof(float)), 0)
+              << "text " << i << " of " << x.size() << ", " << threads << " threads";
+          EXPECT_EQ(std::isfinite(y[i][0]), i != 2);
+        }
       }
     }
   }
@@ -234,7 +287,7 @@ TEST(FourierPlan, refuses_sizes_it_cannot_hold) {
 
 TEST(FourierPlans, keeps_the_latest_within_its_budget) {
   const FourierPlan probe(100, 8, false);
-  FourierPlans plans(8, false, 5 * probe.bytes() / 2);
+  FourierPlans plans(8, false, SpectrumPart::real, 5 * probe.bytes() / 2);
   const auto first = plans.get(100);
   const FourierPlan* second = plans.get(99).get();
   EXPECT_EQ(plans.get(100), first);  // now 99 is the oldest

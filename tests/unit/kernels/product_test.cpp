@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <string>
@@ -88,6 +90,69 @@ TEST(linear, int8_sums_are_exact) {
       for (std::size_t i = 0; i < y.size(); ++i) {
         ASSERT_EQ(y[i], static_cast<float>(want[i])) << where(*isa, Dtype::int8, rows, n, k);
       }
+    }
+  }
+}
+
+// The integer sums are exact, and what follows them is the same arithmetic.
+TEST(linear, int8_gives_the_same_bits_in_every_table) {
+  ThreadPool pool(2);
+  Workspace workspace;
+  for (const auto& [rows, n, k] : {Shape{1, 1, 1},
+                                   {16, 32, 64},
+                                   {17, 33, 70},
+                                   {31, 45, 1100},
+                                   {70, 64, 2048},
+                                   {130, 7, 516}}) {
+    const auto x = normals(rows * k, 1);
+    const auto w = normals(n * k, 2);
+    std::vector<float> first;
+    for (const Table* isa : tables()) {
+      const PackedMatrix packed = pack(w.data(), n, k, Dtype::int8, nullptr, *isa);
+      std::vector<float> y(rows * n);
+      linear(x.data(), rows, packed, nullptr, Activation::none, y.data(), pool, workspace);
+      if (first.empty()) first = y;
+      EXPECT_EQ(y, first) << where(*isa, Dtype::int8, rows, n, k);
+    }
+  }
+}
+
+float rounded_to_bf16(float v) {
+  auto bits = std::bit_cast<std::uint32_t>(v);
+  bits += 0x7fff + (bits >> 16 & 1);
+  return std::bit_cast<float>(bits & 0xffff0000);
+}
+
+// TDPBF16PS as Intel's manual has it: 16 pairs are summed, the even and the odd factors apart, and
+// added to what is there.
+float tile_product(const float* x, const float* w, std::size_t k) {
+  float all = 0;
+  for (std::size_t first = 0; first < k; first += 32) {
+    float even = 0, odd = 0;
+    for (std::size_t i = first; i < std::min(first + 32, k); i += 2) {
+      even = std::fma(x[i], w[i], even);
+      if (i + 1 < k) odd = std::fma(x[i + 1], w[i + 1], odd);
+    }
+    all += even + odd;
+  }
+  return all;
+}
+
+TEST(linear, bfloat16_tiles_sum_in_the_order_of_the_manual) {
+  const auto amx = std::ranges::find(tables(), std::string_view("avx512_amx"), &Table::name);
+  if (amx == tables().end()) GTEST_SKIP() << "this CPU has no AMX, or the system withholds it";
+  ThreadPool pool(2);
+  Workspace workspace;
+  for (const auto& [rows, n, k] : {Shape{1, 1, 1}, {33, 33, 37}, {20, 32, 64}, {130, 45, 1000}}) {
+    auto x = normals(rows * k, 1), w = normals(n * k, 2);
+    for (float& v : x) v = rounded_to_bf16(v);
+    for (float& v : w) v = rounded_to_bf16(v);
+    const PackedMatrix packed = pack(w.data(), n, k, Dtype::bfloat16, nullptr, **amx);
+    std::vector<float> y(rows * n);
+    linear(x.data(), rows, packed, nullptr, Activation::none, y.data(), pool, workspace);
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      ASSERT_EQ(y[i], tile_product(&x[i / n * k], &w[i % n * k], k))
+          << where(**amx, Dtype::bfloat16, rows, n, k) << " at " << i;
     }
   }
 }

@@ -38,7 +38,7 @@ TEST(activate, stays_within_its_stated_errors_for_all_magnitudes) {
   for (const Table* isa : tables()) {
     for (const Activation act :
          {Activation::none, Activation::gelu, Activation::gelu_tanh, Activation::relu,
-          Activation::sigmoid, Activation::silu, Activation::tanh}) {
+          Activation::sigmoid, Activation::silu, Activation::squared_relu, Activation::tanh}) {
       activate(act, x.data(), x.size(), y.data(), pool, *isa);
       const bool gelu = act == Activation::gelu || act == Activation::gelu_tanh;
       for (std::size_t i = 0; i < x.size(); ++i) {

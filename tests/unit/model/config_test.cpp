@@ -91,21 +91,78 @@ TEST(Config, names_key_value_and_what_is_allowed) {
 TEST(Config, refuses_the_keys_of_another_family_with_the_reason) {
   EXPECT_THAT(message_of([] { parse(R"({"hidden_dim": 64})"); }),
               AllOf(HasSubstr("hidden_dim"), HasSubstr("keras-hub")));
-  EXPECT_THAT(message_of([] { parse(R"({"normalization_type": "rms_norm"})"); }),
-              HasSubstr("norm_type"));
+  EXPECT_THAT(message_of([] { parse(R"({"num_layers": 2, "normalization_type": "rms_norm"})"); }),
+              HasSubstr("num_hidden_layers"));
 }
 
-TEST(Config, refuses_a_sequence_classifier_whose_scores_are_no_classes) {
+TEST(Config, takes_the_seeds_names_for_its_own) {
+  Config config;
+  for (const std::string_view setting :
+       {"normalization_type=zero_centered_band_rms_norm", "normalization_position=pre",
+        "position_embedding_type=absolute", "stochastic_depth_rate=0.2", "ffn_type=swin_mlp"}) {
+    config.assign(setting);
+  }
+  EXPECT_EQ(config.norm_type, "zero_centered_band_rms");
+  EXPECT_EQ(config.norm_position, "pre");
+  EXPECT_EQ(config.position_embedding, "learned");
+  EXPECT_EQ(config.drop_path_rate, 0.2);
+  EXPECT_EQ(config.ffn_type, "mlp");
+  EXPECT_EQ(config.ffn_dropout, "both");
+  config.validate();
+  const Config read = parse(
+      R"({"normalization_type": "rms_norm", "ffn_type": "squared_relu",
+          "position_embedding_type": "sinusoidal"})");
+  EXPECT_EQ(read.norm_type, "rms_norm");
+  EXPECT_EQ(read.ffn_type, "mlp");
+  EXPECT_EQ(read.hidden_act, "squared_relu");
+  EXPECT_EQ(read.position_embedding, "sinusoidal");
+}
+
+TEST(Config, refuses_what_is_left_out_with_the_reason_and_what_to_use) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"ffn_type=mixer", "one fixed length"},
+      {"ffn_type=gated_mlp", "reglu"},
+      {"ffn_type=tversky", "ffn_type=mlp"},
+      {"norm_type=dml_plus_focal", "max_logit_norm"},
+      {"norm_type=dml_plus_center", "max_logit_norm"},
+      {"normalization_type=decoupled_max_logit", "max_logit_norm"},
+      {"use_stochastic_depth=true", "drop_path_rate"}};
+  for (const auto& [setting, reason] : cases) {
+    EXPECT_THAT(message_of([s = std::string(setting)] { Config().assign(s); }), HasSubstr(reason))
+        << setting;
+  }
+  EXPECT_EQ(error_of([] { parse(R"({"ffn_type": "tversky"})"); }).kind(), Error::Kind::input);
+  Config config;
+  config.ffn_type = "mixer";
+  EXPECT_THAT(message_of([&] { config.validate(); }), HasSubstr("one fixed length"));
+  config.ffn_type = "swin_mlp";
+  EXPECT_THAT(message_of([&] { config.validate(); }), HasSubstr("ffn_dropout=both"));
+}
+
+TEST(Config, drops_paths_by_a_line_from_the_first_layer_to_the_last) {
+  Config config;
+  config.drop_path_rate = 0.3;
+  config.num_hidden_layers = 4;
+  for (std::int64_t i = 0; i < 4; ++i)
+    EXPECT_NEAR(config.drop_path(i), 0.1 * static_cast<double>(i), 1e-15);
+  config.num_hidden_layers = 1;
+  EXPECT_EQ(config.drop_path(0), 0.3) << "the seed never drops a path of a model of one layer";
+}
+
+TEST(Config, a_sequence_classifier_has_as_many_labels_as_its_problem) {
   const auto classifier = [](const std::string& more) {
     return message_of(
         [&] { parse(R"({"architectures": ["FNetForSequenceClassification"], )" + more + "}"); });
   };
-  for (const std::string type : {"regression", "multi_label_classification"}) {
-    EXPECT_THAT(classifier(R"("problem_type": ")" + type + "\""),
-                AllOf(HasSubstr("problem_type: expected single_label"), HasSubstr(type)));
-  }
-  EXPECT_THAT(classifier(R"("id2label": {"0": "score"})"), HasSubstr("means regression"));
-  EXPECT_THAT(classifier(R"("num_labels": 1)"), HasSubstr("means regression"));
+  const std::string one = R"("num_labels": 1, "problem_type": )";
+  EXPECT_THAT(classifier(R"("problem_type": "regression")"),
+              HasSubstr("expected one label for regression, found 2"));
+  EXPECT_THAT(classifier(one + R"("single_label_classification")"), HasSubstr("means regression"));
+  EXPECT_THAT(classifier(R"("problem_type": "ranking")"),
+              HasSubstr("problem_type: expected one of single_label_classification, "));
+  for (const char* type : {R"("regression")", R"("multi_label_classification")", "null"})
+    EXPECT_EQ(classifier(one + type), "no error");
+  EXPECT_EQ(classifier(R"("problem_type": "multi_label_classification")"), "no error");
   EXPECT_EQ(classifier(R"("problem_type": "single_label_classification")"), "no error");
   EXPECT_EQ(classifier(R"("problem_type": null)"), "no error");
   EXPECT_EQ(message_of([] { parse(R"({"problem_type": "regression"})"); }),
@@ -154,6 +211,63 @@ TEST(Config, set_parses_every_type_and_suggests_names) {
   EXPECT_THAT(message_of([&] { config.set("norm", "x"); }), HasSubstr("unknown key"));
   EXPECT_THAT(message_of([&] { config.set("nrom_type", "x"); }),
               HasSubstr("did you mean 'norm_type'"));
+}
+
+/// The layers with attention, of `count`.
+std::vector<int> attention_layers(const std::string& layout, std::int64_t count) {
+  Config config;
+  config.num_hidden_layers = count;
+  config.set("mixers", layout);
+  config.validate();
+  std::vector<int> layers;
+  for (int i = 0; i < count; ++i) {
+    if (config.mixer(i) == "attention") layers.push_back(i);
+  }
+  return layers;
+}
+
+// What Google's EncoderModel makes of its attention_layout and num_attention_layers.
+TEST(Config, lays_out_hybrids_as_google_does) {
+  EXPECT_THAT(attention_layers("bottom:2", 12), ElementsAre(0, 1));
+  EXPECT_THAT(attention_layers("middle:2", 12), ElementsAre(5, 6));
+  EXPECT_THAT(attention_layers("middle:3", 12), ElementsAre(5, 6, 7));
+  EXPECT_THAT(attention_layers("middle:2", 5), ElementsAre(2, 3));
+  EXPECT_THAT(attention_layers("mixed:2", 12), ElementsAre(0, 6));
+  EXPECT_THAT(attention_layers("mixed:5", 12), ElementsAre(0, 2, 4, 6, 8, 10));
+  EXPECT_THAT(attention_layers("top:2", 12), ElementsAre(10, 11));
+  for (std::int64_t count = 1; count <= 24; ++count) {
+    for (std::int64_t n = 1; n <= count; ++n) {
+      const auto layers = [&](const char* kind) {
+        return attention_layers(kind + std::to_string(n), count);
+      };
+      const auto bottom = layers("bottom:"), middle = layers("middle:"), top = layers("top:");
+      const auto size = static_cast<std::size_t>(n);
+      ASSERT_EQ(bottom.size(), size);
+      ASSERT_EQ(middle.size(), size);
+      ASSERT_EQ(top.size(), size);
+      EXPECT_EQ(bottom.front(), 0);
+      EXPECT_EQ(top.back() + 1, count);
+      EXPECT_EQ(middle.front(), (count - n + 1) / 2);
+      EXPECT_EQ(middle.back() - middle.front() + 1, n);
+      EXPECT_GE(layers("mixed:").size(), size);
+    }
+  }
+}
+
+TEST(Config, a_layout_is_kept_as_it_was_written_and_checked) {
+  Config config;
+  config.set("mixers", "top:2");
+  EXPECT_EQ(parse(config.to_json()), config);
+  EXPECT_THAT(config.to_json(), HasSubstr(R"("mixers": "top:2")"));
+  const auto refused = [](const std::string& layout) {
+    return message_of([&] { parse(R"({"mixers": ")" + layout + "\"}"); });
+  };
+  EXPECT_THAT(refused("top:13"), AllOf(HasSubstr("1 to 12 layers"), HasSubstr("top:13")));
+  for (const char* layout : {"top:", "top:0", "top:-1", "top:2x", "left:2", ":2", "top:2:3"}) {
+    EXPECT_THAT(refused(layout), AllOf(HasSubstr("mixers"), HasSubstr("bottom:N"))) << layout;
+  }
+  EXPECT_THAT(message_of([] { parse(R"({"mixers": ["top:2", "fourier"]})"); }),
+              HasSubstr("mixers: expected"));
 }
 
 TEST(Config, takes_the_ids_that_a_tokenizer_has) {

@@ -88,5 +88,18 @@ TEST(InitialValues, of_an_orthogonal_start_have_orthonormal_rows_or_columns) {
   }
 }
 
+TEST(InitialValues, of_sinusoids_are_sines_and_cosines_in_turns) {
+  const WeightSpec spec{"p", {600, 7}, Init::sinusoids()};
+  const auto values = initial_values(spec, 0.02, 1);
+  for (std::size_t c = 0; c < 7; ++c) EXPECT_EQ(values[c], c % 2 == 0 ? 0.0F : 1.0F);
+  for (const std::size_t p : {1, 37, 599}) {
+    for (std::size_t c = 0; c < 7; ++c) {
+      const double angle = static_cast<double>(p) *
+                           std::exp(-std::log(1e4) * 2.0 * static_cast<double>(c / 2) / 7.0);
+      EXPECT_NEAR(values[p * 7 + c], c % 2 == 0 ? std::sin(angle) : std::cos(angle), 1e-6);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace fnet

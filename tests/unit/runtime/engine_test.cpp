@@ -39,6 +39,23 @@ TEST(Engine, refuses_ids_types_and_lengths_that_do_not_fit) {
   EXPECT_EQ(run(std::vector<std::int32_t>(160, 1), {}), "no error");
 }
 
+TEST(Engine, takes_the_callers_positions) {
+  const Engine engine(small_config(), lively_weights());
+  Encoding text;
+  text.input_ids = {5, 6, 7};
+  const auto run = [&](std::vector<std::int32_t> positions) {
+    text.position_ids = std::move(positions);
+    return engine.forward(std::span(&text, 1)).front().data;
+  };
+  const auto plain = run({});
+  EXPECT_EQ(run({0, 1, 2}), plain);
+  EXPECT_NE(run({2, 1, 0}), plain);
+  EXPECT_THAT(message_of([&] { run({0, 1}); }), HasSubstr("expected as many position_ids"));
+  EXPECT_THAT(message_of([&] { run({0, 1, 160}); }),
+              HasSubstr("position_ids[2]: expected 0 to 159"));
+  EXPECT_THAT(message_of([&] { run({-1, 1, 2}); }), HasSubstr("found -1"));
+}
+
 TEST(Engine, classify_gives_the_best_labels_with_probabilities) {
   const Engine engine = classifier();
   const auto texts = random_encodings(4, 20, engine.config(), 2);

@@ -98,6 +98,64 @@ TEST(ExampleReader, data_of_another_kind_is_told_before_the_first_record) {
   EXPECT_THAT(message("text\na\n", "a.tsv", {.skip = true}), HasSubstr("'label'"));
 }
 
+std::vector<Example> questions(const std::string& bytes, const std::string& name) {
+  return read(bytes, name, {.task = "question-answering"});
+}
+
+constexpr const char* kSquad = R"({"version": "v2.0", "data": [{"title": "T", "paragraphs": [
+  {"context": "Über Rom nach Oslo", "qas": [
+    {"id": "q1", "question": "Where to?", "is_impossible": false,
+     "answers": [{"text": "Oslo", "answer_start": 14}, {"text": "Rom", "answer_start": 5}]},
+    {"id": "q2", "question": "Why?", "is_impossible": true, "answers": []}]}]}]})";
+
+TEST(ExampleReader, reads_questions_of_squad_and_of_json_lines) {
+  const std::string form =
+      R"({"id": "q1", "question": "Where to?", "context": "Über Rom nach Oslo",)"
+      R"( "answers": {"text": ["Oslo", "Rom"], "answer_start": [14, 5]}})";
+  const std::string list =
+      R"({"id": "q1", "question": "Where to?", "context": "Über Rom nach Oslo",)"
+      R"( "answers": [{"text": "Oslo", "answer_start": 14},)"
+      R"( {"text": "Rom", "answer_start": 5}]})";
+  for (const auto& rows :
+       {questions(kSquad, "a.json"), questions(form, "a.jsonl"), questions(list, "a.jsonl")}) {
+    ASSERT_GE(rows.size(), 1U);
+    EXPECT_EQ(rows[0].id, "q1");
+    EXPECT_THAT(rows[0].texts, ElementsAre("Where to?", "Über Rom nach Oslo"));
+    EXPECT_THAT(rows[0].truth, ElementsAre("Oslo", "Rom"));
+    EXPECT_THAT(rows[0].places, ElementsAre(Span{15, 19}, Span{6, 9}));  // Ü has two bytes
+  }
+  const auto rows = questions(kSquad, "a.json");
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[1].line, 2U);
+  EXPECT_THAT(rows[1].truth, ElementsAre());
+}
+
+TEST(ExampleReader, refuses_questions_whose_answers_are_elsewhere) {
+  const auto refusal = [](const std::string& bytes, const std::string& name) {
+    return message(bytes, name, {.task = "question-answering"});
+  };
+  const std::string front = R"({"question": "q", "context": "Rom", "answers": )";
+  EXPECT_EQ(refusal(front + R"({"text": ["om"], "answer_start": [0]}})", "a.jsonl"),
+            "a.jsonl:1: answers: expected 'om' at letter 0 of the context, found 'Ro'");
+  EXPECT_THAT(refusal(front + R"({"text": ["om"], "answer_start": [9]}})", "a.jsonl"),
+              HasSubstr("answer_start: expected a place in the context, found 9"));
+  EXPECT_THAT(refusal(front + R"({"text": ["om"], "answer_start": [-1]}})", "a.jsonl"),
+              HasSubstr("answer_start: expected a whole number from 0, found '-1'"));
+  EXPECT_THAT(refusal(front + R"({"text": ["om", "R"], "answer_start": [1]}})", "a.jsonl"),
+              HasSubstr("expected an answer_start for each of 2 texts, found 1"));
+  EXPECT_THAT(refusal(R"({"question": "q", "context": "Rom"})", "a.jsonl"),
+              HasSubstr("expected the fields 'question' and 'context' and 'answers' or"));
+  EXPECT_THAT(refusal("text\tlabel\n", "a.tsv"), HasSubstr("'question'"));
+  EXPECT_THAT(refusal("[]", "a.json"), HasSubstr("a.json: expected an object with 'data'"));
+  EXPECT_THAT(refusal(R"({"data": 1})", "a.json"),
+              HasSubstr("data: expected a list, found number"));
+  EXPECT_THAT(refusal(R"({"data": [{"paragraphs": [{"qas": [7]}]}]})", "a.json"),
+              HasSubstr("data[0].paragraphs[0].qas[0]: expected an object, found number"));
+  EXPECT_THAT(refusal(R"({"data": [{"paragraphs": [{"qas": {}}]}]})", "a.json"),
+              HasSubstr("data[0].paragraphs[0].qas: expected a list, found object"));
+  EXPECT_THAT(refusal(R"({"data": [)", "a.json"), HasSubstr("a.json: line 2"));
+}
+
 TEST(ExampleReader, refuses_or_skips_records_that_do_not_fit) {
   EXPECT_THAT(message("text\tlabel\na\t\n", "a.tsv", {}),
               HasSubstr("a.tsv:2: label: expected a label, found an empty field"));

@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/json.h"
 #include "fnet/error.h"
+#include "tasks/answer_metrics.h"
 
 namespace fnet {
 namespace {
@@ -67,6 +69,65 @@ TEST(Metrics, entities_equal_seqeval) {
       EXPECT_NEAR(type.f1, expected[2], kTolerance) << type.name;
       EXPECT_EQ(type.support, expected[3].get<std::size_t>()) << type.name;
     }
+  }
+}
+
+TEST(Metrics, several_labels_equal_scikit_learn) {
+  for (const auto& golden : goldens("multi_label")) {
+    const auto truth = golden["truth"].get<std::vector<std::vector<int>>>();
+    const auto predicted = golden["predicted"].get<std::vector<std::vector<int>>>();
+    const std::vector<std::string> names(truth[0].size(), "x");
+    MultiLabelCounts counts(names.size());
+    for (std::size_t i = 0; i < truth.size(); ++i) {
+      for (std::size_t c = 0; c < names.size(); ++c)
+        counts.add(c, truth[i][c] == 1, predicted[i][c] == 1);
+      counts.end_text();
+    }
+    const MultiLabelReport report = counts.report(names);
+    EXPECT_EQ(report.count, truth.size());
+    EXPECT_NEAR(report.subset_accuracy, golden["subset_accuracy"], kTolerance);
+    EXPECT_NEAR(report.hamming_loss, golden["hamming_loss"], kTolerance);
+    EXPECT_NEAR(report.micro_precision, golden["micro_precision"], kTolerance);
+    EXPECT_NEAR(report.micro_recall, golden["micro_recall"], kTolerance);
+    EXPECT_NEAR(report.micro_f1, golden["micro_f1"], kTolerance);
+    EXPECT_NEAR(report.macro_f1, golden["macro_f1"], kTolerance);
+    for (std::size_t c = 0; c < names.size(); ++c) {
+      EXPECT_NEAR(report.classes[c].precision, golden["precision"][c], kTolerance);
+      EXPECT_NEAR(report.classes[c].recall, golden["recall"][c], kTolerance);
+      EXPECT_NEAR(report.classes[c].f1, golden["f1"][c], kTolerance);
+      EXPECT_EQ(report.classes[c].support, golden["support"][c].get<std::size_t>());
+    }
+  }
+}
+
+TEST(Metrics, numbers_equal_scipy_and_scikit_learn_in_any_order) {
+  for (const auto& golden : goldens("regression")) {
+    const auto truth = golden["truth"].get<std::vector<float>>();
+    const auto predicted = golden["predicted"].get<std::vector<float>>();
+    std::vector<std::pair<float, float>> pairs;
+    for (std::size_t i = 0; i < truth.size(); ++i) pairs.emplace_back(truth[i], predicted[i]);
+    const RegressionReport report = regression_report(pairs);
+    EXPECT_EQ(report.count, truth.size());
+    EXPECT_NEAR(report.pearson, golden["pearson"], kTolerance);
+    EXPECT_NEAR(report.spearman, golden["spearman"], kTolerance);
+    EXPECT_NEAR(report.r2, golden["r2"], 1e-11);
+    EXPECT_NEAR(report.rmse, golden["rmse"], kTolerance);
+    EXPECT_NEAR(report.mae, golden["mae"], kTolerance);
+    std::ranges::reverse(pairs);
+    EXPECT_EQ(regression_report(pairs).pearson, report.pearson);
+  }
+  EXPECT_EQ(regression_report({{1, 2}, {1, 3}}).pearson, 0);  // not defined
+  EXPECT_EQ(regression_report({}).rmse, 0);
+}
+
+TEST(Metrics, answers_to_questions_equal_the_rules_of_squad) {
+  for (const auto& golden : goldens("answers")) {
+    const std::string answer = golden["answer"];
+    EXPECT_EQ(normalize_answer(answer), golden["normalized"]) << answer;
+    const AnswerScore score =
+        score_answer(answer, golden["truths"].get<std::vector<std::string>>());
+    EXPECT_EQ(score.exact_match, golden["exact_match"]) << golden;
+    EXPECT_NEAR(score.f1, golden["f1"], kTolerance) << golden;
   }
 }
 

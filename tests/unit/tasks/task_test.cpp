@@ -38,6 +38,12 @@ Matrix matrix(std::size_t cols, std::vector<float> values) {
   return m;
 }
 
+HeadConfig head(Names labels) {
+  HeadConfig head;
+  head.labels = std::move(labels);
+  return head;
+}
+
 Example text(const std::string& text, Names truth = {}) {
   Example example;
   example.line = 7;
@@ -59,8 +65,10 @@ TEST(Task, every_head_of_the_table_has_one) {
     if (row.name == "encoder") continue;
     EXPECT_EQ(find_task(row.name).name(), row.name);
   }
-  EXPECT_THAT(message_of([] { find_task("translation"); }),
-              HasSubstr("task: expected text-classification or token-classification"));
+  EXPECT_THAT(
+      message_of([] { find_task("translation"); }),
+      HasSubstr(
+          "task: expected text-classification or token-classification or question-answering"));
 }
 
 TEST(Task, labels_are_sorted_as_numbers_where_they_are_numbers) {
@@ -90,15 +98,15 @@ TEST(Task, classifier_encodes_a_text_or_a_pair_as_the_tokenizer_does) {
   const Names labels = {"bad", "good"};
   Example pair = text("a fine film", {"good"});
   pair.texts.emplace_back("the cat");
-  const Sample sample = classifier().encode(pair, own, {}, labels);
+  const Sample sample = classifier().encode(pair, own, {}, head(labels));
   ASSERT_EQ(sample.texts.size(), 1U);
   EXPECT_EQ(sample.texts[0].input_ids, own.encode("a fine film", "the cat").input_ids);
   EXPECT_THAT(sample.targets, ElementsAre(1));
   EXPECT_THAT(sample.units, ElementsAre(0));
   EXPECT_TRUE(sample.picks.empty());
-  EXPECT_TRUE(classifier().encode(text("a"), own, {}, labels).targets.empty());
+  EXPECT_TRUE(classifier().encode(text("a"), own, {}, head(labels)).targets.empty());
   const std::string unknown =
-      message_of([&] { classifier().encode(text("a", {"god"}), own, {}, labels); });
+      message_of([&] { classifier().encode(text("a", {"god"}), own, {}, head(labels)); });
   EXPECT_THAT(unknown, HasSubstr("label: expected one of the 2 labels"));
   EXPECT_THAT(unknown, HasSubstr("did you mean 'good'?"));
 }
@@ -107,7 +115,7 @@ TEST(Task, tagger_picks_the_first_token_of_each_word_that_fits) {
   const Tokenizer own = tokenizer();
   const Names labels = {"B-LOC", "B-PER", "O"};
   const Example example = sentence({"Anna", "went", "to", "Rome"}, {"B-PER", "O", "O", "B-LOC"});
-  const Sample whole = tagger().encode(example, own, {}, labels);
+  const Sample whole = tagger().encode(example, own, {}, head(labels));
   ASSERT_EQ(whole.picks.size(), 1U);
   const Encoding encoding = own.encode_words(example.words);
   for (std::size_t word = 0; word < 4; ++word) {
@@ -120,7 +128,7 @@ TEST(Task, tagger_picks_the_first_token_of_each_word_that_fits) {
 
   EncodeOptions shorter;
   shorter.max_length = static_cast<std::size_t>(whole.picks[0][2]) + 1;  // [SEP] takes its place
-  const Sample cut = tagger().encode(example, own, shorter, labels);
+  const Sample cut = tagger().encode(example, own, shorter, head(labels));
   EXPECT_EQ(cut.rows(0), 2U);
   EXPECT_THAT(cut.units, ElementsAre(0, 1, -1, -1));
   EXPECT_THAT(cut.targets, ElementsAre(1, 2, 2, 0));
@@ -131,7 +139,7 @@ TEST(Task, answers_are_the_most_probable_labels_of_each_unit) {
   Sample sample;
   sample.units = {1, -1, 0};
   const std::vector<Matrix> scores = {matrix(3, {0, 0, -1e9F}), matrix(3, {0, 2, 1})};
-  const Answer answer = tagger().answer(scores, sample, labels, 2);
+  const Answer answer = tagger().answer({}, sample, scores, head(labels), {.top_k = 2});
   ASSERT_EQ(answer.size(), 3U);
   ASSERT_EQ(answer[0].size(), 2U);
   EXPECT_EQ(answer[0][0].label, "b");
@@ -141,7 +149,7 @@ TEST(Task, answers_are_the_most_probable_labels_of_each_unit) {
   EXPECT_EQ(answer[2][0].label, "a");  // the lower of equals
   EXPECT_FLOAT_EQ(answer[2][0].score, 0.5F);
   sample.units = {2};
-  EXPECT_THROW(tagger().answer(scores, sample, labels, 1), Error);
+  EXPECT_THROW(tagger().answer({}, sample, scores, head(labels)), Error);
 }
 
 TEST(Task, answers_are_written_as_tsv_and_json) {
@@ -175,7 +183,7 @@ Evaluation evaluate_cut(const Names& labels, const Names& truth, std::size_t fir
   }
   Matrix scores(2, labels.size());
   scores.row(0)[first] = scores.row(1)[second] = 5;
-  const auto scorer = tagger().scorer(labels);
+  const auto scorer = tagger().scorer(head(labels));
   scorer->add(sentence({"Anna", "ran", "to", "Rome"}, truth), sample, {&scores, 1});
   return scorer->finish();
 }
@@ -198,12 +206,12 @@ TEST(Scorer, a_word_that_was_cut_off_is_none_of_the_classes) {
   const Names labels = {"NOUN", "VERB"};
   const Evaluation all = evaluate_cut(labels, {"NOUN", "VERB", "NOUN", "NOUN"}, 0, 1);
   EXPECT_FALSE(all.entities);
-  EXPECT_EQ(all.report.accuracy, 0.5);
-  ASSERT_EQ(all.report.classes.size(), 3U);
-  EXPECT_EQ(all.report.classes[0].precision, 1);
-  EXPECT_NEAR(all.report.classes[0].recall, 1.0 / 3, 1e-12);
-  EXPECT_EQ(all.report.classes[2].name, "(beyond the model's length)");
-  EXPECT_EQ(all.report.confused(0, 2), 2U);
+  EXPECT_EQ(all.report->accuracy, 0.5);
+  ASSERT_EQ(all.report->classes.size(), 3U);
+  EXPECT_EQ(all.report->classes[0].precision, 1);
+  EXPECT_NEAR(all.report->classes[0].recall, 1.0 / 3, 1e-12);
+  EXPECT_EQ(all.report->classes[2].name, "(beyond the model's length)");
+  EXPECT_EQ(all.report->confused(0, 2), 2U);
   ASSERT_EQ(all.worst.size(), 2U);
   EXPECT_EQ(all.worst[0].text, "Anna ran »to« Rome");
   EXPECT_EQ(all.worst[0].answer, "(beyond the model's length)");
@@ -213,7 +221,7 @@ TEST(Scorer, a_word_that_was_cut_off_is_none_of_the_classes) {
 
 TEST(Scorer, lists_the_most_confident_mistakes_first_and_not_all) {
   const Names labels = {"a", "b"};
-  const auto scorer = classifier().scorer(labels);
+  const auto scorer = classifier().scorer(head(labels));
   for (int i = 0; i < 1000; ++i) {
     Sample sample;
     sample.units = {0};
@@ -224,7 +232,7 @@ TEST(Scorer, lists_the_most_confident_mistakes_first_and_not_all) {
     scorer->add(example, sample, scores);
   }
   const Evaluation all = scorer->finish();
-  EXPECT_EQ(all.report.count, 1000U);
+  EXPECT_EQ(all.report->count, 1000U);
   ASSERT_EQ(all.worst.size(), 50U);
   EXPECT_EQ(all.worst[0].line, 499U);  // the first of equals
   EXPECT_EQ(all.worst[1].line, 999U);
@@ -237,7 +245,7 @@ TEST(Scorer, needs_the_truth) {
   Sample sample;
   sample.units = {0};
   const std::vector<Matrix> scores = {matrix(2, {0, 1})};
-  EXPECT_THROW(classifier().scorer(labels)->add(text("x"), sample, scores), Error);
+  EXPECT_THROW(classifier().scorer(head(labels))->add(text("x"), sample, scores), Error);
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -30,6 +31,31 @@ TEST(FNetModules, parameters_carry_hugging_faces_names) {
   EXPECT_TRUE(ours.contains("fnet.encoder.layer.0.fourier.output.LayerNorm.weight"));
 }
 
+// bfloat16 is of the factors alone: what torch makes of rounded factors in float32 is the same, up
+// to the order of sums.
+TEST(ProductsIn, rounds_the_factors_of_products_and_of_their_gradients) {
+  const auto rounded = [](const at::Tensor& v) { return v.to(at::kBFloat16).to(at::kFloat); };
+  at::manual_seed(1);
+  const at::Tensor x = at::randn({37, 70}).requires_grad_(true);
+  const at::Tensor weight = at::randn({45, 70}).requires_grad_(true);
+  const at::Tensor bias = at::randn({45}).requires_grad_(true);
+  const at::Tensor grad = at::randn({37, 45});
+  at::Tensor y;
+  {
+    const ProductsIn products(kernels::Dtype::bfloat16);
+    y = dense(TorchTensor(x), TorchTensor(weight), TorchTensor(bias)).value;
+  }
+  y.backward(grad);  // the guard is gone: the gradients go the way that the product went
+  const at::NoGradGuard no_grad;
+  EXPECT_LT(difference(y, at::matmul(rounded(x), rounded(weight).t()) + bias), 2e-5);
+  EXPECT_LT(difference(x.grad(), at::matmul(rounded(grad), rounded(weight))), 2e-5);
+  EXPECT_LT(difference(weight.grad(), at::matmul(rounded(grad).t(), rounded(x))), 2e-5);
+  EXPECT_LT(difference(bias.grad(), grad.sum(0)), 2e-5);
+  EXPECT_GT(difference(y, at::matmul(x, weight.t()) + bias), 1e-3);
+  const at::Tensor plain = dense(TorchTensor(x), TorchTensor(weight), TorchTensor(bias)).value;
+  EXPECT_LT(difference(plain, at::matmul(x, weight.t()) + bias), 2e-5);
+}
+
 TEST(FNetModules, a_texts_answer_does_not_see_its_batch) {
   const at::NoGradGuard no_grad;
   nn::FNetModel model(small_config(), 3);
@@ -42,6 +68,54 @@ TEST(FNetModules, a_texts_answer_does_not_see_its_batch) {
             1e-5);
   EXPECT_LT(difference(together.pooler_output[1], alone.pooler_output[0]), 1e-5);
   EXPECT_EQ(together.last_hidden_state[1].narrow(0, 4, 5).abs().max().item<double>(), 0);
+}
+
+TEST(FNetModules, keep_their_answers_when_positions_are_added_or_left_out) {
+  const at::NoGradGuard no_grad;
+  for (const char* mixer : {"fourier", "linear", "random", "gfilter"}) {
+    const TemporaryDirectory directory;
+    Config config = small_config();
+    config.mixers = {mixer};
+    config.max_position_embeddings = 16;
+    nn::FNetModel model(config, 3);
+    model->eval();
+    model->save(directory.path());
+    const at::Tensor ids = at::randint(4, 100, {2, 8}, at::kLong);
+    const at::Tensor before = model->forward(ids).last_hidden_state;
+    // A filter's curve is the same at twice as many points, not at half of them.
+    for (const int positions : {32, 9}) {
+      if (positions < 16 && std::string(mixer) == "gfilter") continue;
+      config.max_position_embeddings = positions;
+      nn::FNetModel other(config, 4);
+      other->eval();
+      EXPECT_GT(difference(other->forward(ids).last_hidden_state, before), 0.1);
+      other->load_weights(directory.path());
+      EXPECT_LT(difference(other->forward(ids).last_hidden_state, before), 1e-5) << mixer;
+    }
+    config.hidden_size = 24;  // of another model
+    nn::FNetModel narrow(config, 4);
+    EXPECT_THAT(message_of([&] { narrow->load_weights(directory.path()); }),
+                testing::HasSubstr("of wrong shape"));
+  }
+}
+
+TEST(FNetModules, attention_drops_weights_by_place_and_keeps_their_mean) {
+  const at::NoGradGuard no_grad;
+  Rows rows;
+  for (const std::int64_t length : {3, 3, 5}) rows.add(length);
+  torch::manual_seed(4);
+  const at::Tensor q = at::randn({11, 8}), k = at::randn({11, 8}), v = at::randn({11, 8});
+  const auto answer = [&](double p, std::uint64_t step) {
+    const DropoutAt<TorchTensor> drop{{true, 7, step}, p, 1};
+    return attention(TorchTensor(q), TorchTensor(k), TorchTensor(v), rows, 2, drop).value;
+  };
+  const at::Tensor whole = answer(0, 0);
+  EXPECT_TRUE(at::equal(answer(0.25, 1), answer(0.25, 1)));
+  EXPECT_GT(difference(answer(0.25, 1), answer(0.25, 2)), 0.01);
+  at::Tensor mean = at::zeros_like(whole);
+  constexpr int kSteps = 2000;
+  for (int step = 0; step < kSteps; ++step) mean += answer(0.25, step) / kSteps;
+  EXPECT_LT(difference(mean, whole), 0.1);  // some five deviations of the mean
 }
 
 TEST(FNetModules, a_fixed_length_mixes_over_pad_tokens) {

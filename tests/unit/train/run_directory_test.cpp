@@ -186,9 +186,9 @@ TEST(RunDirectory, a_model_that_cannot_be_written_leaves_the_one_before) {
 TEST(Report, escapes_what_data_and_settings_say) {
   Evaluation best;
   best.worst.push_back({3, "<script>alert(1)</script>", "<b>", "a&b", 0.9F});
-  best.report.count = 1;
-  best.report.classes = {{"<b>", 0, 0, 0, 1}};
-  best.report.confusion = {{{0, 0}, 1}};
+  best.report.emplace().count = 1;
+  best.report->classes = {{"<b>", 0, 0, 0, 1}};
+  best.report->confusion = {{{0, 0}, 1}};
   TrainingReport report;
   report.metric = "accuracy";
   report.best_epoch = 1;

@@ -1,0 +1,87 @@
+#include "train/losses.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <utility>
+#include <vector>
+
+namespace fnet {
+namespace {
+
+/// Two samples: one of a single row, one of two texts of 3 and 2 rows with a unit each.
+Scored scored_rows() {
+  torch::manual_seed(3);
+  Sample one, two;
+  one.texts.resize(1), one.picks = {{0}}, one.units = {0}, one.targets = {0, 0};
+  two.texts.resize(2), two.picks = {{0, 1, 2}, {0, 1}}, two.units = {0, 3};
+  two.targets = {2, 1, 0, 1};
+  Scored scored;
+  scored.logits = at::randn({6, 2}, at::kDouble);
+  scored.add(one, 0), scored.add(two, 1);
+  return scored;
+}
+
+TEST(Losses, a_choice_among_rows_is_a_softmax_over_each_units_own) {
+  const Scored scored = scored_rows();
+  EXPECT_EQ(scored.terms(), 6);
+  const at::Tensor x = scored.logits;
+  const auto chosen = [&](std::int64_t begin, std::int64_t end, std::int64_t column,
+                          std::int64_t target) {
+    return -x.slice(0, begin, end).select(1, column).log_softmax(0)[target].item<double>();
+  };
+  const double sum = chosen(0, 1, 0, 0) + chosen(0, 1, 1, 0) + chosen(1, 4, 0, 2) +
+                     chosen(1, 4, 1, 1) + chosen(4, 6, 0, 0) + chosen(4, 6, 1, 1);
+  const Loss loss = Loss::row_cross_entropy;
+  EXPECT_NEAR(loss_of(loss, scored, {at::Reduction::Sum, {}, 0}).item<double>(), sum, 1e-12);
+  EXPECT_NEAR(loss_of(loss, scored, {}).item<double>(), sum / 6, 1e-12);
+}
+
+TEST(Losses, a_choice_among_rows_has_a_gradient_on_each_units_own) {
+  Scored scored = scored_rows();
+  scored.logits.requires_grad_(true);
+  loss_of(Loss::row_cross_entropy, scored, {}).backward();
+  const at::Tensor gradient = scored.logits.grad();
+  EXPECT_TRUE(gradient.isfinite().all().item<bool>());
+  for (const auto& [begin, end] : {std::pair(0, 1), {1, 4}, {4, 6}})  // softmax minus one
+    EXPECT_NEAR(gradient.slice(0, begin, end).sum(0).abs().max().item<double>(), 0, 1e-12);
+}
+
+TEST(Losses, labels_and_numbers_are_those_of_torch) {
+  torch::manual_seed(4);
+  Scored scored;
+  scored.logits = at::randn({3, 2}, at::kDouble);
+  for (const std::vector<float>& values : {std::vector<float>{0, 1}, {1, 1}, {0, 0}}) {
+    Sample sample;
+    sample.texts.resize(1), sample.units = {0}, sample.values = values;
+    scored.add(sample, static_cast<std::int64_t>(scored.units.size()));
+  }
+  EXPECT_EQ(scored.terms(), 6);
+  const at::Tensor target = at::tensor({0., 1., 1., 1., 0., 0.}, at::kDouble).view({3, 2});
+  const at::Tensor p = scored.logits.sigmoid();
+  const at::Tensor likely = target * p.log() + (1 - target) * (1 - p).log();
+  EXPECT_NEAR(loss_of(Loss::binary_cross_entropy, scored, {}).item<double>(),
+              -likely.mean().item<double>(), 1e-12);
+  const at::Tensor soft = target * 0.8 + 0.1;
+  const at::Tensor smooth = soft * p.log() + (1 - soft) * (1 - p).log();
+  EXPECT_NEAR(
+      loss_of(Loss::binary_cross_entropy, scored, {at::Reduction::Sum, {}, 0.2}).item<double>(),
+      -smooth.sum().item<double>(), 1e-6);
+  EXPECT_NEAR(loss_of(Loss::squared_error, scored, {}).item<double>(),
+              (scored.logits - target).square().mean().item<double>(), 1e-12);
+}
+
+TEST(Losses, units_that_were_cut_off_are_left_out) {
+  Sample sample;
+  sample.texts.resize(1), sample.picks = {{1, 2}}, sample.units = {0, -1, 1};
+  sample.targets = {1, 0, 0};
+  Scored scored;
+  scored.logits = at::tensor({0., 1., 2., 0.}, at::kDouble).view({2, 2});
+  scored.add(sample, 0);
+  EXPECT_EQ(scored.terms(), 2);
+  const double wanted = std::log(1 + std::exp(-1.0)) + std::log(1 + std::exp(-2.0));
+  EXPECT_NEAR(loss_of(Loss::cross_entropy, scored, {}).item<double>(), wanted / 2, 1e-12);
+}
+
+}  // namespace
+}  // namespace fnet
