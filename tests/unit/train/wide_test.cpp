@@ -191,6 +191,31 @@ TEST(WideHead, can_be_taken_off_and_put_on_again) {
   EXPECT_GT(next("on", "on"), 0);
 }
 
+TEST(WideHead, is_for_one_label_of_several_alone) {
+  Words words;
+  words.options.train = words.directory.make(
+      "lists.jsonl", R"({"text": "a b", "label": ["x", "y"]}
+{"text": "a c", "label": ["x"]}
+{"text": "b c", "label": []}
+)");
+  words.options.dev = words.options.train;
+  finetune(words.options);
+  EXPECT_EQ(Engine::load(words.options.out).config().wide_features, 0);
+  words.options.overwrite = true;
+  words.options.wide = "on";
+  EXPECT_THAT(message_of([&] { finetune(words.options); }),
+              HasSubstr("wide: expected auto or off"));
+
+  // Nor does a wide part go over from a model whose texts have one label each.
+  Words other;
+  finetune(other.options);
+  words.options.wide = "auto";
+  words.options.from = other.options.out;
+  words.options.set.clear();
+  finetune(words.options);
+  EXPECT_EQ(Engine::load(words.options.out).config().wide_features, 0);
+}
+
 TEST(WideHead, is_refused_where_the_task_has_none) {
   Words words;
   words.options.task = "token-classification";
