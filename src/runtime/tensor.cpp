@@ -302,7 +302,8 @@ Tensor mix_rows(const Tensor& matrix, const Tensor& x, const Rows& rows) {
   for (std::int64_t i = 0; i < rows.texts(); ++i) {
     const auto n = static_cast<std::size_t>(rows.rows(i));
     const std::int64_t begin = rows.begin(i) * x.cols();
-    kernels::gemm(kernels::Dtype::float32, n, width, n, {matrix.values().data(), static_cast<std::size_t>(matrix.cols())},
+    kernels::gemm(kernels::Dtype::float32, n, width, n,
+                  {matrix.values().data(), static_cast<std::size_t>(matrix.cols())},
                   {x.values().data() + begin, width}, {}, y.fill().data() + begin, width,
                   TensorScopeAccess::pool(), TensorScopeAccess::workspace());
   }

@@ -228,7 +228,7 @@ TEST(Weights, stand_where_hugging_face_has_them_and_mixers_under_their_own_name)
   config.num_hidden_layers = 1;
   config.task = "text-classification";
   config.labels = {"a", "b"};
-  config.heads["topic"] = {"text-classification", {"x", "y", "z"}, "mean"};
+  config.heads["topic"] = {"text-classification", {"x", "y", "z"}, "mean", "", false};
   std::vector<std::string> names;
   for (const WeightSpec& spec : model_weights(config)) {
     names.push_back(spec.name);

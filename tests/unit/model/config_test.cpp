@@ -310,8 +310,8 @@ TEST(Config, keeps_options_of_parts_with_their_types) {
 
 TEST(Config, keeps_further_heads_by_name) {
   Config config;
-  config.heads["topic"] = {"text-classification", {"art", "sport"}, "mean"};
-  config.heads["names"] = {"token-classification", {"O", "B-PER"}, ""};
+  config.heads["topic"] = {"text-classification", {"art", "sport"}, "mean", "", false};
+  config.heads["names"] = {"token-classification", {"O", "B-PER"}, "", "", false};
   EXPECT_EQ(parse(config.to_json()), config);
   EXPECT_THAT(config.head_names(), ElementsAre("names", "topic"));
   EXPECT_EQ(config.head("topic").pooling, "mean");
@@ -321,7 +321,7 @@ TEST(Config, keeps_further_heads_by_name) {
   config.heads["topic"].labels = {"a", "a"};
   EXPECT_THAT(message_of([&] { config.validate(); }),
               AllOf(HasSubstr("heads.topic"), HasSubstr("'a' twice")));
-  config.heads["topic"] = {"text-clasification", {"a", "b"}, "mean"};
+  config.heads["topic"] = {"text-clasification", {"a", "b"}, "mean", "", false};
   EXPECT_THAT(message_of([&] { config.validate(); }),
               AllOf(HasSubstr("heads.topic.task"), HasSubstr("did you mean")));
   EXPECT_THAT(message_of([] { parse(R"({"heads": {"x": {"lables": []}}})"); }),

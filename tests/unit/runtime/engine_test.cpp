@@ -187,8 +187,8 @@ TEST(Engine, answers_by_every_head_of_a_model) {
   Config config = small_config();
   config.task = "text-classification";
   config.labels = {"a", "b", "c"};
-  config.heads["topic"] = {"text-classification", {"x", "y"}, "mean"};
-  config.heads["tags"] = {"token-classification", {"O", "B", "I", "E"}, ""};
+  config.heads["topic"] = {"text-classification", {"x", "y"}, "mean", "", false};
+  config.heads["tags"] = {"token-classification", {"O", "B", "I", "E"}, "", "", false};
   const Engine engine(config, lively_weights());
   const auto texts = random_encodings(3, 20, config, 6);
   EXPECT_EQ(engine.scores(texts)[0].cols, 3U);

@@ -285,7 +285,7 @@ struct Classifier {
       Example& example = examples.emplace_back();
       example.texts = {text};
       example.truth = {label};
-      samples.push_back(task.encode(example, tokenizer, {}, config.labels));
+      samples.push_back(task.encode(example, tokenizer, {}, config.head("")));
     }
   }
 
