@@ -52,10 +52,10 @@ struct FinetuneOptions {
   /// A head that counts words and pairs of words too (on, off). auto: where the task can have one,
   /// for a new model or one that has it already, if that does better on dev.
   std::string wide = "auto";
-  std::size_t max_length = 0;          ///< tokens a text; 0: the model's limit
-  std::size_t stride = 128;            ///< tokens that two windows of a long context share
-  std::string metric;                  ///< that selects the best epoch; empty: the task's
-  std::int64_t patience = 0;           ///< epochs without a better one before it stops; 0: never
+  std::size_t max_length = 0;  ///< tokens a text; 0: the model's limit
+  std::size_t stride = 128;    ///< tokens that two windows of a long context share
+  std::string metric;          ///< that selects the best epoch; empty: the task's
+  std::int64_t patience = 0;   ///< epochs without a better one before it stops; 0: never
   /// Of the factors of products in training steps, or bfloat16: faster where the CPU multiplies it
   /// faster (AMX, Zen 4 and later). Weights, sums and the scores on dev are float32.
   std::string dtype = "float32";

@@ -17,6 +17,7 @@
 #include "model/kinds.h"
 #include "runtime/model.h"
 #include "runtime/packed_file.h"
+#include "runtime/picked_rows.h"
 #include "runtime/samples.h"
 #include "tasks/task.h"
 
@@ -313,42 +314,26 @@ std::vector<Matrix> Engine::scores(std::span<const Encoding> batch,
   m.run(batch, first, [&](ThreadPool&, std::size_t begin, const Batch& packed, const Tensor& x) {
     const std::int64_t texts = packed.rows.texts();
     const Rows rows = first ? single_rows(texts) : packed.rows;
-    // Of a row head: the rows to score, and how many of each text.
-    std::vector<std::int32_t> picked;
-    std::vector<std::size_t> counts(static_cast<std::size_t>(texts), 1);
-    for (std::int64_t i = 0; !pooled && i < texts; ++i) {
-      const auto start = static_cast<std::int32_t>(rows.begin(i));
-      const auto length = static_cast<std::int32_t>(rows.length(i));
-      std::size_t& count = counts[static_cast<std::size_t>(i)];
-      if (picks.empty()) {
-        count = static_cast<std::size_t>(length);
-        for (std::int32_t row = 0; row < length; ++row) picked.push_back(start + row);
-        continue;
-      }
-      const auto& wanted = picks[begin + static_cast<std::size_t>(i)];
-      count = wanted.size();
-      for (const std::int32_t row : wanted) {
-        require(row >= 0 && row < length, Kind::usage, "picks: expected rows 0 to {}, found {}",
-                length - 1, row);
-        picked.push_back(start + row);
-      }
+    const auto texts_of = [&](auto all) {
+      return all.empty() ? all : all.subspan(begin, static_cast<std::size_t>(texts));
+    };
+    PickedRows picked;
+    if (pooled) {
+      picked.counts.assign(static_cast<std::size_t>(texts), 1);
+    } else {
+      picked = picked_rows(rows, texts_of(picks));
     }
     HeadContext<Tensor> context = m.model->head_context(head, own, pooling, rows);
-    const Tensor::Ids ids = picked;
+    const Tensor::Ids ids = picked.rows;
     if (!pooled) context.picked = &ids;
     Bags ngrams;
     if (own.wide_features > 0) {
+      ngrams = m.model->ngrams_of(texts_of(batch));
       context.ngrams = &ngrams;
-      for (const Encoding& text : batch.subspan(begin, static_cast<std::size_t>(texts))) {
-        require(text.ngrams.has_value(), Kind::usage,
-                "encoding: expected the words that a wide head reads, found none: encode the text "
-                "with Engine::encode, or with EncodeOptions::ngrams");
-        m.model->ngrams().add(*text.ngrams, ngrams);
-      }
     }
     const Tensor scored = apply(formula, x, context);
     std::int64_t row = 0;
-    for (const std::size_t count : counts) {
+    for (const std::size_t count : picked.counts) {
       Matrix& matrix = result.emplace_back(count, static_cast<std::size_t>(scored.cols()));
       for (std::size_t r = 0; r < count; ++r, ++row) {
         std::ranges::copy(scored.row(row), matrix.row(r).begin());

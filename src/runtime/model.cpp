@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/error.h"
 #include "kernels/rows.h"
 #include "runtime/load_weights.h"
 
@@ -85,6 +86,17 @@ HeadContext<Tensor> Model::head_context(std::string_view name, const HeadConfig&
           root.under(encoder_place(config_)),
           head,
           pooling};
+}
+
+Bags Model::ngrams_of(std::span<const Encoding> texts) const {
+  Bags bags;
+  for (const Encoding& text : texts) {
+    require(text.ngrams.has_value(), Kind::usage,
+            "encoding: expected the words that a wide head reads, found none: encode the text with "
+            "Engine::encode, or with EncodeOptions::ngrams");
+    ngrams_.add(*text.ngrams, bags);
+  }
+  return bags;
 }
 
 Tensor Model::hidden(PassMemory& memory, bool first_rows_only, ThreadPool& pool) const {

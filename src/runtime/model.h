@@ -3,11 +3,13 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "blocks/model.h"
+#include "core/bags.h"
 #include "core/parallel.h"
 #include "fnet/config.h"
 #include "fnet/engine.h"
@@ -39,8 +41,9 @@ class Model {
 
   const Config& config() const { return config_; }
 
-  /// What the wide part of its own head knows; empty where it has none.
-  const NgramTable& ngrams() const { return ngrams_; }
+  /// What the wide part of its own head reads of texts. Throws: usage where their words were not
+  /// counted.
+  Bags ngrams_of(std::span<const Encoding> texts) const;
 
   std::size_t weight_bytes() const;
   const PartTimes& times() const { return times_; }
@@ -66,7 +69,7 @@ class Model {
   Config config_;
   Parts parts_;
   Weights<Tensor>::Map weights_;
-  NgramTable ngrams_;
+  NgramTable ngrams_;  // that the wide part of its own head knows
   std::optional<NormStep> embedding_norm_, final_norm_;
   const Tensor *words_, *positions_, *types_;
   const Tensor *projection_ = nullptr, *projection_bias_ = nullptr;

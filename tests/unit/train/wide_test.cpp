@@ -193,8 +193,7 @@ TEST(WideHead, can_be_taken_off_and_put_on_again) {
 
 TEST(WideHead, is_for_one_label_of_several_alone) {
   Words words;
-  words.options.train = words.directory.make(
-      "lists.jsonl", R"({"text": "a b", "label": ["x", "y"]}
+  words.options.train = words.directory.make("lists.jsonl", R"({"text": "a b", "label": ["x", "y"]}
 {"text": "a c", "label": ["x"]}
 {"text": "b c", "label": []}
 )");
