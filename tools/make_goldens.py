@@ -107,7 +107,7 @@ GOLDENS = {
     "hybrid_top": ("numpy", dict(mixers=["top:1"], **HEADS), SOME),
     "hybrid_middle": ("numpy", dict(mixers=["middle:1"], norm_position="pre", pooling="mean", **HEADS), SOME),
     "hartley": ("numpy", dict(mixers=["hartley"]), SOME),
-    "hartley_37": ("numpy", dict(mixers=["hartley"], fourier_norm="ortho", **SMALL), SOME),
+    "hartley_37": ("numpy", dict(mixers=["hartley"], fourier_norm="ortho", **SMALL), EVERY),
     "linear": ("numpy", dict(mixers=["linear"]), SOME),
     "random_37": ("numpy", dict(mixers=["random"], **SMALL), SOME),
     "gfilter": ("numpy", dict(mixers=["gfilter"]), SOME),
