@@ -1,7 +1,9 @@
 #pragma once
 
+#include <bit>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <numbers>
 #include <vector>
 
@@ -41,6 +43,13 @@ inline double activate(kernels::Activation activation, double x) {
       break;
   }
   return std::tanh(x);
+}
+
+/// To nearest, ties to even.
+inline float rounded_to_bf16(float v) {
+  auto bits = std::bit_cast<std::uint32_t>(v);
+  bits += 0x7fff + (bits >> 16 & 1);
+  return std::bit_cast<float>(bits & 0xffff0000);
 }
 
 /// act′(x)

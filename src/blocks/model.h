@@ -134,6 +134,13 @@ inline void head_weights(const Specs& specs, const Config& c) {
   }
 }
 
+/// The same as a list.
+inline std::vector<WeightSpec> head_specs(const Config& c) {
+  Specs specs;
+  head_weights(specs, c);
+  return specs.list();
+}
+
 /// All tensors of a model, in a fixed order: its weights, and what is computed. Throws: as Parts.
 inline std::vector<WeightSpec> model_tensors(const Config& c) {
   Specs specs;

@@ -63,16 +63,10 @@ void raise(ordered_json& peaks, int threads) {
 }
 
 /// Bytes of the weights in products: what a pass reads at least once.
-std::size_t product_bytes(const Config& config, std::string_view dtype) {
-  const std::size_t bytes_a_number = dtype == "float32" ? 4 : dtype == "bfloat16" ? 2 : 1;
-  std::size_t bytes = 0;
-  for (const WeightSpec& spec : model_weights(config)) {
-    if (!spec.product) continue;
-    std::size_t numbers = 1;
-    for (const std::int64_t size : spec.shape) numbers *= static_cast<std::size_t>(size);
-    bytes += numbers * bytes_a_number;
-  }
-  return bytes;
+std::size_t product_bytes(const Config& config, kernels::Dtype dtype) {
+  std::size_t numbers = 0;
+  for (const WeightSpec& spec : model_weights(config)) numbers += spec.product ? spec.size() : 0;
+  return 4 * numbers / kernels::per_unit(dtype);
 }
 
 ordered_json measure(const Flags& flags) {
@@ -99,7 +93,8 @@ ordered_json measure(const Flags& flags) {
   const int threads = flags.options.threads > 0 ? flags.options.threads : available_cores();
   auto peaks = ordered_json::object();
   raise(peaks, threads);
-  const std::size_t read = product_bytes(engine.config(), engine.options().dtype);
+  const std::size_t read =
+      product_bytes(engine.config(), *kernels::dtype_named(engine.options().dtype));
   double bandwidth = kernels::measure_read(read, threads);
   once();  // fills the caches and the workspace
   const auto before = engine.seconds_by_part();

@@ -41,8 +41,7 @@ std::vector<NamedTable> tables() {
 ordered_json parameters(const Config& config) {
   std::int64_t embeddings = 0, encoder = 0, pooler = 0, head = 0;
   for (const WeightSpec& spec : model_weights(config)) {
-    std::int64_t count = 1;
-    for (const std::int64_t size : spec.shape) count *= size;
+    const auto count = static_cast<std::int64_t>(spec.size());
     const std::string_view place = encoder_place(config);
     std::string_view name = spec.name;
     if (!place.empty() && !name.starts_with(place)) {

@@ -15,20 +15,18 @@ constexpr std::size_t kKeys = 256;     // of a block: one chunk of the product w
 constexpr std::size_t kQueries = 512;  // of a task, for which each block of keys is packed once
 constexpr std::size_t kBlock = 48;     // of these at a time: whole register tiles of every ISA
 
-std::size_t units_of(std::size_t length, Dtype dtype) {
-  return (length + per_unit(dtype) - 1) / per_unit(dtype);
-}
-
 /// How one head is cut.
 struct Shape {
-  std::size_t size, panel, panels;  // columns of a head; of a panel of the values' product
-  Chunks cut;                       // of the product with the keys
+  std::size_t size, panel;         // columns of a head, and of a panel
+  std::size_t panels, key_panels;  // of the values, and of a block of keys
+  Chunks cut;                      // of the product with the keys
   Dtype dtype;
 
   Shape(std::size_t head_size, Dtype wanted, const Table& isa)
       : size(head_size),
         panel(isa.product.panel),
         panels((head_size + panel - 1) / panel),
+        key_panels((kKeys + panel - 1) / panel),
         cut(chunks(head_size, wanted)),
         dtype(wanted) {}
 
@@ -47,12 +45,11 @@ struct Scratch {
   float *most, *total;      // [kQueries]
 
   Scratch(Cutter& cutter, const Shape& s) {
-    const std::size_t key_panels = (kKeys + s.panel - 1) / s.panel;
     const std::size_t blocks = (kQueries + kBlock - 1) / kBlock;
-    keys = cutter.cut<std::uint32_t>(s.cut.count * key_panels * s.panel *
+    keys = cutter.cut<std::uint32_t>(s.cut.count * s.key_panels * s.panel *
                                      units_of(s.cut.length, s.dtype));
     values = cutter.cut<std::uint32_t>(s.panels * s.panel * units_of(kKeys, s.dtype));
-    scores = cutter.cut<float>(key_panels * s.panel * kBlock);
+    scores = cutter.cut<float>(s.key_panels * s.panel * kBlock);
     weights = cutter.cut<float>(kBlock * kKeys);
     left = cutter.cut<std::uint32_t>(kBlock * row_stride(s.dtype));
     sums = cutter.cut<float>(blocks * s.panels * s.panel * kBlock);
@@ -92,8 +89,7 @@ class HeadTask {
 
   RightChunk keys_chunk(std::size_t chunk, std::size_t panel) const {
     const std::size_t units = units_of(s_.cut.length, s_.dtype) * s_.panel;
-    const std::size_t key_panels = (kKeys + s_.panel - 1) / s_.panel;
-    return {scratch_.keys + (chunk * key_panels + panel) * units,
+    return {scratch_.keys + (chunk * s_.key_panels + panel) * units,
             units_of(s_.length(chunk), s_.dtype), nullptr, nullptr};
   }
   RightChunk values_chunk(std::size_t panel, std::size_t keys) const {

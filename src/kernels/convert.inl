@@ -109,7 +109,7 @@ inline void transpose_units(const float* from, std::size_t from_stride, std::siz
 inline void pack(Dtype dtype, const float* weights, std::size_t stride, std::size_t columns,
                  std::size_t length, const float* scale, std::uint32_t* units,
                  std::int32_t* sums) noexcept {
-  const std::size_t count = (length + per_unit(dtype) - 1) / per_unit(dtype);
+  const std::size_t count = units_of(length, dtype);
   constexpr std::size_t kStride = row_stride(Dtype::float32);
   float converted[kLanes * kStride];  // some columns of a longest chunk
   for (std::size_t j = 0; j < kPanel; ++j) {

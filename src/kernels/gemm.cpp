@@ -45,10 +45,7 @@ void gemm(Dtype dtype, std::size_t m, std::size_t n, std::size_t k, MatrixView a
   const auto length = [&](std::size_t chunk) {
     return std::min(cut.length, k - chunk * cut.length);
   };
-  const auto units_of = [&](std::size_t numbers) {
-    return (numbers + per_unit(dtype) - 1) / per_unit(dtype);
-  };
-  const std::size_t panel_units = units_of(k);
+  const std::size_t panel_units = units_of(k, dtype);
   const auto threads = static_cast<std::size_t>(pool.size());
   const Split groups{panels, (panels * width + kMostColumns - 1) / kMostColumns};
   const std::size_t row_bytes = (row_stride(dtype) + groups.largest() * width) * sizeof(float);
@@ -103,7 +100,7 @@ void gemm(Dtype dtype, std::size_t m, std::size_t n, std::size_t k, MatrixView a
       }
       for (std::size_t p = 0; p < groups.size(group); ++p) {
         const std::size_t panel = groups.begin(group) + p;
-        const RightChunk chunk{right(panel, i), units_of(length(i)), nullptr, nullptr};
+        const RightChunk chunk{right(panel, i), units_of(length(i), dtype), nullptr, nullptr};
         kernels.multiply(dtype, left, count, chunk, sums + p * count * width, i > 0,
                          right(std::min(panel + 1, panels - 1), i));
       }

@@ -59,10 +59,10 @@ struct Relu {
 };
 struct SquaredRelu {
   static F32 apply(F32 x) {
-    const F32 y = max(F32{}, x);
+    const F32 y = Relu::apply(x);
     return y * y;
   }
-  static F32 slope(F32 x) { return splat(2.0F) * max(F32{}, x); }
+  static F32 slope(F32 x) { return splat(2.0F) * Relu::apply(x); }
 };
 struct Sigmoid {
   static F32 apply(F32 x) {  // exp clamps what is not a number

@@ -8,13 +8,6 @@
 #include "kernels/split.h"
 
 namespace fnet::kernels {
-namespace {
-
-std::size_t units_of(std::size_t length, Dtype dtype) {
-  return (length + per_unit(dtype) - 1) / per_unit(dtype);
-}
-
-}  // namespace
 
 std::size_t PackedMatrix::panels() const noexcept {
   return (n_ + isa_->product.panel - 1) / isa_->product.panel;

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace fnet::kernels {
@@ -15,6 +16,14 @@ inline constexpr std::array<std::string_view, 3> kDtypeNames = {"float32", "bflo
 
 constexpr std::string_view name_of(Dtype dtype) {
   return kDtypeNames[static_cast<std::size_t>(dtype)];
+}
+
+/// The type of a name in kDtypeNames.
+constexpr std::optional<Dtype> dtype_named(std::string_view name) {
+  for (std::size_t i = 0; i < kDtypeNames.size(); ++i) {
+    if (kDtypeNames[i] == name) return static_cast<Dtype>(i);
+  }
+  return {};
 }
 
 /// gelu is x·Φ(x); gelu_tanh is its tanh form (Hugging Face's `gelu_new`, `gelu_pytorch_tanh`).
@@ -66,6 +75,11 @@ struct Chunks {
 /// Numbers in one 4-byte unit.
 constexpr std::size_t per_unit(Dtype dtype) {
   return dtype == Dtype::float32 ? 1 : dtype == Dtype::bfloat16 ? 2 : 4;
+}
+
+/// Units of so many numbers; the last one may be unfinished.
+constexpr std::size_t units_of(std::size_t length, Dtype dtype) {
+  return (length + per_unit(dtype) - 1) / per_unit(dtype);
 }
 
 constexpr std::size_t longest_chunk(Dtype dtype) { return dtype == Dtype::float32 ? 512 : 1024; }

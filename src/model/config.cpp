@@ -128,6 +128,14 @@ void check_head(const std::string& name, const HeadConfig& head, const Config& c
           twice == sorted.end() ? "" : printable(*twice));
 }
 
+/// A whole number above 0, and nothing else.
+std::optional<std::int64_t> count_of(std::string_view digits) {
+  std::int64_t count = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), count);
+  if (error != std::errc() || end != digits.data() + digits.size() || count <= 0) return {};
+  return count;
+}
+
 }  // namespace
 
 LengthPolicy LengthPolicy::parse(std::string_view text) {
@@ -135,12 +143,7 @@ LengthPolicy LengthPolicy::parse(std::string_view text) {
   if (text == "batch") return {Kind::batch, 0};
   constexpr std::string_view fixed = "fixed:";
   if (text.starts_with(fixed)) {
-    const std::string_view digits = text.substr(fixed.size());
-    std::int64_t length = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), length);
-    if (error == std::errc() && end == digits.data() + digits.size() && length > 0) {
-      return {Kind::fixed, length};
-    }
+    if (const auto length = count_of(text.substr(fixed.size()))) return {Kind::fixed, *length};
   }
   fail(fnet::Kind::usage, "length_policy: expected exact, fixed:N (N > 0) or batch, found '{}'",
        printable(text));
@@ -151,15 +154,11 @@ std::optional<MixerLayout> MixerLayout::parse(std::string_view text) {
   if (colon == text.npos) return {};
   constexpr std::string_view kNames[] = {"bottom", "middle", "mixed", "top"};
   const auto found = std::ranges::find(kNames, text.substr(0, colon));
-  const std::string_view digits = text.substr(colon + 1);
-  std::int64_t layers = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), layers);
-  require(found != std::end(kNames) && error == std::errc() &&
-              end == digits.data() + digits.size() && layers > 0,
-          fnet::Kind::usage,
+  const auto layers = count_of(text.substr(colon + 1));
+  require(found != std::end(kNames) && layers, fnet::Kind::usage,
           "mixers: expected bottom:N, middle:N, mixed:N or top:N (N > 0), found '{}'",
           printable(text));
-  return MixerLayout{static_cast<Kind>(found - std::begin(kNames)), layers};
+  return MixerLayout{static_cast<Kind>(found - std::begin(kNames)), *layers};
 }
 
 bool MixerLayout::has_attention(std::int64_t layer, std::int64_t count) const {
@@ -258,9 +257,10 @@ void Config::validate() const {
   } catch (const Error& error) {
     fail(fnet::Kind::input, "config: {}", error.what());
   }
+  const Config defaults;  // problem_type's says nothing, and is none of its words
   config_fields([&](std::string_view name, auto member, const Allowed& allowed, std::string_view) {
     const bool of_layout = name == "mixers" && layout;
-    if (!of_layout && this->*member != Config().*member) check_value(name, this->*member, allowed);
+    if (!of_layout && this->*member != defaults.*member) check_value(name, this->*member, allowed);
   });
   require(!layout || layout->layers <= num_hidden_layers, fnet::Kind::input,
           "config: mixers: expected attention in 1 to {} layers (num_hidden_layers), found '{}'",

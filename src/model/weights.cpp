@@ -84,6 +84,12 @@ std::vector<SafetensorsFile> open_files(const fs::path& directory, const WeightO
 
 }  // namespace
 
+std::size_t WeightSpec::size() const {
+  std::size_t numbers = 1;
+  for (const std::int64_t n : shape) numbers *= static_cast<std::size_t>(n);
+  return numbers;
+}
+
 bool WeightSpec::resizes_from(const std::vector<std::int64_t>& from) const {
   const auto is_empty = [](std::int64_t n) { return n < 1; };
   if (resize == Resize::no || from.size() != 2 || std::ranges::any_of(from, is_empty)) {

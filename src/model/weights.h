@@ -64,6 +64,9 @@ struct WeightSpec {
   bool stored = true;    ///< false: follows from `init` alone and is in no file
   Resize resize = Resize::no;
 
+  /// How many numbers it has.
+  std::size_t size() const;
+
   /// Whether a stored weight of this shape can be made into this one.
   bool resizes_from(const std::vector<std::int64_t>& from) const;
 };

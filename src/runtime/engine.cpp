@@ -30,10 +30,10 @@ constexpr std::int64_t kRowsPerPass = 4096;
 
 /// The type of a name in EngineOptions::dtype. Throws: usage.
 kernels::Dtype product_type(std::string_view name) {
-  const auto found = std::ranges::find(kernels::kDtypeNames, name);
-  require(found != kernels::kDtypeNames.end(), Kind::usage, "dtype: expected auto, {}, found '{}'",
+  const auto found = kernels::dtype_named(name);
+  require(found.has_value(), Kind::usage, "dtype: expected auto, {}, found '{}'",
           fmt::join(kernels::kDtypeNames, ", "), printable(name));
-  return static_cast<kernels::Dtype>(found - kernels::kDtypeNames.begin());
+  return *found;
 }
 
 /// Throws input where a pass overflowed.

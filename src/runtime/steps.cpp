@@ -47,6 +47,16 @@ void for_blocks(std::size_t count, std::size_t most, kernels::Dtype dtype, const
 /// For parts that look at one row at a time: a block of rows does not end where a text does.
 const Rows kNoRows;
 
+/// data = norm(data + the formula of x), both [count, width], for a part that looks at whole texts.
+void add_formula(const auto& part, const Placed& placed, const float* x, float* data,
+                 std::size_t count, const Rows& rows, const kernels::NormArgs& norm,
+                 const Pass& pass) {
+  const std::size_t width = placed.width();
+  const TensorScope scope(pass.pool, pass.memory.whole, placed.dtype);
+  const Tensor y = apply(part, view(x, count, width), placed.context(rows));
+  kernels::add_norm(y.values().data(), data, count, width, norm, data, pass.pool);
+}
+
 }  // namespace
 
 NormStep::NormStep(const Norm& part, Placed placed) : part_(&part), placed_(std::move(placed)) {
@@ -105,9 +115,7 @@ void MixerStep::run(const float* x, float* data, const NormStep* after, const Pa
     } else if (kernel_ == MixerKernel::identity) {
       kernels::add_norm(x, data, count, width, norm, data, pass.pool);
     } else {
-      const TensorScope scope(pass.pool, pass.memory.whole, placed_.dtype);
-      const Tensor mixed = apply(*part_, view(x, count, width), placed_.context(pass.rows()));
-      kernels::add_norm(mixed.values().data(), data, count, width, norm, data, pass.pool);
+      add_formula(*part_, placed_, x, data, count, pass.rows(), norm, pass);
     }
   }
   if (after != nullptr && fused == nullptr) after->run(data, data, count, pass.rows(), pass);
@@ -194,17 +202,15 @@ void FfnStep::run(const float* x, float* data, std::size_t count, const NormStep
                   const Rows& rows, const Pass& pass) const {
   const std::size_t width = placed_.width();
   const kernels::NormArgs* fused = after == nullptr ? nullptr : after->kernel();
+  const kernels::NormArgs norm = fused == nullptr ? kernels::NormArgs{} : *fused;
   {
     const PartTimes::Span timed(pass.times, TimedPart::products);
     if (kernel_) {
       kernels::FeedForward layer = *kernel_;
-      if (fused != nullptr) layer.norm = *fused;
+      layer.norm = norm;
       kernels::feed_forward(layer, x, data, data, count, pass.pool, pass.memory.products);
     } else if (row_of(*part_).reach != Reach::row) {
-      const TensorScope scope(pass.pool, pass.memory.whole, placed_.dtype);
-      const Tensor y = apply(*part_, view(x, count, width), placed_.context(rows));
-      kernels::add_norm(y.values().data(), data, count, width,
-                        fused == nullptr ? kernels::NormArgs{} : *fused, data, pass.pool);
+      add_formula(*part_, placed_, x, data, count, rows, norm, pass);
     } else {
       // The norm follows while a block's rows are in the cache.
       const bool formula_norm =
@@ -221,8 +227,7 @@ void FfnStep::run(const float* x, float* data, std::size_t count, const NormStep
               std::ranges::copy(y.values(), out);
               return;
             }
-            kernels::table().rows.add_norm(y.values().data(), out, some, width,
-                                           fused == nullptr ? kernels::NormArgs{} : *fused, out);
+            kernels::table().rows.add_norm(y.values().data(), out, some, width, norm, out);
           });
       if (formula_norm) return;
     }

@@ -181,6 +181,13 @@ std::vector<std::string> LabellingTask::labels(std::span<const Example> examples
   return labels;
 }
 
+Sample LabellingTask::encode_bare(const Example& example, const Tokenizer& tokenizer,
+                                  const EncodeOptions& options) const {
+  Sample sample = encode_input(example, tokenizer, options);
+  for (Encoding& text : sample.texts) text.offsets = {}, text.word_ids = {};
+  return sample;
+}
+
 Sample LabellingTask::encode(const Example& example, const Tokenizer& tokenizer,
                              const EncodeOptions& options, const HeadConfig& head) const {
   require(
@@ -188,8 +195,7 @@ Sample LabellingTask::encode(const Example& example, const Tokenizer& tokenizer,
       "label: expected one label, found a list of {}; multi_label_classification is the problem "
       "type of several",
       example.truth.size());
-  Sample sample = encode_input(example, tokenizer, options);
-  for (Encoding& text : sample.texts) text.offsets = {}, text.word_ids = {};
+  Sample sample = encode_bare(example, tokenizer, options);
   for (const std::string& label : example.truth) {
     sample.targets.push_back(class_of(label, head.labels));
   }

@@ -63,6 +63,10 @@ class LabellingTask : public Task {
   /// The texts, picks and units of an example.
   virtual Sample encode_input(const Example& example, const Tokenizer& tokenizer,
                               const EncodeOptions& options) const = 0;
+
+  /// The same without what a model does not read: offsets and word ids.
+  Sample encode_bare(const Example& example, const Tokenizer& tokenizer,
+                     const EncodeOptions& options) const;
 };
 
 }  // namespace fnet

@@ -113,8 +113,7 @@ std::vector<std::string> MultiLabelTask::labels(std::span<const Example> example
 
 Sample MultiLabelTask::encode(const Example& example, const Tokenizer& tokenizer,
                               const EncodeOptions& options, const HeadConfig& head) const {
-  Sample sample = encode_input(example, tokenizer, options);
-  for (Encoding& text : sample.texts) text.offsets = {}, text.word_ids = {};
+  Sample sample = encode_bare(example, tokenizer, options);
   if (!example.listed) return sample;
   sample.values.assign(head.labels.size(), 0);
   for (const std::string& label : example.truth) {

@@ -105,13 +105,16 @@ class Best {
   std::vector<Candidate> all_;
 };
 
-/// Every span of a window's context up to so many tokens.
+/// Every span of a window's context up to so many tokens. A token of white space alone has an empty
+/// place: no answer ends in it.
 void add_spans(const Encoding& window, const Matrix& scores, std::size_t longest, Best& best) {
   const std::size_t end = window.input_ids.size() - 1;
   for (std::size_t first = front_of(window); first < end; ++first) {
+    Span place{window.offsets[first].begin, window.offsets[first].begin};
     for (std::size_t last = first; last < std::min(end, first + longest); ++last) {
-      best.add({scores.row(first)[0] + scores.row(last)[1],
-                {window.offsets[first].begin, window.offsets[last].end}});
+      const Span& token = window.offsets[last];
+      if (token.begin < token.end) place.end = token.end;
+      if (place.begin < place.end) best.add({scores.row(first)[0] + scores.row(last)[1], place});
     }
   }
 }

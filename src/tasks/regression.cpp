@@ -62,8 +62,7 @@ std::vector<std::string> RegressionTask::labels(std::span<const Example>) const 
 
 Sample RegressionTask::encode(const Example& example, const Tokenizer& tokenizer,
                               const EncodeOptions& options, const HeadConfig&) const {
-  Sample sample = encode_input(example, tokenizer, options);
-  for (Encoding& text : sample.texts) text.offsets = {}, text.word_ids = {};
+  Sample sample = encode_bare(example, tokenizer, options);
   if (example.truth.empty() && !example.listed) return sample;
   require(!example.listed, Kind::input, "label: expected a number, found a list of {}",
           example.truth.size());

@@ -16,6 +16,8 @@
 namespace fnet {
 namespace {
 
+using kernels::SpectrumPart;
+
 thread_local int formulas_only = 0;
 thread_local kernels::Dtype product_dtype = kernels::Dtype::float32;
 
@@ -56,27 +58,25 @@ at::Tensor by_text(const at::Tensor& x, const Rows& rows, const Mix& mix) {
 }
 
 /// The transform by torch, of any type and on any device.
-at::Tensor mix_formula(const at::Tensor& x, const Rows& rows, bool ortho, bool hartley) {
+at::Tensor mix_formula(const at::Tensor& x, const Rows& rows, bool ortho, SpectrumPart part) {
   const auto mix = [&](const at::Tensor& text) {
     const at::Tensor spectrum = at::fft_fft2(text, {}, {0, 1}, ortho ? "ortho" : "backward");
-    return hartley ? at::real(spectrum) - at::imag(spectrum) : at::real(spectrum);
+    return part == SpectrumPart::hartley ? at::real(spectrum) - at::imag(spectrum)
+                                         : at::real(spectrum);
   };
   return by_text(widened(x), rows, mix).to(x.scalar_type());
 }
 
 struct FourierFunction : torch::autograd::Function<FourierFunction> {
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x,
-                            const std::vector<std::int64_t>& offsets, bool ortho, bool hartley,
+                            const std::vector<std::int64_t>& offsets, bool ortho, SpectrumPart part,
                             bool by_kernel) {
     context->saved_data["offsets"] = offsets;
     context->saved_data["ortho"] = ortho;
-    context->saved_data["hartley"] = hartley;
+    context->saved_data["part"] = static_cast<std::int64_t>(part);
     context->saved_data["by_kernel"] = by_kernel;
     const Rows rows = rows_from(offsets);
-    return by_kernel
-               ? ops::mix(x, rows, ortho,
-                          hartley ? kernels::SpectrumPart::hartley : kernels::SpectrumPart::real)
-               : mix_formula(x, rows, ortho, hartley);
+    return by_kernel ? ops::mix(x, rows, ortho, part) : mix_formula(x, rows, ortho, part);
   }
 
   /// Either map is its own adjoint.
@@ -84,7 +84,7 @@ struct FourierFunction : torch::autograd::Function<FourierFunction> {
                                                  const torch::autograd::variable_list& grad) {
     auto& saved = context->saved_data;
     return {apply(grad[0], saved["offsets"].toIntVector(), saved["ortho"].toBool(),
-                  saved["hartley"].toBool(), saved["by_kernel"].toBool()),
+                  static_cast<SpectrumPart>(saved["part"].toInt()), saved["by_kernel"].toBool()),
             at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
@@ -179,6 +179,14 @@ std::vector<at::Tensor> text_rows(const at::Tensor& x, const Rows& rows) {
   return texts;
 }
 
+/// reduce(rows of a text without padding) for each: [T, H] → [B, H].
+template <class Reduce>
+at::Tensor one_row_a_text(const at::Tensor& x, const Rows& rows, const Reduce& reduce) {
+  std::vector<at::Tensor> results;
+  for (const at::Tensor& text : text_rows(x, rows)) results.push_back(reduce(text));
+  return at::stack(results);
+}
+
 at::Tensor linear_map(const at::Tensor& x, const at::Tensor& weight,
                       const std::optional<at::Tensor>& bias) {
   return fast(x) && x.dim() == 2 ? DenseFunction::apply(x, weight, bias)
@@ -226,10 +234,10 @@ TorchTensor dense(const TorchTensor& x, const TorchTensor& weight, const TorchTe
 }
 
 TorchTensor fourier_mix(const TorchTensor& x, const Rows& rows, bool ortho) {
-  return FourierFunction::apply(x.value, rows.offsets, ortho, false, fast(x.value));
+  return FourierFunction::apply(x.value, rows.offsets, ortho, SpectrumPart::real, fast(x.value));
 }
 TorchTensor hartley_mix(const TorchTensor& x, const Rows& rows, bool ortho) {
-  return FourierFunction::apply(x.value, rows.offsets, ortho, true, fast(x.value));
+  return FourierFunction::apply(x.value, rows.offsets, ortho, SpectrumPart::hartley, fast(x.value));
 }
 
 TorchTensor attention(const TorchTensor& q, const TorchTensor& k, const TorchTensor& v,
@@ -283,15 +291,11 @@ TorchTensor first_rows(const TorchTensor& x, const Rows& rows) {
 }
 
 TorchTensor mean_rows(const TorchTensor& x, const Rows& rows) {
-  std::vector<at::Tensor> means;
-  for (const at::Tensor& text : text_rows(x, rows)) means.push_back(text.mean(0));
-  return at::stack(means);
+  return one_row_a_text(x, rows, [](const at::Tensor& text) { return text.mean(0); });
 }
 
 TorchTensor max_rows(const TorchTensor& x, const Rows& rows) {
-  std::vector<at::Tensor> largest;
-  for (const at::Tensor& text : text_rows(x, rows)) largest.push_back(std::get<0>(text.max(0)));
-  return at::stack(largest);
+  return one_row_a_text(x, rows, [](const at::Tensor& text) { return std::get<0>(text.max(0)); });
 }
 
 TorchTensor embedding_bag(const TorchTensor& table, const Bags& bags) {
@@ -304,9 +308,7 @@ TorchTensor embedding_bag(const TorchTensor& table, const Bags& bags) {
 }
 
 TorchTensor sum_rows(const TorchTensor& x, const Rows& rows) {
-  std::vector<at::Tensor> sums;
-  for (const at::Tensor& text : text_rows(x, rows)) sums.push_back(text.sum(0));
-  return at::stack(sums);
+  return one_row_a_text(x, rows, [](const at::Tensor& text) { return text.sum(0); });
 }
 
 TorchTensor repeat_rows(const TorchTensor& x, const Rows& rows) {

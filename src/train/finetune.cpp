@@ -46,9 +46,7 @@ LoopOptions loop_options(const FinetuneOptions& o, const TrainingSetup& setup) {
           .metric = setup.metric,
           .score_first = setup.fits,
           .patience = o.patience,
-          .products = o.dtype == kernels::name_of(kernels::Dtype::bfloat16)
-                          ? kernels::Dtype::bfloat16
-                          : kernels::Dtype::float32};
+          .products = *kernels::dtype_named(o.dtype)};  // one of the allowed
 }
 
 void tell_interrupted(const FinetuneOptions& o, const TrainingReport& report, bool stays,

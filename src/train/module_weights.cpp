@@ -42,9 +42,7 @@ void FNetModule::load_weights(const std::filesystem::path& directory, bool new_h
   options.allow_unexpected = new_head || new_wide || !config_.has_head();
   if (new_wide) options.may_be_missing.emplace_back("wide.");
   if (new_head) {
-    Specs head;
-    head_weights(head, config_);
-    for (const WeightSpec& spec : head.list()) options.may_be_missing.push_back(spec.name);
+    for (const WeightSpec& spec : head_specs(config_)) options.may_be_missing.push_back(spec.name);
     // Encoders come without the pooler that this model may read.
     options.may_be_missing.push_back("fnet.pooler.");
   }

@@ -187,12 +187,6 @@ PackedInputs pack_inputs(const FNetModelImpl& model, const Inputs& in) {
   return packed;
 }
 
-std::vector<WeightSpec> head_specs(const Config& config) {
-  Specs specs;
-  head_weights(specs, config);
-  return specs.list();
-}
-
 Config without_head(Config config) {
   config.task = "encoder";
   config.labels.clear();

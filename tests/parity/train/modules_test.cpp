@@ -16,7 +16,7 @@ void prepare(nn::FNetModule& model) {
   auto tensors = model.named_parameters();
   for (auto& entry : model.named_buffers()) {
     // A table that is computed has its values.
-    if (entry.key().find("embeddings") == std::string::npos)
+    if (entry.key().find("position_embeddings") == std::string::npos)
       tensors.insert(entry.key(), entry.value());
   }
   for (auto& entry : tensors) {

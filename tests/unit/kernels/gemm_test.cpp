@@ -2,9 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <bit>
 #include <cmath>
-#include <cstdint>
 #include <vector>
 
 #include "reference.h"
@@ -19,10 +17,7 @@ struct Case {
 };
 
 float rounded(Dtype dtype, float v) {
-  if (dtype == Dtype::float32) return v;
-  auto bits = std::bit_cast<std::uint32_t>(v);
-  bits += 0x7fff + (bits >> 16 & 1);
-  return std::bit_cast<float>(bits & 0xffff0000);
+  return dtype == Dtype::float32 ? v : reference::rounded_to_bf16(v);
 }
 
 // A row's sum of k products of deviation 1 has deviation sqrt(k); rounding stays below 1e-6 of the

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstring>
 #include <string>
@@ -117,12 +116,6 @@ TEST(linear, int8_gives_the_same_bits_in_every_table) {
   }
 }
 
-float rounded_to_bf16(float v) {
-  auto bits = std::bit_cast<std::uint32_t>(v);
-  bits += 0x7fff + (bits >> 16 & 1);
-  return std::bit_cast<float>(bits & 0xffff0000);
-}
-
 // TDPBF16PS as Intel's manual has it: 16 pairs are summed, the even and the odd factors apart, and
 // added to what is there.
 float tile_product(const float* x, const float* w, std::size_t k) {
@@ -145,8 +138,8 @@ TEST(linear, bfloat16_tiles_sum_in_the_order_of_the_manual) {
   Workspace workspace;
   for (const auto& [rows, n, k] : {Shape{1, 1, 1}, {33, 33, 37}, {20, 32, 64}, {130, 45, 1000}}) {
     auto x = normals(rows * k, 1), w = normals(n * k, 2);
-    for (float& v : x) v = rounded_to_bf16(v);
-    for (float& v : w) v = rounded_to_bf16(v);
+    for (float& v : x) v = reference::rounded_to_bf16(v);
+    for (float& v : w) v = reference::rounded_to_bf16(v);
     const PackedMatrix packed = pack(w.data(), n, k, Dtype::bfloat16, nullptr, **amx);
     std::vector<float> y(rows * n);
     linear(x.data(), rows, packed, nullptr, Activation::none, y.data(), pool, workspace);

@@ -50,6 +50,10 @@ TEST(activate, stays_within_its_stated_errors_for_all_magnitudes) {
         const double allowed = act == Activation::none || act == Activation::relu
                                    ? 0.0
                                    : std::max({4 * ulp, 1e-38 * std::abs(x[i]), gelu ? 2e-7 : 0.0});
+        if (std::isinf(rounded)) {  // a square may be
+          ASSERT_EQ(y[i], rounded) << isa->name << " activation " << static_cast<int>(act);
+          continue;
+        }
         ASSERT_LE(std::abs(y[i] - want), allowed)
             << isa->name << " activation " << static_cast<int>(act) << " of " << x[i];
       }

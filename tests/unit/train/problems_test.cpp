@@ -60,7 +60,8 @@ TEST(Finetune, learns_several_labels_a_text_and_says_so_in_the_config) {
   const Engine engine = Engine::load(toy.options.out);
   EXPECT_EQ(engine.config().problem_type, "multi_label_classification");
   const std::vector<TextInput> both = {"today the rain snow"};
-  for (const Prediction& p : engine.classify(both, 2)[0]) EXPECT_GT(p.score, 0.5F) << p.label;
+  const auto answers = engine.classify(both, 2);
+  for (const Prediction& p : answers[0]) EXPECT_GT(p.score, 0.5F) << p.label;
 }
 
 TEST(Finetune, learns_a_number_of_each_text) {
