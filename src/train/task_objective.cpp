@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 #include <utility>
 
@@ -10,6 +9,7 @@
 #include "core/random.h"
 #include "text/ngrams.h"
 #include "train/source.h"
+#include "train/wide_head.h"
 
 namespace fnet {
 namespace {
@@ -105,7 +105,7 @@ Objective::Result TaskObjective::loss(std::span<const Sample> batch, std::int64_
   return {loss_of(task_.loss(), result, how), packed.rows.total()};
 }
 
-/// The share of the wide part goes into its weights, so that the stored model has it too.
+/// How much each part counts goes into the wide part's weights, so that the stored model has it.
 void TaskObjective::add_wide(std::vector<Scored>& batches, std::span<const std::size_t> order) {
   std::vector<at::Tensor> parts;
   std::vector<std::int64_t> labels;
@@ -113,28 +113,18 @@ void TaskObjective::add_wide(std::vector<Scored>& batches, std::span<const std::
     parts.push_back(batch.logits.to(at::kCPU, at::kFloat));
     labels.insert(labels.end(), batch.targets.begin(), batch.targets.end());
   }
-  const at::Tensor deep = at::cat(parts), targets = at::tensor(labels, at::kLong);
   const std::vector<std::int64_t> rows(order.begin(), order.end());
-  const at::Tensor wide = wide_.index_select(0, at::tensor(rows, at::kLong));
-  // Of each share the loss under the temperature that suits it: a temperature changes no answer,
-  // and without it the share would make up for scores that are too sure or too unsure.
-  double best = 1, least = std::numeric_limits<double>::infinity();
-  std::vector<double> shares(options_.may_drop_wide ? 1 : 0, 0.0);
-  for (int k = -6; k <= 6; ++k) shares.push_back(std::exp2(k / 2.0));
-  if (!options_.weigh_wide) shares.clear();
-  for (const double share : shares) {
-    const at::Tensor sum = deep + wide * share;
-    for (int k = -4; k <= 4; ++k) {
-      const double loss = at::cross_entropy_loss(sum * std::exp2(k / 2.0), targets).item<double>();
-      if (loss < least) best = share, least = loss;
-    }
-  }
+  const auto buffers = model_->named_buffers();
+  const at::Tensor deep = at::cat(parts), targets = at::tensor(labels, at::kLong),
+                   wide = wide_.index_select(0, at::tensor(rows, at::kLong));
+  Shares shares{.deep = buffers["wide.deep_scale"].item<double>(), .wide = 1};
   if (options_.weigh_wide) {
-    const auto buffers = model_->named_buffers();
-    buffers["wide.weight"].copy_(wide_weight_ * best);
-    buffers["wide.bias"].copy_(wide_bias_ * best);
+    shares = best_shares(deep, wide, targets, options_.may_drop_wide);
+    buffers["wide.deep_scale"].fill_(shares.deep);
+    buffers["wide.weight"].copy_(wide_weight_ * shares.wide);
+    buffers["wide.bias"].copy_(wide_bias_ * shares.wide);
   }
-  const at::Tensor sum = deep + wide * best;
+  const at::Tensor sum = deep * shares.deep + wide * shares.wide;
   std::int64_t row = 0;
   for (Scored& batch : batches) {
     batch.logits = sum.narrow(0, row, batch.logits.size(0));

@@ -1,5 +1,8 @@
 #include "train/wide_head.h"
 
+#include <cmath>
+#include <limits>
+
 #include "blocks/model.h"
 #include "core/error.h"
 #include "train/wide_fit.h"
@@ -45,6 +48,27 @@ void fit_wide_head(nn::FNetWithHeadImpl& model, const NgramTable& table,
   fill("wide.idf", table.idf());
   fill("wide.weight", fit.weight);
   fill("wide.bias", fit.bias);
+}
+
+Shares best_shares(const at::Tensor& deep, const at::Tensor& wide, const at::Tensor& targets,
+                   bool may_drop) {
+  const auto classes = static_cast<double>(deep.size(1));
+  const double smoothing = classes / (static_cast<double>(deep.size(0)) + classes);
+  std::vector<double> ratios(may_drop ? 1 : 0, 0.0);
+  for (int k = -6; k <= 6; ++k) ratios.push_back(std::exp2(k / 2.0));
+  Shares best;
+  double least = std::numeric_limits<double>::infinity();
+  for (const double ratio : ratios) {
+    const at::Tensor sum = deep + wide * ratio;
+    for (int k = -12; k <= 4; ++k) {
+      const double scale = std::exp2(k / 2.0);
+      const double loss =
+          at::cross_entropy_loss(sum * scale, targets, {}, at::Reduction::Mean, -100, smoothing)
+              .item<double>();
+      if (loss < least) best = {scale, scale * ratio}, least = loss;
+    }
+  }
+  return best;
 }
 
 }  // namespace fnet

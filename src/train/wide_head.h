@@ -23,4 +23,15 @@ NgramTable learn_ngrams(std::span<const Sample> samples, std::size_t labels);
 void fit_wide_head(nn::FNetWithHeadImpl& model, const NgramTable& table,
                    std::span<const Sample> samples, std::span<const double> class_weights);
 
+/// What the scores of a head's two parts are multiplied by before they are added.
+struct Shares {
+  double deep = 1, wide = 1;
+};
+
+/// The shares, steps of sqrt(2) apart, under which the sum has the lowest cross-entropy: scores
+/// [B, C], targets [B]. `may_drop`: 0 is among the wide part's. So few texts as there may be must
+/// not make the sum too sure: as in Platt 1999, §2.2, the right class counts (B + 1) / (B + C).
+Shares best_shares(const at::Tensor& deep, const at::Tensor& wide, const at::Tensor& targets,
+                   bool may_drop);
+
 }  // namespace fnet

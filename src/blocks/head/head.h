@@ -63,12 +63,19 @@ struct WidePart {
     fitted.add("wide.idf", {head.wide_features}, Init::zeros());
     fitted.add("wide.weight", {head.wide_features, classes}, Init::zeros());
     fitted.add("wide.bias", {classes}, Init::zeros());
+    fitted.add("wide.deep_scale", {1}, Init::ones());
   }
 
   /// Σ value · weight[row] + bias: [B, C].
   template <Algebra A>
   static A apply(const Bags& ngrams, const Weights<A>& w) {
     return embedding_bag(w["wide.weight"], ngrams) + w["wide.bias"];
+  }
+
+  /// With the scores of the deep part, by the share that was fitted for them.
+  template <Algebra A>
+  static A join(const A& deep, const Bags& ngrams, const Weights<A>& w) {
+    return deep * w["wide.deep_scale"] + apply(ngrams, w);
   }
 };
 

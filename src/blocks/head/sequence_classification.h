@@ -18,7 +18,7 @@ struct SequenceClassification : PooledHead, Classifier {
   A apply(const A& x, const HeadContext<A>& c) const {
     const A deep =
         linear(c.drop(c.pool(x), c.config.hidden_dropout_prob, "dropout"), c, kClassifier);
-    return c.ngrams == nullptr ? deep : deep + WidePart::apply(*c.ngrams, c.w);
+    return c.ngrams == nullptr ? deep : WidePart::join(deep, *c.ngrams, c.w);
   }
 };
 

@@ -37,7 +37,7 @@ std::vector<Encoding> encodings(const Config& config) {
   return texts;
 }
 
-TEST(WideHead, adds_the_sum_of_its_known_words_to_the_scores) {
+TEST(WideHead, adds_the_sum_of_its_known_words_to_a_share_of_the_scores) {
   const Engine wide = wide_classifier();
   Config config = wide.config();
   config.wide_features = 0;
@@ -46,12 +46,13 @@ TEST(WideHead, adds_the_sum_of_its_known_words_to_the_scores) {
   const auto sum = wide.scores(texts), part = deep.scores(texts);
   const std::vector<float> bias = lively_weights()("wide.bias", std::vector<std::int64_t>{3});
   const std::vector<float> table = lively_weights()("wide.weight", std::vector<std::int64_t>{5, 3});
+  const float share = lively_weights()("wide.deep_scale", std::vector<std::int64_t>{1})[0];
   for (std::size_t c = 0; c < 3; ++c) {
     double words = 0;  // five n-grams of one count each: all alike
     for (std::size_t row = 0; row < 5; ++row) words += double{table[row * 3 + c]} / std::sqrt(5.0);
-    EXPECT_NEAR(sum[0].row(0)[c] - part[0].row(0)[c], words + double{bias[c]}, 1e-5);
+    EXPECT_NEAR(sum[0].row(0)[c] - share * part[0].row(0)[c], words + double{bias[c]}, 1e-5);
     for (const std::size_t unknown : {1, 3})
-      EXPECT_NEAR(sum[unknown].row(0)[c] - part[unknown].row(0)[c], bias[c], 1e-5);
+      EXPECT_NEAR(sum[unknown].row(0)[c] - share * part[unknown].row(0)[c], bias[c], 1e-5);
   }
 }
 

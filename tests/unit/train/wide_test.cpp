@@ -12,6 +12,7 @@
 #include "text/data.h"
 #include "text/ngrams.h"
 #include "train/wide_fit.h"
+#include "train/wide_head.h"
 
 namespace fnet {
 namespace {
@@ -103,6 +104,26 @@ TEST(WideFit, of_texts_without_words_is_the_classes_shares) {
   const WideFit fit = fit_wide(bags, 0, labels, 2, {.tolerance = 1e-9});
   EXPECT_TRUE(fit.weight.empty());
   EXPECT_NEAR(fit.bias[0] - fit.bias[1], std::log(3.0), 1e-4);
+}
+
+TEST(WideShares, are_those_of_the_lowest_loss) {
+  torch::manual_seed(1);
+  const at::Tensor targets = at::randint(3, {2000}, at::kLong), truth = at::one_hot(targets, 3);
+  const at::Tensor noise = at::randn({2000, 3}), more = at::randn({2000, 3});
+  // Each part sees the truth through noise of its own; the second one's is twice as strong.
+  const Shares shares = best_shares(2 * truth + noise, truth + more, targets, true);
+  // Gaussians of variance 1 with their means 2 and 1 from the other classes': log p = 2 a + b.
+  EXPECT_NEAR(shares.deep, 2, 0.7);
+  EXPECT_NEAR(shares.wide, 1, 0.35);
+  EXPECT_EQ(best_shares(2 * truth + noise, at::randn({2000, 3}), targets, true).wide, 0);
+  EXPECT_GT(best_shares(2 * truth + noise, at::randn({2000, 3}), targets, false).wide, 0);
+}
+
+TEST(WideShares, are_not_surer_than_so_few_texts_allow) {
+  const at::Tensor targets = at::arange(8, at::kLong).remainder(2), truth = at::one_hot(targets, 2);
+  const Shares shares = best_shares(10 * truth, 10 * truth, targets, true);
+  const double margin = 10 * (shares.deep + shares.wide);
+  EXPECT_NEAR(1 / (1 + std::exp(-margin)), 9.0 / 10, 0.03);  // Platt's (8 + 1) / (8 + 2)
 }
 
 /// Texts whose label stands in one of many words.
@@ -247,7 +268,7 @@ TEST(WideHead, both_libraries_give_the_same_scores) {
     table.add(*texts[i].ngrams, bags);
     const std::vector<std::int64_t> ids(texts[i].input_ids.begin(), texts[i].input_ids.end());
     const at::Tensor deep = model->forward(at::tensor(ids, at::kLong).unsqueeze(0));
-    const at::Tensor all = deep + model->wide_scores(bags);
+    const at::Tensor all = deep * numbers("wide.deep_scale")[0] + model->wide_scores(bags);
     for (std::int64_t c = 0; c < 2; ++c) {
       EXPECT_NEAR(all[0][c].item<float>(), expected[i].row(0)[static_cast<std::size_t>(c)], 1e-5);
     }
