@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/cores.h"
+#include "core/denormals.h"
 #include "core/error.h"
 
 namespace fnet {
@@ -101,6 +102,7 @@ struct Workers::Team {
   }
 
   void work(std::size_t own) {
+    const DenormalsAreZero denormals;
     try {
       for (std::size_t i = 0; i < active; ++i) {
         Share& share = shares[(own + i) % active];
@@ -319,6 +321,7 @@ void ThreadPool::run(std::size_t count, const std::function<void(std::size_t, in
   if (shared_ != nullptr) shared_->follow(team);
   const std::size_t threads = std::min(count, crew_ ? team.size : team.workers.size() + 1);
   if (threads == 1) {
+    const DenormalsAreZero denormals;
     for (std::size_t i = 0; i < count; ++i) task(i, 0);
     return;
   }

@@ -73,7 +73,8 @@ class ThreadPool {
   /// Runs task(index, thread) for every index in [0, count), thread in [0, size()), and returns
   /// when all are done. Of n threads, thread t takes part t of Split{count, n}, in order, then what
   /// is left of the others': calls that cut the same data alike find it in the same core's cache.
-  /// The first exception is rethrown here. One call at a time. Not to be called from inside a task.
+  /// Denormals are zero in a task. The first exception is rethrown here. One call at a time. Not to
+  /// be called from inside a task.
   void run(std::size_t count, const std::function<void(std::size_t index, int thread)>& task);
 
  private:

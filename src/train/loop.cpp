@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "train/algebra.h"
+#include "train/ops.h"
 
 namespace fnet {
 namespace {
@@ -43,6 +44,8 @@ Loop::Loop(LoopOptions options, Source& source, Objective& objective, Saver& sav
 }
 
 TrainingReport Loop::run() {
+  // Moments of weights that get no gradient fade into them.
+  const ops::DenormalsAreZeroInTorch denormals;
   if (options_.score_first) evaluate({});
   std::int64_t without_better = 0;
   for (std::int64_t epoch = 1; epoch <= options_.epochs; ++epoch) {

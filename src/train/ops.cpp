@@ -21,18 +21,29 @@ kernels::Workspace& workspace() {
   return mine;
 }
 
-/// Torch's threads as a pool.
-ThreadPool pool() {
-  return {at::get_num_threads(), [](int threads, const std::function<void(int)>& job) {
-            at::parallel_for(0, threads, 1, [&](std::int64_t begin, std::int64_t end) {
-              for (std::int64_t i = begin; i < end; ++i) job(static_cast<int>(i));
-            });
-          }};
+/// Runs a job once on each of so many of torch's threads.
+void on_threads(int threads, const std::function<void(int)>& job) {
+  at::parallel_for(0, threads, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) job(static_cast<int>(i));
+  });
 }
+
+/// Torch's threads as a pool.
+ThreadPool pool() { return {at::get_num_threads(), on_threads}; }
 
 std::size_t size_of(std::int64_t value) { return static_cast<std::size_t>(value); }
 
 }  // namespace
+
+DenormalsAreZeroInTorch::DenormalsAreZeroInTorch() : threads_(size_of(at::get_num_threads())) {
+  on_threads(static_cast<int>(threads_.size()),
+             [&](int thread) { threads_[size_of(thread)].emplace(); });
+}
+
+DenormalsAreZeroInTorch::~DenormalsAreZeroInTorch() {
+  on_threads(static_cast<int>(threads_.size()),
+             [&](int thread) { threads_[size_of(thread)].reset(); });
+}
 
 at::Tensor mix(const at::Tensor& x, const Rows& rows, bool ortho, kernels::SpectrumPart part) {
   const at::Tensor in = x.contiguous();

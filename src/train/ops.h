@@ -3,7 +3,10 @@
 #include <torch/torch.h>
 
 #include <cstdint>
+#include <optional>
+#include <vector>
 
+#include "core/denormals.h"
 #include "core/rows.h"
 #include "kernels/fourier_kernels.h"
 #include "kernels/gemm.h"
@@ -23,6 +26,18 @@ struct Factor {
 
 /// finish(a·b) → [m, n]; the factors as they are, or rounded to bfloat16.
 at::Tensor product(kernels::Dtype dtype, Factor a, Factor b, const kernels::Finish& finish = {});
+
+/// While it lives, denormals are zero in torch's threads too.
+class DenormalsAreZeroInTorch {
+ public:
+  DenormalsAreZeroInTorch();
+  ~DenormalsAreZeroInTorch();
+  DenormalsAreZeroInTorch(const DenormalsAreZeroInTorch&) = delete;
+  DenormalsAreZeroInTorch& operator=(const DenormalsAreZeroInTorch&) = delete;
+
+ private:
+  std::vector<std::optional<DenormalsAreZero>> threads_;
+};
 
 /// x where a mask made from (seed, place) keeps it, scaled by 1/(1-p); 0 elsewhere.
 at::Tensor dropout(const at::Tensor& x, double p, std::uint64_t seed);

@@ -7,12 +7,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
 #include <fstream>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -288,6 +290,21 @@ TEST(Workers, threads_that_cannot_be_had_are_an_error_that_says_how_many) {
   EXPECT_EQ(setrlimit(RLIMIT_AS, &limit), 0);
   EXPECT_EQ(pthread_setattr_default_np(&old), 0);
   EXPECT_EQ(message_of(start), "no error");
+}
+
+TEST(ThreadPool, denormals_are_zero_in_its_tasks_and_nowhere_else) {
+  const auto halved = [] {
+    volatile float smallest = std::numeric_limits<float>::min();
+    smallest = smallest / 2;
+    return static_cast<float>(smallest);
+  };
+  for (const int threads : {1, 3}) {
+    ThreadPool pool(threads);
+    std::vector<float> found(30, 1.0F);
+    pool.run(found.size(), [&](std::size_t i, int) { found[i] = halved(); });
+    EXPECT_EQ(std::ranges::count(found, 0.0F), 30) << threads;
+    EXPECT_GT(halved(), 0.0F) << "the caller's own arithmetic is as it was";
+  }
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <set>
@@ -348,6 +349,30 @@ TEST(TaskObjective, follows_its_model_to_another_type) {
   EXPECT_EQ(loss.scalar_type(), at::kDouble);
   EXPECT_NEAR(loss.item<double>(), in_float, 1e-5);
   EXPECT_NEAR(objective.evaluate().loss, dev, 1e-5);
+}
+
+/// Counts what is left of denormals in torch's threads.
+struct Denormals : Number {
+  static double left() {
+    return (at::full({1 << 20}, 1e-30) * 1e-10).count_nonzero().item<double>();
+  }
+
+  Result loss(std::span<const Sample> batch, std::int64_t step) override {
+    most = std::max(most, left());
+    return Number::loss(batch, step);
+  }
+
+  double most = 0;
+};
+
+TEST(Loop, takes_denormals_as_zero_for_as_long_as_it_runs) {
+  Toy toy;
+  Denormals objective;
+  const double before = Denormals::left();
+  Loop(toy.options, toy.source, objective, toy.saver, toy.callbacks).run();
+  EXPECT_EQ(objective.most, 0);
+  EXPECT_EQ(Denormals::left(), before);
+  EXPECT_EQ(before, 1 << 20);
 }
 
 }  // namespace
