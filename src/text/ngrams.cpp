@@ -42,15 +42,14 @@ void for_each_word(std::string_view text, auto&& use) {
   };
   while (at < text.size()) {
     const CodePoint c = decode_utf8(text.substr(at));
-    const std::size_t length = std::max<std::size_t>(1, c.length);
     const bool alone = is_alone(c.value);
-    if (c.length > 0 && !alone && !is_between(c.value)) {
-      at += length;
+    if (!alone && !is_between(c.value)) {
+      at += c.length;
       continue;
     }
     end_word();
-    if (alone) use(text.substr(at, length));
-    begin = at += length;
+    if (alone) use(text.substr(at, c.length));
+    begin = at += c.length;
   }
   end_word();
 }

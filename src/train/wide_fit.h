@@ -16,9 +16,9 @@ struct WideFit {
 };
 
 struct WideFitOptions {
-  double c = 10;                          ///< how much the data counts against ½ ‖weight‖²
-  std::span<const double> class_weights;  ///< [C]; empty: all alike
-  double tolerance = 1e-3;                ///< of the gradient's norm, as a share of its first
+  double c = 10;                               ///< how much the data counts against ½ ‖weight‖²
+  std::span<const double> class_weights = {};  ///< [C]; empty: all alike
+  double tolerance = 1e-3;                     ///< of the gradient's norm, as a share of its first
   int most_steps = 200;
 };
 

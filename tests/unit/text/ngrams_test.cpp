@@ -40,13 +40,12 @@ TEST(Ngrams, are_those_of_a_reference_in_python) {
   }
 }
 
-TEST(Ngrams, of_a_text_without_words_are_none_and_any_bytes_are_read) {
+TEST(Ngrams, of_a_text_without_words_are_none_and_of_a_huge_one_all_are_read) {
   for (const std::string_view text : {"", " \t\n", "\xE3\x80\x80"}) {
     EXPECT_TRUE(count_ngrams(text).empty()) << text;
   }
   using namespace std::string_view_literals;
   EXPECT_EQ(count_ngrams("NUL\0inside"sv), count_ngrams("nul inside"));
-  EXPECT_EQ(count_ngrams("\xFF\xC0 a \xE3\x81"sv), count_ngrams("a"));  // no UTF-8 is no word
   std::string huge;
   for (int i = 0; i < 200'000; ++i) huge += "wörd" + std::to_string(i % 1000) + " ";
   std::size_t total = 0;

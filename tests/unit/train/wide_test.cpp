@@ -136,7 +136,6 @@ struct Words {
     options.dev = directory.make("dev.tsv", texts(200, 60));
     options.out = directory.path() / "model";
     options.set = {"hidden_size=16", "intermediate_size=16", "num_hidden_layers=1"};
-    options.vocab_size = 60;
     options.epochs = 1;
     options.threads = 1;
   }
@@ -250,7 +249,7 @@ TEST(WideHead, both_libraries_give_the_same_scores) {
   Words words;
   finetune(words.options);
   const Engine engine = Engine::load(words.options.out);
-  const auto model = nn::FNetForSequenceClassification::load(words.options.out);
+  auto model = nn::FNetForSequenceClassification::load(words.options.out);
   const at::NoGradGuard no_grad;
   model->eval();
   const auto numbers = [&](const char* name) {
