@@ -124,6 +124,24 @@ struct TrainingCallbacks {
 FNET_API TrainingReport finetune(const FinetuneOptions& options,
                                  const TrainingCallbacks& callbacks = {});
 
+/// What the recipes of `finetune_auto` came to.
+struct AutoReport {
+  struct Recipe {
+    std::string name;    ///< what it changes in the options
+    double best = 0;     ///< its metric on dev
+    double seconds = 0;  ///< in all
+  };
+  std::vector<Recipe> recipes;
+  std::size_t kept = 0;     ///< the recipe whose model `out` holds
+  TrainingReport training;  ///< of that recipe
+};
+
+/// Trains by the options, then by a handful of other recipes for as long as the minutes last, and
+/// leaves the model in `out` that is the best on dev. A recipe is not begun where the time that is
+/// left does not do for some epochs. Throws: as `finetune`; usage where `minutes` is not above 0.
+FNET_API AutoReport finetune_auto(const FinetuneOptions& options, double minutes,
+                                  const TrainingCallbacks& callbacks = {});
+
 /// The options of an earlier run, from the run.json that it left beside its model. Throws: input.
 FNET_API FinetuneOptions load_run(const std::filesystem::path& run_json);
 

@@ -89,6 +89,8 @@ class ProgressBar {
 };
 
 struct Flags {
+  bool recipes = false;
+  double minutes = 10;
   std::filesystem::path config;
   FinetuneOptions options;
   ReadOptions read;
@@ -114,6 +116,17 @@ std::string advice(const FinetuneOptions& o) {
                      o.out.string(), o.overwrite ? "" : " --overwrite",
                      o.from.empty() ? "" : " in place of --from " + o.from.string(),
                      o.tokenizer.empty() ? "" : " and without --tokenizer");
+}
+
+TrainingReport best_recipe(const FinetuneOptions& options, double minutes,
+                           const TrainingCallbacks& callbacks) {
+  const AutoReport report = finetune_auto(options, minutes, callbacks);
+  for (std::size_t i = 0; i < report.recipes.size(); ++i) {
+    const AutoReport::Recipe& recipe = report.recipes[i];
+    callbacks.log(fmt::format("{}: dev {} {:.4f} ({:.0f} s){}", recipe.name, report.training.metric,
+                              recipe.best, recipe.seconds, i == report.kept ? "  kept" : ""));
+  }
+  return report.training;
 }
 
 void finetune(const Flags& flags) {
@@ -142,7 +155,8 @@ void finetune(const Flags& flags) {
   };
   callbacks.stop = [] { return stop_asked.load(); };
 
-  const TrainingReport report = fnet::finetune(options, callbacks);
+  const TrainingReport report = flags.recipes ? best_recipe(options, flags.minutes, callbacks)
+                                              : fnet::finetune(options, callbacks);
   bar.clear();
   if (report.interrupted) {
     if (report.resumable) log_info("{}", advice(options));
@@ -177,6 +191,10 @@ Action declare_finetune(FlagSet& set) {
           {.required = true, .letter = 'o', .unless = "--config"});
   set.add("--overwrite", &o.overwrite,
           "replace the model that --out holds, once there is a better one or training ends");
+  set.add("--auto", &flags->recipes,
+          "try a handful of recipes, as long as --minutes last, and keep the best on dev");
+  set.add("--minutes", &flags->minutes, "time for the recipes of --auto, which it implies",
+          {.range = Range{0, 100'000}, .then = [flags] { flags->recipes = true; }});
   set.group("Model");
   set.add("--from", &o.from, "model directory to start from");
   add_variant(set, o.variant, "size of a new model", {"--from"});

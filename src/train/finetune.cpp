@@ -7,6 +7,7 @@
 
 #include "core/cores.h"
 #include "core/error.h"
+#include "train/finetune.h"
 #include "train/loop.h"
 #include "train/run_directory.h"
 #include "train/setup.h"
@@ -69,6 +70,11 @@ void tell_interrupted(const FinetuneOptions& o, const TrainingReport& report, bo
 }  // namespace
 
 TrainingReport finetune(const FinetuneOptions& options, const TrainingCallbacks& callbacks) {
+  return finetune(options, callbacks, false);
+}
+
+TrainingReport finetune(const FinetuneOptions& options, const TrainingCallbacks& callbacks,
+                        bool only_better) {
   check_options(options);
   at::set_num_threads(options.threads > 0 ? options.threads
                                           : std::min(at::get_num_threads(), available_cores()));
@@ -83,10 +89,10 @@ TrainingReport finetune(const FinetuneOptions& options, const TrainingCallbacks&
   if (directory.holds_older_model()) {
     older = score_of(directory.path(), options, setup, loop, log);
     if (older) directory.set_older_metric(*older);
-    log(fmt::format(
-        "{}: its model stays until this run has {}", options.out.string(),
-        older ? fmt::format("one that is better (dev {} {:.4f}), or ends", setup.metric, *older)
-              : "one: the two cannot be compared"));
+    log(fmt::format("{}: its model stays until this run has {}", options.out.string(),
+                    older ? fmt::format("one that is better (dev {} {:.4f}){}", setup.metric,
+                                        *older, only_better ? "" : ", or ends")
+                          : "one: the two cannot be compared"));
   }
   directory.start(setup.run, [&](const std::filesystem::path& place) {
     setup.model->save(place);
@@ -111,11 +117,11 @@ TrainingReport finetune(const FinetuneOptions& options, const TrainingCallbacks&
   TrainingReport report = Loop(loop, source, objective, directory, callbacks).run();
 
   report.skipped_lines = setup.skipped_lines;
-  report.written = directory.finish(report.interrupted);
+  report.written = directory.finish(report.interrupted || only_better);
   report.resumable = report.written || older.has_value();
   if (report.interrupted) {
     tell_interrupted(options, report, directory.holds_older_model(), older, log);
-  } else if (older && report.best < *older) {
+  } else if (report.written && older && report.best < *older) {
     log(
         fmt::format("{}: its new model is worse than the one that it replaces: dev {} {:.4f}, "
                     "before {:.4f}",
