@@ -94,7 +94,7 @@ class Documents(CliTest):
         folder = self.run_page(page)
         expected = {
             "classify": "good\nbad\n",
-            "features": "5 x 256\n",
+            "features": "8 x 256\n3 x 256\n2 x 256\n",
             "tag": "B-LOC\nO\nO\n",
             "train": "loss ",
             "parts": "[2, 10, 256]\n[4, 64, 256]\nequal\n",

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import unittest
-import warnings
 
 if len(sys.argv) < 3:
     sys.exit("expected: convert_checkpoints.py ANSWERS_OF_IDS TOOLS")
@@ -28,7 +27,6 @@ except ImportError as error:
     print("skipped:", error, "(tools/requirements-convert.txt lists what it needs)")
     sys.exit(77)
 
-warnings.filterwarnings("ignore", category=DeprecationWarning)  # of numpy, for Keras' variables
 import convert_checkpoint  # noqa: E402
 
 V, H, L, F, P, T, C = 60, 24, 3, 40, 32, 4, 3  # V H F of no common factor with 32, P short

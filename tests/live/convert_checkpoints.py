@@ -112,7 +112,7 @@ class HuggingFace(CheckpointTest):
         self.assertIn("expected a new directory", error)
         self.assertIn("found nothing there", self.refused(self.folder / "nowhere"))
         self.assertIn("--from says whose", self.refused(self.tokenizer()))
-        self.assertIn("--labels: expected 0, as many as the head has, found 2", self.refused(source, "--labels", "a,b"))
+        self.assertIn(f"--labels: expected {C}, as many as the head has, found 2", self.refused(source, "--labels", "a,b"))
 
     def test_back_with_every_weight(self):
         for name, model in (("back_c", transformers.FNetForSequenceClassification(transformers.FNetConfig(**HF))),
@@ -190,7 +190,10 @@ class Google(CheckpointTest):
             np.testing.assert_allclose(hidden[0, rows], golden["cases"][-1]["last_hidden_state"], rtol=0, atol=2e-5)
 
     def test_other_mixers(self):
+        self.convert(self.save("google_told", google_tree(["fourier"] * L)))
+        self.assertIn("--mixer", self.printed)  # nothing in the file tells FF_ONLY or RANDOM from it
         linear = self.convert(self.save("google_linear", google_tree(["linear"] * L), lambda tree: {"params": tree}))
+        self.assertNotIn("--mixer", self.printed)
         self.same(linear)
         self.assertEqual(self.config(linear)["mixers"], ["linear"])
         plain = self.save("google_ff_only", google_tree(["identity"] * L), lambda tree: tree)
@@ -253,4 +256,4 @@ class Names(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    unittest.main(verbosity=2, warnings="ignore")  # numpy's, of Keras' arrays

@@ -146,6 +146,9 @@ def read(path, options):
         config["mixer_options"] = {"num_attention_heads": int(heads)}
     shapes = {"fnet." + name: shape for name, shape in encoder_shapes(config).items()}
     notes = []
+    if options.mixer in mixers:
+        notes.append(f"nothing in the file tells how {mixers.count(options.mixer)} of {layers} layers mix: taken to be "
+                     f"{options.mixer} (--mixer); RANDOM's matrices are in no file, so it cannot be converted")  # fmt: skip
     if "predictions_dense/kernel" in flat:
         config = {"architectures": ["FNetForPreTraining"], **config}
         for name, outputs in (("predictions.transform.dense", width), ("seq_relationship", 2)):

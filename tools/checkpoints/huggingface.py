@@ -29,6 +29,10 @@ def read_json(path):
     return found
 
 
+def first_line(error):
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
 def file_weights(path):
     """The tensors of one file, by name. A pickle is read without running what it holds."""
     torch = library("torch")
@@ -40,8 +44,7 @@ def file_weights(path):
     except pickle.UnpicklingError:
         require(False, f"{path}: expected a pickle of tensors alone, found one that holds other things; it was not run")
     except Exception as error:
-        require(False, f"{path}: expected a whole file of weights, found another ({str(error).splitlines()[0]}); fetch "
-                "it again")  # fmt: skip
+        require(False, f"{path}: expected a whole file of weights, found another ({first_line(error)}); fetch it again")
     require(isinstance(found, dict) and all(isinstance(x, torch.Tensor) for x in found.values()),
             f"{path}: expected a map of names to tensors, found something else; is it a state_dict?")  # fmt: skip
     return found
@@ -71,7 +74,7 @@ def model_of(architecture, config, folder):
         return kind(transformers.FNetConfig.from_dict(config)).eval()
     except (TypeError, ValueError, KeyError, RuntimeError) as error:
         require(False, f"{folder / 'config.json'}: expected a config of transformers' FNet, found what it refuses: "
-                f"{str(error).splitlines()[0]}")  # fmt: skip
+                f"{first_line(error)}")  # fmt: skip
 
 
 def numpy_weights(tensors):

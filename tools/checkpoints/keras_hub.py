@@ -104,11 +104,12 @@ def load(path, options):
         if path.name.endswith(".h5"):
             return from_h5(path, options)
         if path.is_dir():
+            folder = path.absolute()  # a bare name would be one of the presets on Kaggle
             if (path / "task.json").exists():
                 name = json.loads((path / "task.json").read_text(encoding="utf-8")).get("class_name")
                 require(name in TASKS, f"{path / 'task.json'}: class_name: expected {' or '.join(TASKS)}, found {name}")
-                return getattr(keras_hub.models, name).from_preset(str(path), preprocessor=None)
-            return keras_hub.models.Backbone.from_preset(str(path))
+                return getattr(keras_hub.models, name).from_preset(str(folder), preprocessor=None)
+            return keras_hub.models.Backbone.from_preset(str(folder))
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except (ValueError, KeyError, TypeError, OSError, zipfile.BadZipFile) as error:
         first = " ".join(str(error).split())[:300]
