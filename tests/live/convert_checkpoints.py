@@ -112,6 +112,9 @@ class HuggingFace(CheckpointTest):
         self.assertIn("expected a new directory", error)
         self.assertIn("found nothing there", self.refused(self.folder / "nowhere"))
         self.assertIn("--from says whose", self.refused(self.tokenizer()))
+        for policy in ("batch", "fixed", "fixed:0", "exact:3"):
+            self.assertIn("--length-policy: expected", self.refused(source, "--length-policy", policy))
+        self.assertIn("expected a SentencePiece model", self.refused(source, "--tokenizer", source / "config.json"))
         self.assertIn(f"--labels: expected {C}, as many as the head has, found 2", self.refused(source, "--labels", "a,b"))
 
     def test_back_with_every_weight(self):
@@ -126,6 +129,17 @@ class HuggingFace(CheckpointTest):
             self.assertTrue((back / "spiece.model").exists())
             self.assertIn("pad to so many", self.printed)
             self.assertNotIn("length_policy", self.config(back))
+
+    def test_back_from_int8(self):
+        ours = self.convert(self.save("back_int8", transformers.FNetModel(transformers.FNetConfig(**HF))))
+        name = "encoder.layer.1.intermediate.dense.weight"
+        weights = safetensors.numpy.load_file(ours / "model.safetensors")
+        weights[f"{name}_scale"] = (np.abs(weights[name]).max(1) / 127).astype("float32")
+        weights[name] = np.round(weights[name] / weights[f"{name}_scale"][:, None]).astype("int8")
+        safetensors.numpy.save_file(weights, ours / "model.safetensors")
+        back = transformers.FNetModel.from_pretrained(self.convert(ours, "--to", "huggingface"))
+        expected = weights[name].astype("float32") * weights[f"{name}_scale"][:, None]
+        np.testing.assert_array_equal(back.state_dict()[name].numpy(), expected)
 
     def test_what_hugging_face_cannot_express_is_refused_by_name(self):
         ours = self.convert(self.save("back_refused", transformers.FNetModel(transformers.FNetConfig(**HF))))

@@ -58,12 +58,13 @@ NAMES = Names([
 
 
 def owns(path):
-    """A msgpack map of the names that Flax's checkpoints have."""
+    """A msgpack map with a name of f_net's modules near its beginning."""
     if not path.is_file():
         return False
     with path.open("rb") as file:
-        head = file.read(4096)
-    return b"params" in head or (b"target" in head and b"encoder" in head) or (b"encoder" in head and b"embed" in head)
+        head = file.read(1 << 16)
+    is_map = head[:1] in (b"\xde", b"\xdf") or head[:1] and 0x80 <= head[0] <= 0x8F
+    return bool(is_map) and any(name in head for name in (b"encoder", b"predictions_", b"classification"))
 
 
 def flatten(tree, prefix=""):
