@@ -12,6 +12,7 @@ import contextlib
 import json
 import pathlib
 import pickle
+import re
 import unittest
 
 from checkpoint_support import HF, TOOLS, C, CheckpointTest, F, H, L, P, T, V, command, random, shaken
@@ -25,7 +26,7 @@ import transformers
 from checkpoint_keras import KerasHub, Seed
 from checkpoints import google
 from checkpoints import keras_hub as hub
-from checkpoints.common import encoder_shapes, linear_shapes
+from checkpoints.common import OWN_KEYS, encoder_shapes, linear_shapes
 
 __all__ = ["KerasHub", "Seed"]  # run here too: loading the libraries is most of the time
 
@@ -262,6 +263,11 @@ class Page(CheckpointTest):
 
 
 class Names(unittest.TestCase):
+    def test_keys_of_our_own_are_those_of_the_library(self):
+        source = (TOOLS.parent / "src" / "model" / "config_json.cpp").read_text(encoding="utf-8")
+        keys = re.search(r"kOwnKeys\[\] = \{([^}]*)\}", source)[1]
+        self.assertEqual(re.findall(r'"(\w+)"', keys), list(OWN_KEYS))
+
     def test_names_of_every_weight_are_known_both_ways(self):
         shapes = encoder_shapes(dict(vocab_size=V, hidden_size=H, num_hidden_layers=L, intermediate_size=F,
                                      max_position_embeddings=P, type_vocab_size=T))  # fmt: skip
