@@ -1,6 +1,6 @@
-// What a model answers to ids, for convert_checkpoints.py: answers_of_ids DIRECTORY, and on standard input
-// a line a text: its ids, a comma, its types. A line of JSON a text: last_hidden_state, and where
-// the model has them pooler_output, logits.
+// What a model answers to ids, for convert_checkpoints.py: answers_of_ids DIRECTORY, and on
+// standard input a line a text: its ids, a comma, its types. A line of JSON a text:
+// last_hidden_state, and where the model has them pooler_output, logits.
 #include <iostream>
 #include <iterator>
 #include <sstream>
