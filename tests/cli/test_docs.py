@@ -56,11 +56,10 @@ class Documents(CliTest):
             for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
                 self.assertTrue((page.parent / target).exists(), f"{page.name}: {target}")
 
-    @unittest.skipUnless(CAN_TRAIN, "the README trains a model; this build has no fnet-train")
-    def test_commands_of_the_readme_print_what_it_shows(self):
-        """Every command after its Start, as a newcomer has it: a clean home, in whose name is a space, and an
-        installed fnet. `hf` is a stand-in: it makes a checkpoint of the shape of the one that it would fetch."""
-        folder, home = self.folder / "readme", self.folder / "a home"
+    def run_page(self, page):
+        """Every console block of a page, as a newcomer has it: a clean home, in whose name is a space, and an installed
+        fnet. `hf` is a stand-in: it makes a checkpoint of the shape of the one that it would fetch. The folder."""
+        folder, home = self.folder / page.stem, self.folder / f"a home {page.stem}"
         shutil.copytree(SOURCE / "examples", folder / "examples")
         subprocess.run(["cmake", "--install", BIN.parent, "--prefix", home / "fnet"], check=True, capture_output=True)
         (home / "bin").mkdir()
@@ -73,7 +72,7 @@ class Documents(CliTest):
         kept = {key: value for key, value in os.environ.items() if not key.startswith("FNET_")}
         env = {**kept, "HOME": str(home), "FNET_THREADS": "2",
                "PATH": f"{home}/fnet/bin:{home}/bin:{os.environ['PATH']}"}  # fmt: skip
-        blocks = BLOCK.findall((SOURCE / "README.md").read_text(encoding="utf-8"))
+        blocks = BLOCK.findall(page.read_text(encoding="utf-8"))
         self.assertGreater(len(blocks), 5)
         for block in blocks:
             for command, expected in commands(block):
@@ -82,6 +81,30 @@ class Documents(CliTest):
                 self.assertEqual(run.returncode, 0, command + "\n" + run.stderr)
                 found = run.stdout.splitlines()
                 self.assertTrue(same_output(expected, found), f"$ {command}\n" + run.stdout)
+        return folder
+
+    @unittest.skipUnless(CAN_TRAIN, "the README trains a model; this build has no fnet-train")
+    def test_commands_of_the_readme_print_what_it_shows(self):
+        self.run_page(SOURCE / "README.md")
+
+    @unittest.skipUnless(CAN_TRAIN, "the page trains models; this build has no fnet-train")
+    def test_commands_and_programs_of_the_page_for_other_libraries(self):
+        """tests/live/convert_checkpoints.py runs its conversions."""
+        page = SOURCE / "docs" / "coming-from.md"
+        folder = self.run_page(page)
+        expected = {
+            "classify": "good\nbad\n",
+            "features": "8 x 256\n3 x 256\n2 x 256\n",
+            "tag": "B-LOC\nO\nO\n",
+            "train": "loss ",
+            "parts": "[2, 10, 256]\n[4, 64, 256]\nequal\n",
+            "two_heads": "both learn\n",
+        }
+        self.assertEqual(set(expected), set(re.findall(r"<!-- program: (\w+) -->", page.read_text(encoding="utf-8"))))
+        for name, beginning in expected.items():
+            run = subprocess.run([BIN / f"example_page_{name}"], cwd=folder, capture_output=True, text=True, timeout=300)
+            self.assertEqual(run.returncode, 0, name + run.stderr)
+            self.assertTrue(run.stdout.startswith(beginning), f"{name}: {run.stdout}")
 
 
 class Examples(CliTest):

@@ -1,0 +1,1 @@
+"""Checkpoints of other programs, read with their owners' libraries; tools/convert_checkpoint.py is the command."""
