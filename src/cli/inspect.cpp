@@ -23,7 +23,7 @@ using nlohmann::ordered_json;
 constexpr std::size_t kTokens = 16, kAnswers = 3;
 /// Bands of a line of energy, and the decibels from its lowest mark to its highest.
 constexpr std::size_t kBands = 24;
-constexpr double kDecibels = 40;
+constexpr double kDecibels = 16;
 
 struct Flags {
   ModelFlags model;

@@ -35,13 +35,14 @@ constexpr std::string_view kStyle = R"(
 .text b,.h td{--c:var(--a);background:color-mix(in srgb,var(--c) calc(var(--v,0)*45%),transparent)}
 .text b{font-weight:400;display:block;padding:.1rem .2rem;border-radius:.3rem;white-space:pre}
 .text .no b,.h .no{--c:var(--b)}
-.text i{font-size:.7rem;color:var(--dim)}
+.text i{font-size:.7rem;color:var(--dim);padding:0 .15rem}
 .spectra{display:grid;grid-template-columns:repeat(auto-fill,minmax(10.4rem,1fr));gap:1rem}
 .spectra figure{max-width:none}
-.h td{min-width:.8rem;padding:.15rem .1rem;text-align:center;font-size:.75rem;border:1px solid var(--paper)}
+.h td{min-width:1.7rem;padding:.15rem .1rem;text-align:center;font-size:.75rem;border:1px solid var(--paper)}
+.slim td{min-width:.8rem;height:1.3rem}
 .h th{font-weight:400;border:0;padding:.1rem .15rem;text-align:center;font-size:.75rem;color:var(--dim)}
 .h th.t{text-align:left;padding-right:.5rem;color:var(--ink);white-space:pre;max-width:9rem;overflow:hidden;text-overflow:ellipsis}
-@media(max-width:36rem){.h td,.h th{font-size:.64rem;padding:.1rem 0;min-width:.4rem}.h th.t{max-width:5rem}}
+@media(max-width:36rem){.h td,.h th{font-size:.64rem;padding:.1rem 0;min-width:1.05rem}.slim td{min-width:.5rem}.h th.t{max-width:5rem}}
 )";
 
 std::string signed_number(double value) {
@@ -136,7 +137,8 @@ std::string layers_html(const Inspection& seen) {
       "the text's rows. A layer that mixes spreads one token's change over the whole text.";
   if (all > kRows)
     html += fmt::format(" The {} of {} tokens that turn the vector most.", shown.size(), all);
-  html += "</p>\n<div class='wide'><table class='h'><tr><th class='t'>token<th>e";
+  html += fmt::format("</p>\n<div class='wide'><table class='h{}'><tr><th class='t'>token<th>e",
+                      columns <= kNumbered ? "" : " slim");
   for (std::size_t i = 1; i < columns; ++i) html += fmt::format("<th>{}", i - 1);
   html += "</tr>\n";
   for (const TokenView* t : shown) {
@@ -166,7 +168,7 @@ std::vector<double> decibels(const std::vector<double>& energy) {
 }
 
 struct Line {
-  std::string_view name, style;
+  std::string_view style;
   const StateView* state;
 };
 
@@ -193,8 +195,9 @@ std::string spectrum(const std::string& caption, std::span<const Line> lines, do
   for (double y = 0; y >= floor; y -= step) {
     svg += fmt::format(
         "<path d='M{} {:.1f}H{}' stroke='var(--line)'/><text x='{}' y='{:.1f}' "
-        "text-anchor='end'>{}{:.0f}</text>",
-        left, py(y), width - right, left - 4, py(y) + 3.5, y < 0 ? "−" : "", -y);
+        "text-anchor='end'>{}{:.0f}{}</text>",
+        left, py(y), width - right, left - 4, py(y) + 3.5, y < 0 ? "−" : "", std::abs(y),
+        y < 0 ? "" : " dB");
   }
   for (const double x : {0.0, 0.5, 1.0})
     svg += fmt::format("<text x='{:.1f}' y='{}' text-anchor='middle'>{:g}</text>", px(x),
@@ -231,9 +234,8 @@ std::string spectra_html(const Inspection& seen, const Config& config) {
       key("before the layer", kBefore), key("after its mixing", kMixed),
       key("after the layer", kAfter));
   for (std::size_t i = 1; i + 1 < seen.states.size(); i += 2) {
-    const Line lines[] = {{"before", kBefore, &seen.states[i - 1]},
-                          {"mixed", kMixed, &seen.states[i]},
-                          {"after", kAfter, &seen.states[i + 1]}};
+    const Line lines[] = {
+        {kBefore, &seen.states[i - 1]}, {kMixed, &seen.states[i]}, {kAfter, &seen.states[i + 1]}};
     html += spectrum(
         fmt::format("layer {}: {}", seen.states[i].layer, config.mixer(seen.states[i].layer)),
         lines, floor);
