@@ -71,8 +71,8 @@ struct Output {
   }
 };
 
-/// A batch of texts and what the reference answers, by name: `hidden`, `embed <pooling>`, or a
-/// task.
+/// A batch of texts and what the reference answers, by name: `hidden`, `hidden state <i>` and its
+/// `energy <i>` by frequency, `embed <pooling>`, or a task.
 struct Case {
   std::vector<Encoding> texts;
   std::map<std::string, Output> outputs;

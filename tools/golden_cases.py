@@ -50,6 +50,7 @@ GOLDENS = {
     "hf_768": ("transformers", {**BASE}, EVERY),
     "hf_64_fixed": ("transformers", dict(length_policy="fixed:128"), PADDED),
     "hf_64_batch": ("transformers", dict(length_policy="batch"), PADDED),
+    "hf_37_states": ("states", {**SMALL}, FEW),
     "keras_37": ("keras-hub", {**SMALL}, SOME),
     "keras_64": ("keras-hub", {}, EVERY),
     "seed_37": ("numpy", {**SEED_FAMILY, **SMALL}, SOME),

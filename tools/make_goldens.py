@@ -114,6 +114,26 @@ class Transformers:
         return {k: v.numpy() for k, v in answers.items()}
 
 
+class States(Transformers):
+    """FNetModel's hidden states, and how numpy finds their energy spread over frequencies."""
+
+    def run(self, ids, types, tokens):
+        given = dict(input_ids=self.torch.from_numpy(ids), token_type_ids=self.torch.from_numpy(types))
+        base = self.sequence.fnet(**given, output_hidden_states=True)
+        answers = {"hidden": base.last_hidden_state.numpy()}
+        for i, state in enumerate(base.hidden_states):
+            answers[f"hidden state {i}"] = state.numpy()
+            answers[f"energy {i}"] = self._energy(state[0].double().numpy())[None]
+        return answers
+
+    @staticmethod
+    def _energy(state):
+        """|rfft|² along the text, summed over the columns; what stands for two frequencies counts twice."""
+        energy = (np.abs(np.fft.rfft(state, axis=0)) ** 2).sum(axis=1) / len(state)
+        energy[1 : (len(state) + 1) // 2] *= 2
+        return energy
+
+
 class Bert(Transformers):
     """BertModel with the two classification heads: attention in every layer."""
 
@@ -216,7 +236,7 @@ class Numpy:
         return {k: np.asarray(v) for k, v in answers.items()}
 
 
-REFERENCES = {"transformers": Transformers, "bert": Bert, "keras-hub": KerasHub, "numpy": Numpy}
+REFERENCES = {"transformers": Transformers, "states": States, "bert": Bert, "keras-hub": KerasHub, "numpy": Numpy}
 
 
 def answers_of(model, config, texts):

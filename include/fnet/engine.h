@@ -38,6 +38,24 @@ struct EngineOptions {
 using WeightSource =
     std::function<std::vector<float>(const std::string& name, std::span<const std::int64_t> shape)>;
 
+/// Where in a pass a hidden state stands; a block is mixing, then feed_forward.
+enum class Stage : std::uint8_t {
+  embeddings,    ///< what the first block reads
+  mixing,        ///< x + mix(x), with the norm after it where the model has it there
+  feed_forward,  ///< likewise x + ffn(x): what the block gives
+  final_norm,    ///< of models with the norm before each part: after the last block
+};
+
+/// A text's hidden state on its way through a pass, as Engine::watch shows it.
+struct HiddenState {
+  Stage stage;
+  std::int64_t layer;            ///< from 0; -1 of the embeddings, num_hidden_layers after the last
+  std::size_t text;              ///< which of the batch
+  std::span<const float> rows;   ///< [N, H] of its N tokens
+  std::span<const float> added;  ///< [N, H], where asked for: mix(x) or ffn(x) alone
+};
+using Watcher = std::function<void(const HiddenState&)>;
+
 /// A model ready to answer. Immutable; safe to share between threads: their passes run side by
 /// side, each on an equal part of the engine's threads, as many at once as there are threads; the
 /// others wait, first come, first served. A process that fork() makes must load its own: a call on
@@ -93,6 +111,16 @@ class FNET_API Engine {
   /// The same, text after text, into `out` [sum of N, H]. Once it has seen its largest batch and
   /// each length, it takes no memory. Throws: usage where `out` has another size.
   void forward(std::span<const Encoding> batch, std::span<float> out) const;
+
+  /// The hidden states of each text, [L + 1] of [N, H]: the embeddings', then each block's. The
+  /// last is what forward() gives, so of models with the norm before each part it is the normed
+  /// one. Source: Hugging Face's output_hidden_states.
+  std::vector<std::vector<Matrix>> hidden_states(std::span<const Encoding> batch) const;
+
+  /// Shows every hidden state of a pass as it comes, text by text: for what needs not keep them.
+  /// `added`: with what each part adds. The spans are good until `watcher` returns. It may throw,
+  /// and must not call the engine.
+  void watch(std::span<const Encoding> batch, const Watcher& watcher, bool added = false) const;
 
   /// One vector a text, [B, H]. `pooling` is a row of the pooling table; empty: the model's own.
   /// `normalize`: divided by its Euclidean norm.

@@ -54,6 +54,11 @@ void write_new_directory(const std::filesystem::path& directory,
   staged.publish();
 }
 
+std::string model_name(const std::filesystem::path& directory) {
+  const std::filesystem::path path = std::filesystem::absolute(directory).lexically_normal();
+  return printable((path.has_filename() ? path : path.parent_path()).filename().string());
+}
+
 Tokenizer load_tokenizer(const std::filesystem::path& path) {
   std::vector<std::string> warnings;
   Tokenizer tokenizer = Tokenizer::load(path, &warnings);

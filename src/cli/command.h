@@ -17,6 +17,8 @@ Action declare_evaluate(FlagSet& flags);
 Action declare_predict(FlagSet& flags);
 Action declare_embed(FlagSet& flags);
 Action declare_info(FlagSet& flags);
+Action declare_inspect(FlagSet& flags);
+Action declare_compare(FlagSet& flags);
 Action declare_quantize(FlagSet& flags);
 Action declare_bench(FlagSet& flags);
 
@@ -34,6 +36,9 @@ void run_trainer(char** argv);
 /// already, system.
 void write_new_directory(const std::filesystem::path& directory,
                          const std::function<void(const std::filesystem::path&)>& write);
+
+/// What a model is called: the last part of its directory's path.
+std::string model_name(const std::filesystem::path& directory);
 
 /// The tokenizer of a directory or file; what it warns of goes to the log.
 Tokenizer load_tokenizer(const std::filesystem::path& path);

@@ -7,6 +7,8 @@
 
 #include "blocks/model.h"
 #include "cli/command.h"
+#include "cli/common_flags.h"
+#include "cli/layers.h"
 #include "cli/output.h"
 #include "core/cores.h"
 #include "core/error.h"
@@ -21,7 +23,9 @@ using nlohmann::ordered_json;
 
 struct Flags {
   std::filesystem::path directory;
-  bool json = false;
+  bool json = false, time = false;
+  std::int64_t length = 128;
+  int threads = 0;
 };
 
 // ---- without DIR: what this build offers --------------------------------------------------------
@@ -167,7 +171,8 @@ std::string variant_of(const Config& config) {
   return "custom";
 }
 
-ordered_json model_json(const std::filesystem::path& directory, const Config& config) {
+ordered_json model_json(const Flags& flags, const Config& config) {
+  const std::filesystem::path& directory = flags.directory;
   ordered_json all = {{"variant", variant_of(config)}, {"task", config.task}};
   const ordered_json keys = ordered_json::parse(config.to_json());
   for (const auto& [key, value] : keys.items()) {
@@ -177,6 +182,13 @@ ordered_json model_json(const std::filesystem::path& directory, const Config& co
       config.mixers.size() == 1 ? ordered_json(config.mixers[0]) : ordered_json(config.mixers);
   all["labels"] = config.labels;
   all["parameters"] = parameters(config);
+  all["length"] = std::min(flags.length, config.longest_text());
+  all["layers"] = layers_json(config, all["length"]);
+  if (flags.time) {
+    EngineOptions options;
+    options.threads = flags.threads;
+    measure_layers(all["layers"], Engine::load(directory, options), all["length"]);
+  }
   all["memory"] = {{"float32", all["parameters"]["total"].get<std::int64_t>() * 4}};
   all["files"] = ordered_json::object();
   std::vector<std::filesystem::directory_entry> entries(
@@ -208,6 +220,8 @@ std::string model_text(const ordered_json& all, const Config& config) {
   }
   text += fmt::format("  {:28} {:>12}\n", "memory in float32",
                       megabytes(all["memory"]["float32"].get<std::int64_t>()));
+  text += fmt::format("\nlayers, with shares of the work for a text of {} tokens\n{}",
+                      all["length"].get<std::int64_t>(), layers_text(all["layers"]));
   text += "\nfiles\n";
   for (const auto& [name, bytes] : all["files"].items()) {
     text += fmt::format("  {:28} {:>12}\n", printable(name), megabytes(bytes.get<std::int64_t>()));
@@ -225,7 +239,7 @@ void run(const Flags& flags) {
     print(flags.json ? all.dump(2) + '\n' : build_text(all));
   } else {
     const Config config = Config::load(flags.directory);
-    const ordered_json all = model_json(flags.directory, config);
+    const ordered_json all = model_json(flags, config);
     print(flags.json ? all.dump(2) + '\n' : model_text(all, config));
   }
   flush();
@@ -236,6 +250,10 @@ void run(const Flags& flags) {
 Action declare_info(FlagSet& set) {
   const auto flags = std::make_shared<Flags>();
   set.add("DIR", &flags->directory, "model directory; without it: this build and its tables");
+  set.add("--time", &flags->time, "run it, and show what share of the time each layer takes");
+  set.add("--length", &flags->length, "tokens of the text whose work is shared among the layers",
+          {.range = Range{1, 1'000'000}});
+  add_threads(set, flags->threads);
   set.add("--json", &flags->json, "one JSON object");
   return [flags] { run(*flags); };
 }

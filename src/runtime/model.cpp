@@ -1,6 +1,7 @@
 #include "runtime/model.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "core/error.h"
 #include "kernels/rows.h"
@@ -99,15 +100,18 @@ Bags Model::ngrams_of(std::span<const Encoding> texts) const {
   return bags;
 }
 
-Tensor Model::hidden(PassMemory& memory, bool first_rows_only, ThreadPool& pool) const {
-  const Pass pass{memory, pool, times_};
+Tensor Model::hidden(PassMemory& memory, bool first_rows_only, ThreadPool& pool,
+                     PassWatch* watch) const {
+  const Pass pass{memory, pool, times_, watch};
   embed(pass);
-  for (std::size_t i = 0; i + 1 < layers_.size(); ++i) run_layer(layers_[i], pass);
+  if (watch != nullptr) watch->show(Stage::embeddings, -1, memory.x, pass.rows(), {});
+  const std::size_t last = layers_.size() - 1;
+  for (std::size_t i = 0; i < last; ++i) run_layer(i, pass);
   // A part that looks at a whole text needs all of its rows.
   const bool all = !first_rows_only || row_of(parts_.norm).reach != Reach::row ||
                    row_of(parts_.ffn).reach != Reach::row;
   if (all) {
-    run_layer(layers_.back(), pass);
+    run_layer(last, pass);
   } else {
     run_first_rows(layers_.back(), pass);
   }
@@ -115,6 +119,9 @@ Tensor Model::hidden(PassMemory& memory, bool first_rows_only, ThreadPool& pool)
   if (final_norm_) {
     final_norm_->run(y.values().data(), y.fill().data(), static_cast<std::size_t>(y.rows()),
                      all ? pass.rows() : single_rows(y.rows()), pass);
+    if (watch != nullptr) {
+      watch->show(Stage::final_norm, config_.num_hidden_layers, memory.x, pass.rows(), {});
+    }
   }
   if (all && first_rows_only) copy_first_rows(pass);
   return first_rows_only ? memory.first : memory.x;
@@ -150,23 +157,46 @@ void Model::embed(const Pass& pass) const {
                   kernels::Activation::none, data, pass.pool, pass.memory.products);
 }
 
+/// A step that leaves memory.x ← norm(x + f(x)): run(norm), where the norm may be null. Who watches
+/// sees it, and f(x) where that is wanted.
+void Model::run_step(Stage stage, std::size_t layer, const NormStep* after, const Pass& pass,
+                     const auto& run) const {
+  PassWatch* const watch = pass.watch;
+  if (watch == nullptr) return run(after);
+  Tensor& x = pass.memory.x;
+  watch->added.clear();
+  if (!watch->wants_added) {
+    run(after);
+  } else {
+    watch->added.assign(x.values().begin(), x.values().end());
+    run(nullptr);
+    std::ranges::transform(x.values(), watch->added, watch->added.begin(), std::minus());
+    if (after != nullptr) {
+      float* const data = x.fill().data();
+      after->run(data, data, static_cast<std::size_t>(x.rows()), pass.rows(), pass);
+    }
+  }
+  watch->show(stage, static_cast<std::int64_t>(layer), x, pass.rows(), watch->added);
+}
+
 /// x ← norm(x + mix(x)), then norm(x + ffn(x)); with the norm before, x + mix(norm(x)), then
 /// x + ffn(norm(x)).
-void Model::run_layer(const Layer& layer, const Pass& pass) const {
-  Tensor& x = pass.memory.x;
+void Model::run_layer(std::size_t index, const Pass& pass) const {
+  const Layer& layer = layers_[index];
   const Rows& rows = pass.rows();
-  const auto count = static_cast<std::size_t>(x.rows());
-  float* data = x.fill().data();
-  if (!pre()) {
-    layer.mixer.run(data, data, &layer.mixing_norm, pass);
-    layer.ffn.run(data, data, count, &layer.output_norm, rows, pass);
-    return;
-  }
-  float* normed = pass.memory.take_rows(count * width());
-  layer.mixing_norm.run(data, normed, count, rows, pass);
-  layer.mixer.run(normed, data, nullptr, pass);
-  layer.output_norm.run(data, normed, count, rows, pass);
-  layer.ffn.run(normed, data, count, nullptr, rows, pass);
+  const auto count = static_cast<std::size_t>(pass.memory.x.rows());
+  float* const data = pass.memory.x.fill().data();
+  float* const normed = pre() ? pass.memory.take_rows(count * width()) : data;
+  const auto norm_before = [&](const NormStep& norm) {
+    if (pre()) norm.run(data, normed, count, rows, pass);
+  };
+  const auto norm_after = [&](const NormStep& norm) { return pre() ? nullptr : &norm; };
+  norm_before(layer.mixing_norm);
+  run_step(Stage::mixing, index, norm_after(layer.mixing_norm), pass,
+           [&](const NormStep* norm) { layer.mixer.run(normed, data, norm, pass); });
+  norm_before(layer.output_norm);
+  run_step(Stage::feed_forward, index, norm_after(layer.output_norm), pass,
+           [&](const NormStep* norm) { layer.ffn.run(normed, data, count, norm, rows, pass); });
 }
 
 /// What run_layer gives for each text's first row alone.

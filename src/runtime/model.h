@@ -32,8 +32,10 @@ class Model {
   Model& operator=(const Model&) = delete;
 
   /// The last hidden state of memory.batch [T, H]; with `first_rows_only` just each text's first
-  /// row [B, H]. It lies in `memory`: good until the next pass there.
-  Tensor hidden(PassMemory& memory, bool first_rows_only, ThreadPool& pool) const;
+  /// row [B, H]. It lies in `memory`: good until the next pass there. `watch` may be null, and must
+  /// be where `first_rows_only`.
+  Tensor hidden(PassMemory& memory, bool first_rows_only, ThreadPool& pool,
+                PassWatch* watch = nullptr) const;
 
   /// What its heads and poolings get; they are computed in float32.
   HeadContext<Tensor> head_context(std::string_view name, const HeadConfig& head,
@@ -60,7 +62,9 @@ class Model {
   };
 
   void embed(const Pass& pass) const;
-  void run_layer(const Layer& layer, const Pass& pass) const;
+  void run_layer(std::size_t layer, const Pass& pass) const;
+  void run_step(Stage stage, std::size_t layer, const NormStep* after, const Pass& pass,
+                const auto& run) const;
   void run_first_rows(const Layer& layer, const Pass& pass) const;
   void copy_first_rows(const Pass& pass) const;
   bool pre() const { return config_.norm_position == "pre"; }

@@ -5,11 +5,14 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
 #include "core/parallel.h"
+#include "fnet/engine.h"
 #include "kernels/fourier.h"
 #include "kernels/workspace.h"
 #include "model/batch.h"
@@ -69,11 +72,23 @@ struct PassMemory {
   std::size_t bytes() const;
 };
 
+/// Who sees the hidden state between the steps of a pass; without one a pass does nothing for it.
+struct PassWatch {
+  bool wants_added = false;    ///< what each step adds: norms then run by themselves
+  std::size_t first_text = 0;  ///< of the pass at work, among the caller's
+  std::vector<float> added;    ///< [T, H]
+  /// x [T, H] after a step; `added` is empty where it is not wanted or there is none.
+  std::function<void(Stage, std::int64_t layer, const Tensor& x, const Rows&,
+                     std::span<const float> added)>
+      show;
+};
+
 /// A forward pass at work.
 struct Pass {
   PassMemory& memory;
   ThreadPool& pool;
   PartTimes& times;
+  PassWatch* watch = nullptr;
 
   const Rows& rows() const { return memory.batch.rows; }
 };

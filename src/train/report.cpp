@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/html.h"
 
 namespace fnet {
 namespace {
@@ -24,26 +25,11 @@ constexpr std::size_t kOpenErrors = 15;
 constexpr std::size_t kLabel = 24;
 
 constexpr std::string_view kStyle = R"(
-:root{color-scheme:light dark;--ink:#1b1f24;--dim:#5b6470;--line:#d5d9de;--a:#1f6feb;--b:#c2500a;--paper:#fff}
-@media(prefers-color-scheme:dark){:root{--ink:#e6e9ed;--dim:#9aa4af;--line:#3a414a;--a:#6cb0ff;--b:#ff9c5a;--paper:#14171a}}
-*{box-sizing:border-box}
-body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:68rem;margin:2rem auto;padding:0 1rem}
-h1{font-size:1.5rem;overflow-wrap:anywhere}h2{font-size:1.15rem;margin-top:2.2rem}
-.wide{overflow-x:auto}
-table{border-collapse:collapse;font-variant-numeric:tabular-nums}
-td,th{padding:.2rem .6rem;border-bottom:1px solid var(--line);text-align:right;vertical-align:top}
-td:first-child,th:first-child{padding-left:0}
-.t{text-align:left}td.l,th.l{text-align:left;min-width:5rem}td.x{text-align:left;min-width:16rem;max-width:40rem;overflow-wrap:anywhere}
 .m td{border:0;padding:.15rem .3rem;text-align:center;min-width:1.7rem;font-size:.8rem}
 .m th{border:0;font-weight:400;font-size:.8rem;padding:.1rem .3rem;white-space:nowrap}
 .m th.c{writing-mode:vertical-rl;text-align:left}
-.best{font-weight:700}.dim{color:var(--dim)}
-.charts{display:flex;flex-wrap:wrap;gap:1rem 2rem}
-figure{margin:0;flex:1 1 20rem;max-width:30rem}figure svg{width:100%;height:auto;display:block}
-figcaption{font-size:.85rem;color:var(--dim)}
-summary{cursor:pointer;color:var(--dim);margin:.6rem 0}
+.best{font-weight:700}
 @media(max-width:36rem){
-table{font-size:.74rem}td,th{padding:.15rem .25rem}td.l,th.l{min-width:0}.o{display:none}.charts{gap:1rem}
 .e tr{display:grid;grid-template-columns:3rem 1fr 1fr 3rem}.e th.t{display:none}.e td.x{grid-column:1/-1}
 .e td,.e th{border:0}.e td.x{border-bottom:1px solid var(--line);min-width:0;padding-left:0}
 .m td{min-width:0;padding:.05rem .1rem;font-size:.6rem}.m th{font-size:.6rem;padding:.05rem}
@@ -270,44 +256,13 @@ void settings_rows(std::string& html, const std::string& prefix,
 
 }  // namespace
 
-std::string escape_html(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
 std::string html_report(const nlohmann::ordered_json& run, const TrainingReport& report,
                         const Evaluation& best) {
   const std::string title = fmt::format(
       "{}: {} on {}", std::filesystem::path(run.value("out", "model")).filename().string(),
       run.value("task", "training"),
       std::filesystem::path(run.value("train", "")).filename().string());
-  std::string html = fmt::format(
-      "<!doctype html>\n<html lang='en'><meta charset='utf-8'>"
-      "<meta name='viewport' content='width=device-width,initial-scale=1'>"
-      "<title>{0}</title><style>{1}</style>\n<h1>{0}</h1>\n",
-      escape_html(title), kStyle);
+  std::string html;
   if (report.best_epoch) {
     html += *report.best_epoch > 0
                 ? fmt::format("<p>Best epoch {} of {}", *report.best_epoch, report.epochs.size())
@@ -329,7 +284,7 @@ std::string html_report(const nlohmann::ordered_json& run, const TrainingReport&
           (best.report ? confusion_matrix(*best.report) : "") + worst_errors(best.worst);
   html += "<details><summary>Settings: run.json</summary>\n<table class='s'>\n";
   settings_rows(html, "", run);
-  return html + "</table></details>\n</html>\n";
+  return html_page(title, html + "</table></details>\n", kStyle);
 }
 
 }  // namespace fnet

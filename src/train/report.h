@@ -2,7 +2,6 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
-#include <string_view>
 
 #include "fnet/finetune.h"
 #include "tasks/evaluation.h"
@@ -13,8 +12,5 @@ namespace fnet {
 /// errors and settings. Every text in it is escaped.
 std::string html_report(const nlohmann::ordered_json& run, const TrainingReport& report,
                         const Evaluation& best);
-
-/// `text` with the characters that HTML gives a meaning replaced.
-std::string escape_html(std::string_view text);
 
 }  // namespace fnet

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "golden.h"
+#include "runtime/inspect.h"
 
 namespace fnet {
 namespace {
@@ -25,9 +26,27 @@ Engine engine_for(const golden::Golden& golden, const std::string& task,
   return {config, golden::formula_weight, options};
 }
 
+bool is_state(const std::string& output) {
+  return output.starts_with("hidden state ") || output.starts_with("energy ");
+}
+
 std::vector<float> answer(const Engine& engine, const std::string& output,
                           const std::vector<Encoding>& texts) {
   if (output == "hidden") return packed(engine.forward(texts));
+  if (is_state(output)) {
+    const std::size_t layer = std::stoul(output.substr(output.rfind(' ') + 1));
+    std::vector<float> all;
+    for (const auto& states : engine.hidden_states(texts)) {
+      const Matrix& state = states.at(layer);
+      if (output.starts_with("energy")) {
+        for (const double e : energy_by_frequency(state.data, state.cols))
+          all.push_back(static_cast<float>(e));
+      } else {
+        all.insert(all.end(), state.data.begin(), state.data.end());
+      }
+    }
+    return all;
+  }
   if (output == "text-classification" || output == "token-classification") {
     return packed(engine.scores(texts));
   }
@@ -44,7 +63,7 @@ void check(const std::string& file, const EngineOptions& options, std::size_t mo
     const Engine engine = engine_for(golden, task, options);
     for (const golden::Case& c : golden.cases) {
       for (const auto& [name, output] : c.outputs) {
-        const bool of_encoder = name == "hidden" || name.starts_with("embed ");
+        const bool of_encoder = name == "hidden" || name.starts_with("embed ") || is_state(name);
         if ((of_encoder ? "encoder" : name) == task)
           judge.add(name, c, answer(engine, name, c.texts));
       }

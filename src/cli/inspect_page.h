@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "fnet/config.h"
+#include "runtime/inspect.h"
+
+namespace fnet::cli {
+
+/// A state's name: `embeddings`, `0 fourier`, `0 mlp`, `final norm`.
+std::string name_of(const StateView& state, const Config& config);
+
+/// `reviews: 2 layers of 256 columns, fourier and mlp, text-classification`.
+std::string summary_of(std::string_view model, const Config& config);
+
+/// What was seen inside a model as one HTML page that needs nothing else.
+std::string inspection_page(std::string_view model, const Config& config, const Inspection& seen);
+
+}  // namespace fnet::cli
