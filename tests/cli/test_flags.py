@@ -7,8 +7,8 @@ from support import CAN_TRAIN, CliTest, done, fnet
 
 DATA_FLAGS = {"--input-format", "--text-column", "--text-pair-column", "--label-column", "--tokens-column",
               "--tags-column", "--skip-bad-lines"}  # fmt: skip
-COMMANDS = ["init", "tokenizer train", "tokenizer encode", "tokenizer decode", "evaluate", "predict", "embed", "info",
-            "quantize", "bench"] + (["finetune"] if CAN_TRAIN else [])  # fmt: skip
+COMMANDS = ["init", "tokenizer train", "tokenizer encode", "tokenizer decode", "tokenizer compare", "evaluate", "predict",
+            "embed", "info", "doctor", "quantize", "bench"] + (["finetune"] if CAN_TRAIN else [])  # fmt: skip
 READERS = [command for command in COMMANDS if command in ("evaluate", "predict", "embed", "finetune")]
 needs_training = unittest.skipUnless(CAN_TRAIN, "this build has no fnet-train")
 
