@@ -65,7 +65,7 @@ class Help(CliTest):
 
     def test_a_group_of_commands_lists_them(self):
         self.assertIn("\n  encode ", done("tokenizer", "--help"))
-        self.assertIn("expected one of train, encode, decode, found none", self.fails("tokenizer"))
+        self.assertIn("expected one of train, encode, decode, compare, found none", self.fails("tokenizer"))
         self.assertIn("did you mean 'decode'?", self.fails("tokenizer", "decod"))
         self.assertIn("did you mean 'predict'?", self.fails("predct", self.classifier))
 
