@@ -341,6 +341,25 @@ def ngrams():
     }  # fmt: skip
 
 
+def vocabulary_map(old, new):
+    """Of each piece of `new`: the pieces of `old` that its vector begins as the mean of."""
+
+    def sources(piece):
+        twin = old.piece_to_id(piece)
+        if old.id_to_piece(twin) == piece:
+            return [twin]
+        if piece in SPECIALS:
+            return []
+        pieces = old.encode(piece.replace("\u2581", " "), out_type=str)
+        if pieces and not piece.startswith("\u2581") and pieces[0].startswith("\u2581"):
+            inner = pieces[0][1:]  # SentencePiece put a word's start in front
+            known = inner and old.id_to_piece(old.piece_to_id(inner)) == inner
+            pieces[:1] = [inner] if known else [] if not inner else [pieces[0]]
+        return [i for i in map(old.piece_to_id, pieces) if i != old.unk_id()]
+
+    return [sources(new.id_to_piece(i)) for i in range(new.get_piece_size())]
+
+
 def write(name, value):
     (OUT / name).write_text(json.dumps(value, ensure_ascii=True, separators=(",", ":")) + "\n")
 
@@ -350,3 +369,5 @@ if __name__ == "__main__":
     write("tokens.json", tokens())
     write("metrics.json", metrics())
     write("ngrams.json", ngrams())
+    bpe, unigram = (sentencepiece.SentencePieceProcessor(str(OUT / f"{name}.model")) for name in ("bpe", "unigram"))
+    write("vocabulary_map.json", {"bpe_to_unigram": vocabulary_map(bpe, unigram), "unigram_to_bpe": vocabulary_map(unigram, bpe)})

@@ -31,10 +31,22 @@ struct FinetuneOptions {
 
   std::filesystem::path from;    ///< a model directory to start from; empty: a new model
   std::string variant = "tiny";  ///< of a new model
-  std::filesystem::path
-      tokenizer;                 ///< of a new model; empty: one is trained on the texts of `train`
+  /// SentencePiece model. Empty: that of `from`, or one trained on the texts of `train`. With
+  /// `from`, pieces that both tokenizers have keep their vectors; others begin with the mean of
+  /// those that the tokenizer of `from` splits them into.
+  std::filesystem::path tokenizer;
   std::int32_t vocab_size = 0;   ///< of that tokenizer; 0: 16000, or as many as the texts allow
   std::vector<std::string> set;  ///< key=value of the config, applied last
+
+  /// Take of `from` what fits this model and leave out the rest.
+  bool skip_mismatch = false;
+  /// Of position tables of `from`, where the model has more or fewer positions: copy, interpolate.
+  std::string resize_positions = "copy";
+  /// Weights that do not learn: as weights_like of fnet/train.h reads them.
+  std::vector<std::string> freeze;
+  std::int64_t head_epochs = 0;  ///< before the others, in which only what follows the last layer
+                                 ///< learns, with a warm-up and a decline of their own
+  double layer_decay = 1;        ///< the learning rate of each layer is that of the next times this
 
   std::int64_t epochs = 10;
   std::int64_t batch_size = 32;  ///< texts a step

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -82,23 +84,55 @@ class FNET_API FNetEncoderBlockImpl : public torch::nn::Module {
 };
 TORCH_MODULE(FNetEncoderBlock);
 
+/// How load_weights takes the weights of a directory.
+struct LoadWeightsOptions {
+  /// The head stays as it is: the directory's may be missing, of another task or of another shape.
+  bool new_head = false;
+  bool new_wide = false;  ///< only the wide part of the head stays as it is
+  /// Whatever does not fit is left out. Some matrix of the blocks or embeddings must fit.
+  bool skip_mismatch = false;
+  /// What becomes of position tables for another max_position_embeddings: copy keeps those in
+  /// common and leaves the others as they are, interpolate reads the table from end to end at as
+  /// many places as there are now.
+  std::string positions = "copy";
+  /// Of each row of the word embeddings, the directory's rows whose mean it becomes; none: it stays
+  /// as it is. Empty: rows in common are kept.
+  std::vector<std::vector<std::int32_t>> vocabulary = {};
+};
+
+/// What load_weights found, by the model's names.
+struct LoadedWeights {
+  std::vector<std::string> loaded;      ///< taken from the directory, `resized` among them
+  std::vector<std::string> resized;     ///< of another shape there, and made to fit
+  std::vector<std::string> missing;     ///< not there: as they were
+  std::vector<std::string> mismatched;  ///< left out, with the shapes: as they were
+  std::vector<std::string> unexpected;  ///< the directory's names that the model has no place for
+};
+
 /// What the models share: a config, weights by name, and a directory to live in.
 class FNET_API FNetModule : public torch::nn::Module {
  public:
   const Config& config() const noexcept { return config_; }
 
-  /// Replaces the weights by those of a model directory of this config. With `new_head`, the head
-  /// stays as it is: the directory's may be missing, of another task or of another shape. Its
-  /// max_position_embeddings may be another one: positions in common keep their rows, further ones
-  /// stay as they are, and filters of the spectrum are interpolated.
-  /// With `new_wide`, only the wide part of the head stays as it is.
-  /// Throws: input where a tensor is missing, not expected or has another shape.
-  void load_weights(const std::filesystem::path& directory, bool new_head = false,
-                    bool new_wide = false);
+  /// Replaces the weights by those of a model directory of this config. Its max_position_embeddings
+  /// and vocab_size may be others: see the options; filters of the spectrum are interpolated.
+  /// Throws: input where a tensor is missing, not expected or has another shape, unless the options
+  /// allow it; nothing is changed then.
+  LoadedWeights load_weights(const std::filesystem::path& directory,
+                             const LoadWeightsOptions& options = {});
 
   /// Writes config.json and model.safetensors; the directory is made where it is not there.
   /// Throws: system.
   void save(const std::filesystem::path& directory) const;
+
+  /// Names of the weights that patterns fit: whole names or their starts up to a dot, with the
+  /// shell's `*`, `?` and `[…]`, where `fnet.` may be left out. Throws: usage where a pattern fits
+  /// none, with the nearest names.
+  std::vector<std::string> weights_like(std::span<const std::string> patterns) const;
+
+  /// From now on these weights stay as they are, and all others learn: parameters take no gradient,
+  /// and running statistics do not move.
+  virtual void set_frozen(const std::set<std::string>& names);
 
   /// Places the dropout of the forward passes to come. Without one, as at first, each draws its own
   /// from torch's generator.
@@ -110,11 +144,13 @@ class FNET_API FNetModule : public torch::nn::Module {
 
   const Parts& parts() const noexcept { return *parts_; }
   const std::optional<DropoutPlace>& dropout_place() const noexcept { return dropout_place_; }
+  const std::set<std::string>& frozen() const noexcept { return frozen_; }
 
  private:
   Config config_;
   std::shared_ptr<const Parts> parts_;
   std::optional<DropoutPlace> dropout_place_;
+  std::set<std::string> frozen_;
 };
 
 /// The encoder: embeddings, blocks, pooler. Hugging Face's FNetModel.
@@ -183,6 +219,7 @@ class FNET_API FNetWithHeadImpl : public FNetModule {
   at::Tensor wide_scores(const Bags& ngrams);
 
   void set_dropout_place(std::optional<DropoutPlace> place) override;
+  void set_frozen(const std::set<std::string>& names) override;
 
   FNetModel fnet{nullptr};
 };

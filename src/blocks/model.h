@@ -14,7 +14,8 @@ namespace fnet {
 /// Hugging Face adds in this order.
 struct Embeddings {
   static void weights(const Specs& specs, const Config& c, const Parts& parts) {
-    specs.add("word_embeddings.weight", {c.vocab_size, c.hidden_size}, Init::normal());
+    specs.add("word_embeddings.weight", {c.vocab_size, c.hidden_size}, Init::normal(),
+              Resize::vocabulary);
     if (c.position_embedding == "sinusoidal") {
       specs.computed("position_embeddings.weight", {c.max_position_embeddings, c.hidden_size},
                      Init::sinusoids());

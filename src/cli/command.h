@@ -12,6 +12,8 @@ Action declare_init(FlagSet& flags);
 Action declare_tokenizer_train(FlagSet& flags);
 Action declare_tokenizer_encode(FlagSet& flags);
 Action declare_tokenizer_decode(FlagSet& flags);
+Action declare_tokenizer_compare(FlagSet& flags);
+Action declare_doctor(FlagSet& flags);
 Action declare_data_check(FlagSet& flags);
 Action declare_evaluate(FlagSet& flags);
 Action declare_predict(FlagSet& flags);
@@ -21,6 +23,9 @@ Action declare_inspect(FlagSet& flags);
 Action declare_compare(FlagSet& flags);
 Action declare_quantize(FlagSet& flags);
 Action declare_bench(FlagSet& flags);
+
+/// Whether fnet has a command of this name.
+bool has_command(std::string_view name);
 
 /// Where fnet-train is: beside this program, else in PATH; empty in a lean install.
 std::filesystem::path find_trainer();

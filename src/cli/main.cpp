@@ -1,4 +1,5 @@
 // fnet: commands over models. Results go to standard output, log and errors to standard error.
+#include <algorithm>
 #include <array>
 
 #include "cli/command.h"
@@ -18,6 +19,8 @@ constexpr std::array kCommands = {
             declare_tokenizer_encode},
     Command{"tokenizer decode", "print the text of each line of ids",
             "tokenizer decode model ids.txt", declare_tokenizer_decode},
+    Command{"tokenizer compare", "where two tokenizers read texts differently",
+            "tokenizer compare spiece.model model --data lines.txt", declare_tokenizer_compare},
     Command{"data", "look at data before training on them"},
     Command{"data check", "classes, lengths, duplicates, what stands in train and dev",
             "data check train.tsv --dev dev.tsv", declare_data_check},
@@ -35,6 +38,8 @@ constexpr std::array kCommands = {
             "inspect model 'a warm and clever film' --html inside.html", declare_inspect},
     Command{"compare", "two models side by side on the same data",
             "compare model model-int8 --data test.tsv", declare_compare},
+    Command{"doctor", "whether a model is what its owner made; what this build can do",
+            "doctor model", declare_doctor},
     Command{"quantize", "a copy of a model with smaller weights",
             "quantize model --dtype int8 --out model-int8", declare_quantize},
     Command{"bench", "how fast a model runs here, and what the machine could do",
@@ -50,5 +55,9 @@ constexpr Program kProgram = {
     kCommands, "fnet: %v"};
 
 }  // namespace
+
+bool fnet::cli::has_command(std::string_view name) {
+  return std::ranges::find(kCommands, name, &Command::name) != kCommands.end();
+}
 
 int main(int argc, char** argv) { return run_program(kProgram, argc, argv); }

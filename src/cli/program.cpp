@@ -90,6 +90,8 @@ int run_program(const Program& program, int argc, char** argv) {
     return 0;
   } catch (const OutputClosed&) {
     return 1;
+  } catch (const Finished& finished) {
+    return finished.code;
   } catch (const Interrupted&) {
     return kInterrupted;
   } catch (const Error& error) {

@@ -28,6 +28,11 @@ struct Program {
   std::string_view log_pattern;  ///< of spdlog
 };
 
+/// Thrown by an action that is done, and whose answer is an exit code.
+struct Finished {
+  int code;
+};
+
 /// Thrown by an action that was interrupted and has tidied up: exit code 130.
 struct Interrupted {};
 

@@ -199,11 +199,20 @@ Action declare_finetune(FlagSet& set) {
   set.add("--from", &o.from, "model directory to start from");
   add_variant(set, o.variant, "size of a new model", {"--from"});
   set.add("--tokenizer", &o.tokenizer,
-          "SentencePiece model of a new model; without it one is trained", {.without = {"--from"}});
+          "SentencePiece model; without it that of --from, or a new one is trained");
   set.add("--vocab-size", &o.vocab_size,
           "pieces of that tokenizer; 0: 16000, fewer for little text",
           {.range = Range{0, 1 << 20}, .without = {"--from", "--tokenizer"}});
   add_settings(set, o.set);
+  set.add("--skip-mismatch", &o.skip_mismatch,
+          "take the weights of --from that fit, leave out the others");
+  set.add("--resize-positions", &o.resize_positions,
+          "of the position table of --from for another max_position_embeddings",
+          {.words = {"copy", "interpolate"}});
+  set.add("--freeze", &o.freeze,
+          "weights that do not learn, by name, its start, or a pattern: embeddings, "
+          "encoder.layer.[0-5], *.LayerNorm.*",
+          {.several = true});
   add_data(set, flags->read, o.columns);
   add_training_flags(set, o);
   return [flags] { finetune(*flags); };

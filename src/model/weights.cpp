@@ -3,6 +3,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
+#include <limits>
 #include <set>
 #include <system_error>
 #include <utility>
@@ -92,15 +94,26 @@ std::size_t WeightSpec::size() const {
 
 bool WeightSpec::resizes_from(const std::vector<std::int64_t>& from) const {
   const auto is_empty = [](std::int64_t n) { return n < 1; };
-  if (resize == Resize::no || from.size() != 2 || std::ranges::any_of(from, is_empty)) {
+  if (resize == Resize::no || from.size() != shape.size() || std::ranges::any_of(from, is_empty)) {
     return false;
   }
-  return resize == Resize::rows_and_columns ? from[0] == from[1] : from[1] == shape[1];
+  if (resize == Resize::rows_and_columns) return from[0] == from[1];
+  return std::equal(from.begin() + 1, from.end(), shape.begin() + 1);
 }
 
 std::string_view name_in_encoder(std::string_view name) {
   constexpr std::string_view kPrefix = "fnet.";
   return name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name;
+}
+
+std::int64_t depth_of(std::string_view name, std::int64_t layers) {
+  constexpr std::string_view kBlocks = "encoder.layer.";
+  name = name_in_encoder(name);
+  if (name.starts_with("embeddings.")) return 0;
+  if (!name.starts_with(kBlocks)) return layers + 1;
+  std::int64_t layer = 0;
+  std::from_chars(name.data() + kBlocks.size(), name.data() + name.size(), layer);
+  return layer + 1;
 }
 
 /// Finds the stored tensor of every spec and sorts out the rest.
@@ -127,13 +140,16 @@ class WeightReader::Matcher {
           .push_back(printable(place.tensor->name));
     }
     const std::string first = printable(reader_.files_.front().name());
+    const bool all_may = options_.allow_unexpected || options_.skip_mismatch;
     const std::vector<std::string> none;
-    const auto& unexpected = options_.allow_unexpected ? none : reader_.report_.unexpected;
+    const auto& unexpected = all_may ? none : reader_.report_.unexpected;
     const std::size_t faults = missing_.size() + unexpected.size() + wrong_.size();
+    const std::string advice = options_.advice.empty() ? "" : "; " + options_.advice;
     require(faults == 0, Kind::input,
-            "{}: expected the weights of the configuration, found {} faults{}{}{}", first, faults,
+            "{}: expected the weights of the configuration, found {} faults{}{}{}{}", first, faults,
             list_of("missing", missing_), list_of("unexpected", unexpected),
-            list_of("of wrong shape or type", wrong_));
+            list_of("of wrong shape or type", wrong_), advice);
+    if (options_.skip_mismatch) require_encoder(first);
   }
 
  private:
@@ -141,32 +157,49 @@ class WeightReader::Matcher {
     const std::string_view name = name_in_encoder(spec.name);
     auto at = stored_.find(name);
     if (at == stored_.end()) at = stored_.find(tied_name(name));
-    const bool optional = std::ranges::any_of(
-        options_.may_be_missing,
-        [&](const std::string& prefix) { return spec.name.starts_with(prefix); });
+    const bool optional = std::ranges::any_of(options_.may_be_missing,
+                                              [&](const std::string& prefix) {
+                                                return spec.name.starts_with(prefix);
+                                              }) ||
+                          options_.skip_mismatch;
     if (at == stored_.end()) {
       (optional ? reader_.report_.missing : missing_).push_back(spec.name);
       return;
     }
     const TensorInfo& tensor = *at->second.tensor;
     if (tensor.dtype == StoredType::i8) find_scale(at->second, at->first);
-    const bool shaped =
-        tensor.shape == spec.shape || (options_.may_resize && spec.resizes_from(tensor.shape));
+    const bool same = tensor.shape == spec.shape;
+    const bool shaped = same || (std::ranges::count(options_.may_resize, spec.resize) > 0 &&
+                                 spec.resizes_from(tensor.shape));
     const bool fits = shaped && (is_float(tensor.dtype) || at->second.scale);
+    used_.insert(at->first);
     if (fits) {
-      used_.insert(at->first);
+      if (!same) reader_.report_.resized.push_back(spec.name);
       reader_.report_.has_int8 |= tensor.dtype == StoredType::i8;
       reader_.report_.has_bfloat16 |= tensor.dtype == StoredType::bf16;
       require(reader_.found_.emplace(spec.name, at->second).second, Kind::internal,
               "weight '{}': expected one spec, found two", spec.name);
-    } else if (optional) {
-      reader_.report_.missing.push_back(spec.name);  // what is stored turns up as unexpected
     } else {
-      used_.insert(at->first);
-      wrong_.push_back(fmt::format(
-          "{} (expected {} of a float type, or I8 with ..._scale, found {} of {})", spec.name,
-          shape_text(spec.shape), shape_text(tensor.shape), stored_type_name(tensor.dtype)));
+      (optional ? reader_.report_.mismatched : wrong_)
+          .push_back(fmt::format(
+              "{} (expected {} of a float type, or I8 with ..._scale, found {} of {})", spec.name,
+              shape_text(spec.shape), shape_text(tensor.shape), stored_type_name(tensor.dtype)));
     }
+  }
+
+  /// A model none of whose blocks and embeddings came from the files would be a new one in silence.
+  void require_encoder(const std::string& file) const {
+    const auto& report = reader_.report_;
+    const bool found = std::ranges::any_of(reader_.found_, [](const auto& entry) {
+      constexpr std::int64_t kTop = std::numeric_limits<std::int32_t>::max();
+      // Biases of a model of another width may fit by chance.
+      return entry.second.tensor->shape.size() > 1 && depth_of(entry.first, kTop) <= kTop;
+    });
+    require(found, Kind::input,
+            "{}: expected some matrices that fit this encoder, found none{}{}{}", file,
+            list_of("missing", report.missing),
+            list_of("of wrong shape or type", report.mismatched),
+            list_of("without a place in it", report.unexpected));
   }
 
   /// The scales of int8 weights: one float a row, in the same file.

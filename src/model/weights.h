@@ -44,12 +44,13 @@ struct Init {
   static constexpr Init sinusoids() { return {Kind::sinusoids}; }
 };
 
-/// What is made of a weight of a model with another max_position_embeddings.
+/// What is made of a weight of a model with another max_position_embeddings or vocab_size.
 enum class Resize {
   no,
   rows,              ///< one for each position: those in common stay, further ones start afresh
   rows_and_columns,  ///< the same both ways
   interpolated,      ///< points of a curve: its value at as many others, from end to end
+  vocabulary,        ///< one row for each piece
 };
 
 /// One weight of a model: Hugging Face's name for it, e.g. "fnet.embeddings.word_embeddings.weight"
@@ -74,21 +75,31 @@ struct WeightSpec {
 /// A weight's name without the `fnet.` that a model with a head puts before its encoder's.
 std::string_view name_in_encoder(std::string_view name);
 
+/// How far up in a model of so many layers a weight stands: 0 the embeddings, i + 1 the block of
+/// layer i, layers + 1 whatever follows the last: pooler, heads, a norm at the end.
+std::int64_t depth_of(std::string_view name, std::int64_t layers);
+
 struct WeightOptions {
   /// Weights whose names begin with one of these may be missing or of another shape: a head that is
   /// about to be trained. The caller starts them afresh.
-  std::vector<std::string> may_be_missing;
+  std::vector<std::string> may_be_missing = {};
   bool allow_unexpected =
       false;  ///< weights that the model has no place for: heads of another task
   bool allow_nonfinite = false;
-  /// Weights that have a Resize may have another shape; the caller resizes them.
-  bool may_resize = false;
+  /// Weights with one of these may have another shape; the caller resizes them.
+  std::vector<Resize> may_resize = {};
+  /// What does not fit is left out, whatever it is; what fits is read. Some matrix of the encoder,
+  /// of its blocks or embeddings, must.
+  bool skip_mismatch = false;
+  std::string advice = {};  ///< what to do, at the end of the error that lists what does not fit
 };
 
 /// What of the files fitted the model.
 struct LoadReport {
   std::vector<std::filesystem::path> files;
-  std::vector<std::string> missing;     ///< specs not loaded, allowed by `may_be_missing`
+  std::vector<std::string> resized;     ///< specs whose weight has another shape, as allowed
+  std::vector<std::string> missing;     ///< specs that the files lack, allowed by options
+  std::vector<std::string> mismatched;  ///< specs whose weight does not fit, and how; the same
   std::vector<std::string> unexpected;  ///< names in the files not used, allowed by options
   std::vector<std::string> ignored;     ///< tied copies, and buffers that are no weights
   bool has_int8 = false;                ///< some weights are stored as int8 with scales

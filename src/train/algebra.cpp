@@ -108,7 +108,8 @@ struct DenseFunction : torch::autograd::Function<DenseFunction> {
     torch::autograd::variable_list result(3);
     if (context->needs_input_grad(0)) result[0] = ops::product(dtype, {grad[0]}, {weight});
     if (context->needs_input_grad(1)) result[1] = ops::product(dtype, {grad[0], true}, {x});
-    if (context->saved_data["bias"].toBool()) result[2] = grad[0].sum(0);
+    const bool bias = context->saved_data["bias"].toBool() && context->needs_input_grad(2);
+    if (bias) result[2] = grad[0].sum(0);
     return result;
   }
 };
@@ -137,15 +138,18 @@ struct MlpFunction : torch::autograd::Function<MlpFunction> {
     const kernels::Dtype dtype = kept_dtype(context);
     const auto activation =
         static_cast<kernels::Activation>(context->saved_data["activation"].toInt());
+    const auto wants = [&](std::size_t input) { return context->needs_input_grad(input); };
+    torch::autograd::variable_list result(6);
+    if (wants(3)) result[3] = ops::product(dtype, {grad, true}, {inner});
+    if (wants(4)) result[4] = grad.sum(0);
+    if (!wants(0) && !wants(1) && !wants(2)) return result;
     const at::Tensor grad_before =
         ops::product(dtype, {grad}, {down},
                      {.activation = activation, .slope_at = before.const_data_ptr<float>()});
-    return {context->needs_input_grad(0) ? ops::product(dtype, {grad_before}, {up}) : at::Tensor(),
-            ops::product(dtype, {grad_before, true}, {x}),
-            grad_before.sum(0),
-            ops::product(dtype, {grad, true}, {inner}),
-            grad.sum(0),
-            at::Tensor()};
+    if (wants(0)) result[0] = ops::product(dtype, {grad_before}, {up});
+    if (wants(1)) result[1] = ops::product(dtype, {grad_before, true}, {x});
+    if (wants(2)) result[2] = grad_before.sum(0);
+    return result;
   }
 };
 

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <set>
 #include <utility>
 
+#include "blocks/model.h"
 #include "core/cores.h"
 #include "core/error.h"
 #include "train/finetune.h"
@@ -37,9 +39,25 @@ std::optional<double> score_of(const std::filesystem::path& directory,
   }
 }
 
+/// Which of a model's weights never learn, and in a first stage none below the head.
+std::vector<Stage> stages_of(const FinetuneOptions& o, const TrainingSetup& setup) {
+  const auto model = setup.model;
+  const std::int64_t layers = setup.config().num_hidden_layers;
+  std::set<std::string> below = setup.frozen;
+  for (const WeightSpec& spec : model_weights(setup.config())) {
+    if (depth_of(spec.name, layers) <= layers) below.insert(spec.name);
+  }
+  return {
+      {.epochs = o.head_epochs, .begin = [model, below] { model->set_frozen(below); }},
+      {.epochs = o.epochs, .begin = [model, frozen = setup.frozen] { model->set_frozen(frozen); }}};
+}
+
 LoopOptions loop_options(const FinetuneOptions& o, const TrainingSetup& setup) {
-  return {.epochs = o.epochs,
+  const std::int64_t layers = setup.config().num_hidden_layers;
+  return {.stages = stages_of(o, setup),
           .learning_rate = o.learning_rate,
+          .rate = [=, decay = o.layer_decay](
+                      const std::string& name) { return layer_rate(name, layers, decay); },
           .warmup = o.warmup,
           .optimizer = {.weight_decay = o.weight_decay,
                         .max_grad_norm = o.max_grad_norm,

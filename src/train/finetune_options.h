@@ -17,6 +17,10 @@ void finetune_options(Visit&& option) {
   option("batch_size", &O::batch_size, range(1, 65'536), "texts a step");
   option("learning_rate", &O::learning_rate, range(0, 10), "learning rate at its peak");
   option("warmup", &O::warmup, range(0, 1), "share of the steps until the peak");
+  option("layer_decay", &O::layer_decay, range(0, 1),
+         "the learning rate of a layer is that of the next one times this; the head's is the peak");
+  option("head_epochs", &O::head_epochs, range(0, 1'000'000),
+         "passes before --epochs, in which the encoder is frozen and only the head learns");
   option("weight_decay", &O::weight_decay, range(0, 10),
          "AdamW's decay; biases and norms are left out");
   option("max_grad_norm", &O::max_grad_norm, range(0, 1'000'000),
@@ -61,6 +65,9 @@ void run_options(Visit&& option) {
   option("tokenizer", &O::tokenizer);
   option("vocab_size", &O::vocab_size);
   option("set", &O::set);
+  option("skip_mismatch", &O::skip_mismatch);
+  option("resize_positions", &O::resize_positions);
+  option("freeze", &O::freeze);
   option("input_format", &O::input_format);
   option("skip_bad_lines", &O::skip_bad_lines);
   finetune_options([&](std::string_view name, auto member, const Allowed&, std::string_view) {

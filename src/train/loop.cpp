@@ -23,11 +23,6 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-torch::nn::Module& moved(torch::nn::Module& model, const LoopOptions& options) {
-  model.to(options.device, options.type);
-  return model;
-}
-
 }  // namespace
 
 Loop::Loop(LoopOptions options, Source& source, Objective& objective, Saver& saver,
@@ -36,9 +31,10 @@ Loop::Loop(LoopOptions options, Source& source, Objective& objective, Saver& sav
       source_(source),
       objective_(objective),
       saver_(saver),
-      callbacks_(callbacks),
-      optimizer_(moved(objective.model(), options_).parameters(), options_.optimizer),
-      steps_(options_.epochs * source.epoch_steps()) {
+      callbacks_(callbacks) {
+  objective_.model().to(options_.device, options_.type);
+  for (const Stage& stage : options_.stages) epochs_ += stage.epochs;
+  steps_ = epochs_ * source.epoch_steps();
   report_.metric = options_.metric;
   report_.steps = steps_;
 }
@@ -47,25 +43,35 @@ TrainingReport Loop::run() {
   // Moments of weights that get no gradient fade into them.
   const ops::DenormalsAreZeroInTorch denormals;
   if (options_.score_first) evaluate({});
+  for (const Stage& stage : options_.stages) {
+    if (stage.epochs > 0 && !report_.interrupted) run_stage(stage);
+  }
+  require(report_.best_epoch || report_.interrupted, Kind::input,
+          "training: expected a finite loss on the dev data, found none after any epoch; lower "
+          "the learning rate");
+  return std::move(report_);
+}
+
+void Loop::run_stage(const Stage& stage) {
+  if (stage.begin) stage.begin();
+  optimizer_.emplace(learners_of(objective_.model(), options_.rate), options_.optimizer);
+  stage_begin_ = step_;
+  stage_steps_ = stage.epochs * source_.epoch_steps();
   std::int64_t without_better = 0;
-  for (std::int64_t epoch = 1; epoch <= options_.epochs; ++epoch) {
-    EpochReport line = train_epoch(epoch);
+  for (std::int64_t i = 0; i < stage.epochs; ++i) {
+    EpochReport line = train_epoch(++epoch_);
     if (report_.interrupted) {
       if (!report_.best_epoch && !saver_.holds_model()) evaluate(std::move(line));
-      break;
+      return;
     }
     evaluate(std::move(line));
     without_better = report_.epochs.back().best ? 0 : without_better + 1;
     if (options_.patience > 0 && without_better >= options_.patience) {
       log(fmt::format("early stop: no better {} for {} epochs", options_.metric,
                       options_.patience));
-      break;
+      return;
     }
   }
-  require(report_.best_epoch || report_.interrupted, Kind::input,
-          "training: expected a finite loss on the dev data, found none after any epoch; lower "
-          "the learning rate");
-  return std::move(report_);
 }
 
 EpochReport Loop::train_epoch(std::int64_t epoch) {
@@ -76,14 +82,15 @@ EpochReport Loop::train_epoch(std::int64_t epoch) {
   std::int64_t good_steps = 0, tokens = 0;
   double loss_sum = 0;
   for (std::int64_t i = 0; i < source_.epoch_steps() && !report_.interrupted; ++i) {
-    const double rate = options_.learning_rate * linear_schedule(step_, steps_, options_.warmup);
+    const double rate = options_.learning_rate *
+                        linear_schedule(step_ - stage_begin_, stage_steps_, options_.warmup);
     const Objective::Result result = [&] {
       const ProductsIn products(options_.products);
       return objective_.loss(source_.batch(step_), step_);
     }();
     result.loss.backward();
     const double loss = result.loss.item<double>();
-    if (std::isfinite(loss) && optimizer_.step(rate)) {
+    if (std::isfinite(loss) && optimizer_->step(rate)) {
       bad_in_a_row_.clear();
       loss_sum += loss;
       ++good_steps;
@@ -100,13 +107,13 @@ EpochReport Loop::train_epoch(std::int64_t epoch) {
                  {{"epoch", static_cast<double>(epoch)},
                   {"loss", loss},
                   {"learning_rate", rate},
-                  {"grad_norm", optimizer_.grad_norm()},
+                  {"grad_norm", optimizer_->grad_norm()},
                   {"tokens_per_second", line.tokens_per_second}});
     }
     if (callbacks_.progress) {
       const double each = (seconds_ + line.seconds) / static_cast<double>(step_);
       callbacks_.progress({.epoch = epoch,
-                           .epochs = options_.epochs,
+                           .epochs = epochs_,
                            .step = step_,
                            .steps = steps_,
                            .loss = line.loss,
@@ -124,7 +131,7 @@ EpochReport Loop::train_epoch(std::int64_t epoch) {
 /// Counts a step without finite loss or gradient; gives up after several in a row, with their
 /// places.
 void Loop::skip_step() {
-  optimizer_.zero_grad();
+  optimizer_->zero_grad();
   ++report_.skipped_steps;
   bad_in_a_row_.push_back(source_.place(step_));
   log(fmt::format("step {}: loss or gradient is not finite, step skipped ({})", step_ + 1,
@@ -138,7 +145,7 @@ void Loop::skip_step() {
 /// Scores the model and, where it is the best so far, saves it. `line.epoch` 0: the model that the
 /// loop starts from.
 void Loop::evaluate(EpochReport line) {
-  optimizer_.swap_average();
+  if (optimizer_) optimizer_->swap_average();
   Evaluation evaluation = objective_.evaluate();
   const double value = evaluation.metric(options_.metric);
   line.metrics = evaluation.metrics;
@@ -163,7 +170,7 @@ void Loop::evaluate(EpochReport line) {
   } else {
     saver_.update(report_, best_);
   }
-  optimizer_.swap_average();
+  if (optimizer_) optimizer_->swap_average();
   if (callbacks_.epoch) callbacks_.epoch(line);
 }
 

@@ -3,6 +3,8 @@
 #include <torch/torch.h>
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -36,14 +38,23 @@ class Saver {
   virtual bool holds_model() const = 0;
 };
 
-struct LoopOptions {
+/// A part of a training, with a learning-rate schedule and an optimizer of its own.
+struct Stage {
   std::int64_t epochs = 1;
+  /// Called before its first step: chooses which parameters take a gradient, and so learn.
+  std::function<void()> begin = {};
+};
+
+struct LoopOptions {
+  std::vector<Stage> stages = {Stage()};
   double learning_rate = 1e-3;  ///< at its peak
-  double warmup = 0.1;          ///< share of the steps until the peak; then linear to 0
+  /// A parameter's share of it, by its name; empty: 1.
+  std::function<double(const std::string&)> rate = {};
+  double warmup = 0.1;  ///< share of a stage's steps until the peak; then linear to 0
   AdamW::Options optimizer;
   std::string metric;                ///< of the evaluations; the highest is the best
   bool score_first = false;          ///< the model that the loop starts from is the one to beat
-  std::int64_t patience = 0;         ///< epochs without a better one before it stops; 0: never
+  std::int64_t patience = 0;         ///< epochs without a better one before a stage ends; 0: never
   at::Device device = at::kCPU;      ///< where the model learns
   at::ScalarType type = at::kFloat;  ///< of its parameters while it learns
   /// Of the factors of a step's products on the CPU; the weights stay as they are.
@@ -64,6 +75,7 @@ class Loop {
   TrainingReport run();
 
  private:
+  void run_stage(const Stage& stage);
   EpochReport train_epoch(std::int64_t epoch);
   void skip_step();
   void evaluate(EpochReport line);
@@ -74,8 +86,10 @@ class Loop {
   Objective& objective_;
   Saver& saver_;
   const TrainingCallbacks& callbacks_;
-  AdamW optimizer_;
-  std::int64_t step_ = 0, steps_;
+  std::optional<AdamW> optimizer_;  // of the stage
+  std::int64_t epoch_ = 0, epochs_ = 0;
+  std::int64_t step_ = 0, steps_ = 0;
+  std::int64_t stage_begin_ = 0, stage_steps_ = 0;
   double seconds_ = 0;  // of training so far
   std::vector<std::string> bad_in_a_row_;
   TrainingReport report_;

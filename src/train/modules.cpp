@@ -252,7 +252,13 @@ at::Tensor FNetModelImpl::word_embeddings(const at::Tensor& ids) const {
 
 at::Tensor FNetModelImpl::forward_rows(const at::Tensor& vectors, const at::Tensor& types,
                                        const Rows& rows, const at::Tensor& given) {
-  const WeightMap map = weight_map(*this);
+  WeightMap map = weight_map(*this);
+  if (is_training()) {
+    // What a frozen norm tracks goes into a copy.
+    for (const auto& item : named_buffers()) {
+      if (frozen().contains(item.key())) map[item.key()] = item.value().clone();
+    }
+  }
   const auto ids = at::TensorOptions(at::kLong).device(vectors.device());
   const at::Tensor positions =
       given.defined() ? given
@@ -293,6 +299,13 @@ FNetWithHeadImpl::FNetWithHeadImpl(const Config& config, std::uint64_t seed) : F
 void FNetWithHeadImpl::set_dropout_place(std::optional<DropoutPlace> place) {
   FNetModule::set_dropout_place(place);
   fnet->set_dropout_place(place);
+}
+
+void FNetWithHeadImpl::set_frozen(const std::set<std::string>& names) {
+  FNetModule::set_frozen(names);
+  std::set<std::string> inner;
+  for (const std::string& name : names) inner.emplace(name_in_encoder(name));
+  fnet->set_frozen(inner);
 }
 
 at::Tensor FNetWithHeadImpl::scores(const at::Tensor& hidden, const Rows& rows,

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "model/weights.h"
+
 namespace fnet {
 namespace {
 
@@ -11,18 +13,32 @@ constexpr std::int64_t kAverageEvery = 8;
 
 }  // namespace
 
-AdamW::AdamW(std::vector<at::Tensor> parameters, const Options& options)
-    : options_(options), parameters_(std::move(parameters)) {
-  Group decayed{{}, {}, {}, {}, options.weight_decay}, kept{{}, {}, {}, {}, 0.0};
-  for (const at::Tensor& parameter : parameters_) {
-    Group& group = parameter.dim() > 1 ? decayed : kept;
-    group.values.push_back(parameter);
-    group.moments.push_back(at::zeros_like(parameter));
-    group.squares.push_back(at::zeros_like(parameter));
-    group.steps.push_back(at::zeros({}, parameter.options().dtype(at::kFloat)));
-    if (options.average > 0) average_.push_back(parameter.detach().clone());
+std::vector<Learner> learners_of(const torch::nn::Module& module,
+                                 const std::function<double(const std::string&)>& rate) {
+  std::vector<Learner> learners;
+  for (const auto& item : module.named_parameters()) {
+    if (item.value().requires_grad())
+      learners.emplace_back(item.value(), rate ? rate(item.key()) : 1);
   }
-  groups_ = {std::move(decayed), std::move(kept)};
+  return learners;
+}
+
+AdamW::AdamW(const std::vector<Learner>& learners, const Options& options) : options_(options) {
+  for (const auto& [value, rate] : learners) {
+    Group& own = group(value.dim() > 1 ? options.weight_decay : 0.0, rate);
+    own.values.push_back(value);
+    own.moments.push_back(at::zeros_like(value));
+    own.squares.push_back(at::zeros_like(value));
+    own.steps.push_back(at::zeros({}, value.options().dtype(at::kFloat)));
+    parameters_.push_back(value);
+    if (options.average > 0) average_.push_back(value.detach().clone());
+  }
+}
+
+AdamW::Group& AdamW::group(double weight_decay, double rate) {
+  const auto found = std::ranges::find_if(
+      groups_, [&](const Group& g) { return g.weight_decay == weight_decay && g.rate == rate; });
+  return found != groups_.end() ? *found : groups_.emplace_back(Group{weight_decay, rate});
 }
 
 bool AdamW::step(double learning_rate) {
@@ -55,8 +71,9 @@ bool AdamW::step(double learning_rate) {
     }
     if (values.empty()) continue;
     at::_foreach_add_(steps, 1);
-    at::_fused_adamw_(values, grads, moments, squares, {}, steps, learning_rate, options_.beta1,
-                      options_.beta2, group.weight_decay, options_.eps, false, false, scale, {});
+    at::_fused_adamw_(values, grads, moments, squares, {}, steps, learning_rate * group.rate,
+                      options_.beta1, options_.beta2, group.weight_decay, options_.eps, false,
+                      false, scale, {});
   }
   zero_grad();
   if (!average_.empty() && ++steps_ % kAverageEvery == 0) {
@@ -81,6 +98,10 @@ void AdamW::swap_average() {
     parameters_[i].set_data(average_[i]);
     average_[i] = values.alias();
   }
+}
+
+double layer_rate(std::string_view name, std::int64_t layers, double decay) {
+  return std::pow(decay, static_cast<double>(layers + 1 - depth_of(name, layers)));
 }
 
 double linear_schedule(std::int64_t step, std::int64_t steps, double warmup) {

@@ -14,6 +14,7 @@
 #include "model/batch.h"
 #include "model/weights.h"
 #include "train/finetune_options.h"
+#include "train/start.h"
 #include "train/task_objective.h"
 #include "train/wide_head.h"
 
@@ -163,6 +164,8 @@ nlohmann::ordered_json run_json(const FinetuneOptions& o, const TrainingSetup& s
   run["data"] = {{"train", data_json(o.train, setup.train_examples)},
                  {"dev", data_json(dev_file(o), setup.dev_examples)}};
   run["from_sha256"] = weight_hashes(o.from);
+  if (!setup.weights.is_null()) run["weights"] = setup.weights;
+  run["frozen"] = setup.frozen;
   run["metric"] = setup.metric;
   run["threads"] = at::get_num_threads();
   run["config"] = nlohmann::ordered_json::parse(setup.config().to_json());
@@ -225,8 +228,11 @@ void check_options(const FinetuneOptions& o) {
   require(!o.train.empty(), Kind::usage, "train: expected a file with training data, found none");
   require(!o.out.empty(), Kind::usage,
           "out: expected a directory to write the model to, found none");
-  require(o.from.empty() || o.tokenizer.empty(), Kind::usage,
-          "tokenizer: expected none for a model to start from, which keeps its own");
+  require(!o.skip_mismatch || !o.from.empty(), Kind::usage,
+          "skip_mismatch: expected a model to start from (from), found none");
+  require(o.resize_positions == "copy" || o.resize_positions == "interpolate", Kind::usage,
+          "resize_positions: expected copy or interpolate, found '{}'",
+          printable(o.resize_positions));
 }
 
 TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
@@ -256,11 +262,11 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
   Config config;
   bool new_head = true;
   std::optional<Tokenizer> tokenizer;
+  std::optional<StartingModel> start;
   if (!o.from.empty()) {
-    std::vector<std::string> warnings;
-    config = Config::load(o.from, &warnings);
-    tokenizer = Tokenizer::load(o.from, &warnings);
-    for (const std::string& warning : warnings) log(warning);
+    start = read_start(o, log);
+    config = start->config;
+    tokenizer = start->tokenizer;
     new_head = !is_for(config, task, labels);
     if (new_head) {
       log(fmt::format("model: {} is for {}: a new head for {} with {} labels", o.from.string(),
@@ -292,10 +298,12 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
   for (const std::string& setting : o.set) config.assign(setting);
   config.validate();
   if (!o.from.empty() && config.max_position_embeddings != positions) {
-    log(fmt::format("model: {} positions become {}: those in common keep their weights, {}",
-                    positions, config.max_position_embeddings,
-                    config.max_position_embeddings > positions ? "new ones start afresh"
-                                                               : "the others are left out"));
+    log(fmt::format("model: {} positions become {}: {}", positions, config.max_position_embeddings,
+                    o.resize_positions == "interpolate"
+                        ? "their weights are read between the old ones"
+                    : config.max_position_embeddings > positions
+                        ? "those in common keep their weights, new ones start afresh"
+                        : "those in common keep their weights, the others are left out"));
   }
   require(tokenizer->vocab_size() <= config.vocab_size, Kind::input,
           "tokenizer: expected at most {} pieces (vocab_size), found {}", config.vocab_size,
@@ -319,9 +327,11 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
                       .tokenizer = *tokenizer,
                       .metric = o.metric,
                       .fits = !new_head,
+                      .frozen = {},
                       .token_dropout = o.token_dropout,
                       .label_smoothing = o.label_smoothing,
                       .skipped_lines = skipped,
+                      .weights = {},
                       .run = {}};
   const HeadConfig head = config.head("");
   setup.train = encode(task, setup.train_examples, setup.tokenizer, encoding, head, o.train);
@@ -343,7 +353,10 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
   config.wide_features = static_cast<std::int64_t>(ngrams.keys().size());
   setup.wide = config.wide_features > 0;
   setup.model = std::make_shared<nn::FNetWithHeadImpl>(config, o.seed);
-  if (!o.from.empty()) setup.model->load_weights(o.from, new_head, had_wide || setup.wide);
+  if (start) {
+    setup.weights = load_start(*setup.model, o, *start, new_head, had_wide || setup.wide, log);
+  }
+  setup.frozen = frozen_weights(*setup.model, o, log);
   std::int64_t parameters = 0;
   for (const at::Tensor& parameter : setup.model->parameters()) parameters += parameter.numel();
   log(fmt::format("model: {} layers, hidden {}, {} parameters, length policy {}",

@@ -128,7 +128,7 @@ class Finetune(CliTest):
         long, short = "a lovely film for everyone\n", "a lovely film for everyone and more of it\n"
         self.assertEqual(done("predict", out, stdin=long), done("predict", out, stdin=short))
         self.assertNotEqual(done("predict", out, "--max-length", 30, stdin=long), done("predict", out, stdin=long))
-        for flag, value in (("--variant", "tiny"), ("--vocab-size", 100), ("--tokenizer", self.spiece)):
+        for flag, value in (("--variant", "tiny"), ("--vocab-size", 100)):
             self.assertIn(f"{flag}: expected none beside --from",
                           self.fails("finetune", *common, "--from", self.classifier, flag, value))  # fmt: skip
 

@@ -7,8 +7,8 @@ from support import CAN_TRAIN, CliTest, done, fnet
 
 DATA_FLAGS = {"--input-format", "--text-column", "--text-pair-column", "--label-column", "--tokens-column",
               "--tags-column", "--skip-bad-lines"}  # fmt: skip
-COMMANDS = ["init", "tokenizer train", "tokenizer encode", "tokenizer decode", "evaluate", "predict", "embed", "info",
-            "quantize", "bench"] + (["finetune"] if CAN_TRAIN else [])  # fmt: skip
+COMMANDS = ["init", "tokenizer train", "tokenizer encode", "tokenizer decode", "tokenizer compare", "evaluate", "predict",
+            "embed", "info", "doctor", "quantize", "bench"] + (["finetune"] if CAN_TRAIN else [])  # fmt: skip
 READERS = [command for command in COMMANDS if command in ("evaluate", "predict", "embed", "finetune")]
 needs_training = unittest.skipUnless(CAN_TRAIN, "this build has no fnet-train")
 
@@ -65,7 +65,7 @@ class Help(CliTest):
 
     def test_a_group_of_commands_lists_them(self):
         self.assertIn("\n  encode ", done("tokenizer", "--help"))
-        self.assertIn("expected one of train, encode, decode, found none", self.fails("tokenizer"))
+        self.assertIn("expected one of train, encode, decode, compare, found none", self.fails("tokenizer"))
         self.assertIn("did you mean 'decode'?", self.fails("tokenizer", "decod"))
         self.assertIn("did you mean 'predict'?", self.fails("predct", self.classifier))
 

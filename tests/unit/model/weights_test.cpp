@@ -152,14 +152,63 @@ TEST(Weights, let_a_head_be_new_when_asked) {
   wanted.push_back({"classifier.bias", {7}});  // not there at all
   const WeightOptions options{.may_be_missing = {"classifier."}, .allow_unexpected = true};
   const WeightReader reader = WeightReader::open(temporary.path(), wanted, options);
-  EXPECT_THAT(reader.report().missing, ElementsAre("classifier.weight", "classifier.bias"));
-  EXPECT_THAT(reader.report().unexpected,
-              ElementsAre("classifier.weight", "cls.seq_relationship.weight"));
+  EXPECT_THAT(reader.report().missing, ElementsAre("classifier.bias"));
+  EXPECT_THAT(reader.report().mismatched,
+              ElementsAre(HasSubstr("classifier.weight (expected [7, 4]")));
+  EXPECT_THAT(reader.report().unexpected, ElementsAre("cls.seq_relationship.weight"));
   EXPECT_TRUE(reader.has("fnet.pooler.dense.weight"));
   EXPECT_FALSE(reader.has("classifier.weight"));
   EXPECT_EQ(error_of([&] { reader.read("classifier.weight"); }).kind(), Kind::internal);
   EXPECT_THROW(WeightReader::open(temporary.path(), wanted, {.may_be_missing = {"classifier."}}),
                Error);
+}
+
+TEST(Weights, that_do_not_fit_are_left_out_when_asked_but_never_all) {
+  const TemporaryDirectory temporary;
+  save(temporary.path(), kModel);
+  Specs wanted = kModel;
+  wanted[1] = {"fnet.encoder.layer.1.output.dense.bias", {4}};  // another layer
+  wanted[2].shape = {8, 8};
+  const WeightOptions options{.skip_mismatch = true};
+  const WeightReader reader = WeightReader::open(temporary.path(), wanted, options);
+  EXPECT_EQ(reader.read(wanted[0].name), values_of(kModel[0], 0));
+  EXPECT_EQ(reader.read(wanted[3].name), values_of(kModel[3], 3));
+  EXPECT_THAT(reader.report().missing, ElementsAre(wanted[1].name));
+  EXPECT_THAT(reader.report().mismatched,
+              ElementsAre(AllOf(HasSubstr("fnet.pooler.dense.weight (expected [8, 8]"),
+                                HasSubstr("found [4, 4]"))));
+  EXPECT_THAT(reader.report().unexpected, ElementsAre(kModel[1].name));
+  // What is left is a head: a new encoder under it would be no model of these files.
+  wanted[0].shape = {5, 8};
+  EXPECT_THAT(error_of([&] { WeightReader::open(temporary.path(), wanted, options); }).what(),
+              AllOf(HasSubstr("expected some matrices that fit this encoder, found none"),
+                    HasSubstr("2 of wrong shape"), HasSubstr("1 missing")));
+}
+
+TEST(Weights, of_a_vocabulary_may_have_other_rows_when_asked) {
+  const TemporaryDirectory temporary;
+  save(temporary.path(), kModel);
+  Specs wanted = kModel;
+  wanted[0].shape = {9, 4};
+  wanted[0].resize = Resize::vocabulary;
+  EXPECT_THROW(WeightReader::open(temporary.path(), wanted), Error);
+  EXPECT_THROW(WeightReader::open(temporary.path(), wanted, {.may_resize = {Resize::rows}}), Error);
+  const WeightOptions options{.may_resize = {Resize::vocabulary}};
+  const WeightReader reader = WeightReader::open(temporary.path(), wanted, options);
+  EXPECT_EQ(reader.shape(wanted[0].name), (std::vector<std::int64_t>{5, 4}));
+  EXPECT_THAT(reader.report().resized, ElementsAre(wanted[0].name));
+  wanted[0].shape = {9, 5};
+  EXPECT_THROW(WeightReader::open(temporary.path(), wanted, options), Error);
+}
+
+TEST(Weights, stand_at_depths) {
+  EXPECT_EQ(depth_of("fnet.embeddings.projection.weight", 12), 0);
+  EXPECT_EQ(depth_of("encoder.layer.0.output.dense.bias", 12), 1);
+  EXPECT_EQ(depth_of("fnet.encoder.layer.11.fourier.output.LayerNorm.weight", 12), 12);
+  for (const char* name : {"fnet.encoder.LayerNorm.weight", "fnet.pooler.dense.bias",
+                           "classifier.weight", "heads.topic.classifier.weight"}) {
+    EXPECT_EQ(depth_of(name, 12), 13) << name;
+  }
 }
 
 TEST(Weights, must_be_of_a_float_type) {

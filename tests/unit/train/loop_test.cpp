@@ -84,7 +84,7 @@ struct Toy {
   LoopOptions options;
 
   Toy() {
-    options.epochs = 3;
+    options.stages = {{.epochs = 3}};
     options.learning_rate = 0.3;
     options.optimizer.weight_decay = 0;
     options.metric = "nearness";
@@ -152,7 +152,7 @@ TEST(Loop, the_model_it_starts_from_is_the_one_to_beat) {
 
 TEST(Loop, stops_early_when_nothing_gets_better) {
   Toy toy;
-  toy.options.epochs = 9;
+  toy.options.stages = {{.epochs = 9}};
   toy.options.learning_rate = 0;
   toy.options.patience = 2;
   EXPECT_EQ(toy.run().epochs.size(), 3U);
