@@ -49,11 +49,11 @@ class Program:
         return table(["variant", *(f"`{k}`" for k in keys[:3]), "parameters"], rows)
 
     def flags(self, command: str) -> str | None:
-        """Arguments and flags of a command; None for one of fnet-train's where that was not built."""
+        """Arguments and flags of a command; None for one of a program that was not built."""
         try:
             detail = json.loads(self.say(*command.split(), "--help-json"))
         except subprocess.CalledProcessError:
-            if self.info["trainer"] is not None:
+            if self.info["exporter" if command.startswith("export") else "trainer"] is not None:
                 raise
             return None
         rows = []

@@ -33,6 +33,9 @@ constexpr std::array kCommands = {
     Command{"info", "what a model is; what this build offers", "info model", declare_info},
     Command{"quantize", "a copy of a model with smaller weights",
             "quantize model --dtype int8 --out model-int8", declare_quantize},
+    Command{"export", "write a model for other programs"},
+    Command{"export onnx", "write a model as ONNX (starts fnet-export)",
+            "export onnx model --out model.onnx", nullptr, run_exporter},
     Command{"bench", "how fast a model runs here, and what the machine could do",
             "bench model --batch 8 --length 128", declare_bench},
 };
