@@ -4,7 +4,7 @@
     python3 tools/make_docs.py [--check] FNET
 
 A part stands between `<!-- generated: NAME -->` and `<!-- end -->`. With --check nothing is written, and
-the exit code is 1 where a file would change. A build without training keeps what is written of it.
+the exit code is 1 where a file would change. A build without training or export keeps what is written of it.
 """
 
 import argparse

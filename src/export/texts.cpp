@@ -18,7 +18,8 @@ OnnxTexts::OnnxTexts(OnnxGraph& graph, const Config& config, OnnxFourier fourier
     : graph_(graph),
       fourier_(fourier),
       hidden_size_(config.hidden_size),
-      padded_(config.lengths().kind == LengthPolicy::Kind::fixed) {
+      padded_(config.lengths().kind == LengthPolicy::Kind::fixed),
+      fixed_(config.lengths().length) {
   require(config.lengths().kind != LengthPolicy::Kind::batch, Kind::input,
           "config: length_policy: expected exact or fixed:N for ONNX, found batch: a text's answer "
           "would depend on the others beside it; set it in config.json");
@@ -46,7 +47,6 @@ OnnxTexts::OnnxTexts(OnnxGraph& graph, const Config& config, OnnxFourier fourier
   owned_ = g.add("Unsqueeze", {count, g.integers({2})});
   lengths_ = g.add("Cast", {owned_}, {{"to", kFloat}});
   if (padded_) {
-    fixed_ = config.lengths().length;
     rows_ = g.integers({fixed_});
     const std::string none = g.integers({0, 0, 0});
     const std::string pads =

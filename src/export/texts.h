@@ -71,7 +71,7 @@ class OnnxTexts {
   OnnxFourier fourier_;
   std::int64_t hidden_size_;
   bool padded_;
-  std::int64_t fixed_ = 0;  // rows of a text where `padded_`
+  std::int64_t fixed_;  // rows of a text where `padded_`
   std::string ids_, types_, positions_, tokens_, lengths_, rows_, owned_, scale_, input_rows_;
   std::map<bool, Waves> waves_;
   Waves column_waves_;

@@ -8,7 +8,7 @@ import sys
 import unittest
 from pathlib import Path
 
-from support import BIN, CAN_TRAIN, FNET, SOURCE, CliTest, fnet
+from support import BIN, CAN_EXPORT, CAN_TRAIN, FNET, SOURCE, CliTest, fnet
 
 NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 BLOCK = re.compile(r"<!-- run -->\n```console\n(.*?)```", re.DOTALL)
@@ -56,7 +56,7 @@ class Documents(CliTest):
             for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
                 self.assertTrue((page.parent / target).exists(), f"{page.name}: {target}")
 
-    @unittest.skipUnless(CAN_TRAIN, "the README trains a model; this build has no fnet-train")
+    @unittest.skipUnless(CAN_TRAIN and CAN_EXPORT, "the README trains a model and exports it; this build lacks one")
     def test_commands_of_the_readme_print_what_it_shows(self):
         """Every command after its Start, as a newcomer has it: a clean home, in whose name is a space, and an
         installed fnet. `hf` is a stand-in: it makes a checkpoint of the shape of the one that it would fetch."""
