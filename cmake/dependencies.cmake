@@ -38,6 +38,22 @@ endif()
 
 include(cmake/sentencepiece.cmake)
 
+# ONNX's messages, which protobuf makes: by file, as Debian's ONNXConfig.cmake wants ONNX's tools too.
+if(FNET_ONNX)
+  find_path(FNET_ONNX_INCLUDE onnx/onnx_pb.h)
+  find_library(FNET_ONNX_LIBRARY onnx_proto)
+  find_package(Protobuf QUIET)
+  if(FNET_ONNX_INCLUDE AND FNET_ONNX_LIBRARY AND TARGET protobuf::libprotobuf)
+    add_library(fnet_onnx INTERFACE)
+    target_include_directories(fnet_onnx SYSTEM INTERFACE ${FNET_ONNX_INCLUDE})
+    target_compile_definitions(fnet_onnx INTERFACE ONNX_NAMESPACE=onnx ONNX_ML=1)
+    target_link_libraries(fnet_onnx INTERFACE ${FNET_ONNX_LIBRARY} protobuf::libprotobuf)
+  else()
+    message(STATUS "fnet-export: not built, libonnx-dev or libprotobuf-dev is not installed")
+    set(FNET_ONNX OFF)
+  endif()
+endif()
+
 if(FNET_TRAIN)
   if(NOT Torch_DIR)
     find_program(FNET_PYTHON NAMES python3 python HINTS ${PROJECT_SOURCE_DIR}/.venv/bin NO_DEFAULT_PATH)

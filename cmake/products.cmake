@@ -32,12 +32,12 @@ function(fnet_library name)
                                             $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 endfunction()
 
-# Every module but training, SentencePiece and fmt.
+# Every module but training and export, SentencePiece and fmt.
 add_library(fnet_modules STATIC cmake/compiled/fmt.cpp $<TARGET_OBJECTS:fnet_sentencepiece_objects>)
 get_property(modules GLOBAL PROPERTY fnet_modules)
 foreach(module IN LISTS modules)
   get_target_property(type fnet_${module}_objects TYPE)
-  if(type STREQUAL OBJECT_LIBRARY AND NOT module STREQUAL "train")
+  if(type STREQUAL OBJECT_LIBRARY AND NOT module MATCHES "^(train|export)$")
     target_sources(fnet_modules PRIVATE $<TARGET_OBJECTS:fnet_${module}_objects>)
   endif()
 endforeach()
@@ -71,13 +71,13 @@ if(FNET_TRAIN)
   endif()
 endif()
 
-# Executables: `fnet` is lean; `fnet-train` (train_main.cpp) is what it starts to train.
-# Both are a table of commands over the same flags, log and errors.
+# Executables: `fnet` is lean; `fnet-train` (train_main.cpp) and `fnet-export` (export_main.cpp) are what it
+# starts to train and to export. All are a table of commands over the same flags, log and errors.
 file(GLOB cli_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/cli/*.cpp)
 set(program_sources ${cli_sources})
 list(FILTER program_sources INCLUDE REGEX "/(arguments|common_flags|flags|log|output|program)\\.cpp$")
 list(REMOVE_ITEM cli_sources ${program_sources})
-list(FILTER cli_sources EXCLUDE REGEX "train_main\\.cpp$")
+list(FILTER cli_sources EXCLUDE REGEX "(train|export)_main\\.cpp$")
 if(cli_sources)
   add_library(fnet_program_objects OBJECT ${program_sources})
   fnet_warnings(fnet_program_objects)
@@ -98,6 +98,16 @@ if(FNET_TRAIN AND EXISTS ${PROJECT_SOURCE_DIR}/src/cli/train_main.cpp)
   set_target_properties(fnet_train_cli PROPERTIES INSTALL_RPATH ${FNET_TORCH_LIB})
 endif()
 
+if(FNET_ONNX)
+  # The machine's protobuf first: of fnet_modules, which has SentencePiece's own, only what is still missing.
+  add_library(fnet_export_modules STATIC $<TARGET_OBJECTS:fnet_export_objects>)
+  target_link_libraries(fnet_export_modules PUBLIC fnet_onnx fnet_internal)
+  add_executable(fnet_export_cli ${PROJECT_SOURCE_DIR}/src/cli/export_main.cpp)
+  set_target_properties(fnet_export_cli PROPERTIES OUTPUT_NAME fnet-export)
+  fnet_warnings(fnet_export_cli)
+  target_link_libraries(fnet_export_cli PRIVATE fnet_export_modules fnet_program_objects)
+endif()
+
 # Install: headers, archives, executables, and what find_package(fnet) reads.
 set(config_folder ${CMAKE_INSTALL_LIBDIR}/cmake/fnet)
 file(GLOB public_headers ${PROJECT_SOURCE_DIR}/include/fnet/*.h)
@@ -112,7 +122,7 @@ if(TARGET fnet_train)
   install(TARGETS fnet_train EXPORT fnetTrainTargets)
   install(EXPORT fnetTrainTargets NAMESPACE fnet:: DESTINATION ${config_folder})
 endif()
-foreach(program fnet_cli fnet_train_cli)
+foreach(program fnet_cli fnet_train_cli fnet_export_cli)
   if(TARGET ${program})
     install(TARGETS ${program})
   endif()

@@ -6,7 +6,7 @@
 FOLDER (share/ of this project unless told) gets bash-completion/completions/fnet,
 zsh/site-functions/_fnet, fish/vendor_completions.d/fnet.fish and man/man1/*.1; `cmake --install` takes
 them along. With --check nothing is written, and the exit code is 1 where a file would change. A build
-without training keeps what is written of it.
+without training or export keeps what is written of it.
 """
 
 import argparse
@@ -263,7 +263,7 @@ def main():
     arguments = parser.parse_args()
     program = Program(arguments.fnet)
     if not program.complete:
-        print("this build has no training: what is written stays")
+        print("this build lacks training or export: what is written stays")
         return
     stale = False
     for name, text in files(program):

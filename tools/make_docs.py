@@ -4,7 +4,7 @@
     python3 tools/make_docs.py [--check] FNET
 
 A part stands between `<!-- generated: NAME -->` and `<!-- end -->`. With --check nothing is written, and
-the exit code is 1 where a file would change. A build without training keeps what is written of it.
+the exit code is 1 where a file would change. A build without training or export keeps what is written of it.
 """
 
 import argparse
@@ -49,11 +49,11 @@ class Program:
         return table(["variant", *(f"`{k}`" for k in keys[:3]), "parameters"], rows)
 
     def flags(self, command: str) -> str | None:
-        """Arguments and flags of a command; None for one of fnet-train's where that was not built."""
+        """Arguments and flags of a command; None for one of a program that was not built."""
         try:
             detail = json.loads(self.say(*command.split(), "--help-json"))
         except subprocess.CalledProcessError:
-            if self.info["trainer"] is not None:
+            if self.info["exporter" if command.startswith("export") else "trainer"] is not None:
                 raise
             return None
         rows = []

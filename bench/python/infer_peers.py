@@ -29,7 +29,7 @@ EAGER = (
     "hf_float32", "hf_fused_gelu_float32", "hf_bfloat16", "bert_float32", "bert_bfloat16",
 )  # fmt: skip
 COMPILED = (
-    "compile_float32", "compile_bfloat16", "onnx_float32", "onnx_int8", "keras_jax_float32",
+    "compile_float32", "compile_bfloat16", "exported_float32", "onnx_float32", "onnx_int8", "keras_jax_float32",
 )  # fmt: skip
 PADDED_BATCH = 32
 

@@ -9,6 +9,7 @@ import functools
 import json
 import os
 import pathlib
+import subprocess
 import sys
 import time
 import warnings
@@ -23,6 +24,7 @@ warnings.filterwarnings("ignore")
 os.environ["KERAS_BACKEND"] = "jax"
 
 import numpy as np  # noqa: E402 (after the environment is set)
+from machine import BUILT  # noqa: E402
 
 
 def token_ids(batch, length):
@@ -89,9 +91,34 @@ def compiled(dtype):
     return prepare
 
 
+def onnx_session(path):
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = THREADS, 1
+    options.log_severity_level = 4
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def exported():
+    """ONNX Runtime on what `fnet export onnx` writes: one graph for every batch and length."""
+    fnet, model, path = BUILT / "release/bin/fnet", FOLDER / "exported", FOLDER / "exported.onnx"
+    if not path.exists():
+        subprocess.run([fnet, "init", "--variant", "base", "--set", f"max_position_embeddings={POSITIONS}",
+                        "--out", model, "--quiet"], check=True)  # fmt: skip
+        subprocess.run([fnet, "export", "onnx", model, "--out", path, "--quiet"], check=True)
+    session = onnx_session(path)
+
+    def prepare(batch, length):
+        ids = token_ids(batch, length)
+        feed = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+        return lambda: session.run(["last_hidden_state"], feed)[0]
+
+    return prepare
+
+
 def onnx(int8):
     """ONNX Runtime, the mixing as products with cosine and sine matrices: its own DFT is slower."""
-    import onnxruntime
 
     def prepare(batch, length):
         path = FOLDER / f"fnet_{length}.onnx"
@@ -99,10 +126,7 @@ def onnx(int8):
             export_onnx(path, length)
         if int8:
             path = quantized(path)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = THREADS, 1
-        options.log_severity_level = 4
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = onnx_session(path)
         feed = {"input_ids": token_ids(batch, length)}
         return lambda: session.run(None, feed)[0]
 
@@ -197,6 +221,7 @@ CONTENDERS = {
     "hf_bfloat16": functools.partial(eager, dtype="bfloat16"),
     "compile_float32": functools.partial(compiled, "float32"),
     "compile_bfloat16": functools.partial(compiled, "bfloat16"),
+    "exported_float32": exported,
     "onnx_float32": functools.partial(onnx, int8=False),
     "onnx_int8": functools.partial(onnx, int8=True),
     "keras_jax_float32": keras_jax,

@@ -20,6 +20,7 @@ OURS = ("fnet_float32", "fnet_bfloat16", "fnet_int8")
 LABELS = {
     "fnet_float32": "**fnet**, float32",
     "keras_jax_float32": "keras-hub on JAX, float32",
+    "exported_float32": "ONNX Runtime on `fnet export onnx`, float32",
     "onnx_float32": "ONNX Runtime, float32",
     "compile_float32": "torch.compile, float32",
     "hf_fused_gelu_float32": "HF FNet eager, fused GELU, float32",

@@ -76,7 +76,7 @@ Engine ModelFlags::load() const {
   return engine;
 }
 
-std::filesystem::path find_trainer() {
+std::filesystem::path find_program(std::string_view name) {
   std::error_code error;
   std::vector<std::filesystem::path> folders = {
       std::filesystem::read_symlink("/proc/self/exe", error).parent_path()};
@@ -86,7 +86,7 @@ std::filesystem::path find_trainer() {
       folders.emplace_back(folder.empty() ? "." : folder);
   }
   for (const std::filesystem::path& folder : folders) {
-    if (access((folder / "fnet-train").c_str(), X_OK) == 0) return folder / "fnet-train";
+    if (access((folder / name).c_str(), X_OK) == 0) return folder / name;
   }
   return {};
 }
@@ -117,25 +117,47 @@ std::vector<std::string> missing_libraries(const std::filesystem::path& program)
   return missing;
 }
 
+namespace {
+
+/// Throws: system where a program lacks shared libraries; `advice` says what to do.
+void require_libraries(const std::filesystem::path& program, std::string_view advice) {
+  const std::vector<std::string> missing = missing_libraries(program);
+  require(missing.empty(), Kind::system, "{}: expected the shared library {}, found none; {}",
+          program.string(), fmt::join(missing, ", "), advice);
+}
+
+[[noreturn]] void become(const std::filesystem::path& program, char** argv) {
+  execv(program.c_str(), argv);
+  fail(Kind::system, "{}: expected to start, found: {}", program.string(), std::strerror(errno));
+}
+
+}  // namespace
+
 void run_trainer(char** argv) {
-  const std::filesystem::path trainer = find_trainer();
+  const std::filesystem::path trainer = find_program("fnet-train");
   require(!trainer.empty(), Kind::usage,
           "{}: expected the program fnet-train beside fnet or in PATH, found none: this is a lean "
           "install, which can do all but train; './dev build release' in fnet's sources makes both",
           argv[1]);
-  const std::vector<std::string> missing = missing_libraries(trainer);
-  require(missing.empty(), Kind::system,
-          "{}: expected the shared library {}, found none; put the folder of the libtorch that it "
-          "was built with into LD_LIBRARY_PATH",
-          trainer.string(), fmt::join(missing, ", "));
+  require_libraries(trainer,
+                    "put the folder of the libtorch that it was built with into LD_LIBRARY_PATH");
   // OpenMP's threads wait for each other by spinning for up to 15 ms, which a thread that another
   // program has pushed aside needs for itself; its library reads the limit only when it is loaded.
   if (std::getenv("OMP_WAIT_POLICY") == nullptr) {
     const int spins = spins_in(std::chrono::microseconds(10));
     setenv("GOMP_SPINCOUNT", std::to_string(spins).c_str(), 0);
   }
-  execv(trainer.c_str(), argv);
-  fail(Kind::system, "{}: expected to start, found: {}", trainer.string(), std::strerror(errno));
+  become(trainer, argv);
+}
+
+void run_exporter(char** argv) {
+  const std::filesystem::path exporter = find_program("fnet-export");
+  require(!exporter.empty(), Kind::usage,
+          "{}: expected the program fnet-export beside fnet or in PATH, found none; install "
+          "libonnx-dev and libprotobuf-dev and build fnet again: './dev build release' does both",
+          argv[1]);
+  require_libraries(exporter, "install libonnx-dev and libprotobuf-dev");
+  become(exporter, argv);
 }
 
 }  // namespace fnet::cli

@@ -24,17 +24,18 @@ Action declare_compare(FlagSet& flags);
 Action declare_quantize(FlagSet& flags);
 Action declare_bench(FlagSet& flags);
 
-/// Whether fnet has a command of this name.
-bool has_command(std::string_view name);
-
-/// Where fnet-train is: beside this program, else in PATH; empty in a lean install.
-std::filesystem::path find_trainer();
+/// Where fnet-train or fnet-export is: beside this program, else in PATH; empty where it is not
+/// installed.
+std::filesystem::path find_program(std::string_view name);
 
 /// The shared libraries that a program needs and the dynamic loader doesn't find.
 std::vector<std::string> missing_libraries(const std::filesystem::path& program);
 
 /// Becomes fnet-train with the same arguments. Throws: usage where there is none.
 void run_trainer(char** argv);
+
+/// Becomes fnet-export likewise.
+void run_exporter(char** argv);
 
 /// Makes a new directory as a whole: `write` fills one beside it that then gets its name, so
 /// nothing is in the way of the next try after an interruption. Throws: input where it has files

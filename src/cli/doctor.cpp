@@ -38,7 +38,7 @@ std::vector<Finding> build_findings() {
                   kernels::table_reason()));
   say(Level::ok, "answers", "predict, evaluate, embed, quantize, bench");
   say(Level::ok, "tokenizer", "SentencePiece: learn, encode, decode");
-  const std::filesystem::path trainer = find_trainer();
+  const std::filesystem::path trainer = find_program("fnet-train");
   const auto missing = trainer.empty() ? std::vector<std::string>() : missing_libraries(trainer);
   if (trainer.empty()) {
     say(Level::note, "training", "no: there is no fnet-train beside fnet or in PATH",
@@ -51,9 +51,13 @@ std::vector<Finding> build_findings() {
   } else {
     say(Level::ok, "training", trainer.string());
   }
-  const bool onnx = has_command("export onnx");
-  say(onnx ? Level::ok : Level::note, "ONNX", onnx ? "fnet export onnx" : "no: not in this build",
-      onnx ? "" : "a build of newer sources has fnet export onnx");
+  const std::filesystem::path exporter = find_program("fnet-export");
+  if (exporter.empty()) {
+    say(Level::note, "ONNX", "no: there is no fnet-export beside fnet or in PATH",
+        "install libonnx-dev and libprotobuf-dev, then ./dev build release in fnet's sources");
+  } else {
+    say(Level::ok, "ONNX", exporter.string());
+  }
   say(Level::note, "conversion",
       "of checkpoints of Hugging Face, Google, keras-hub and the Keras seed: in Python",
       "python3 -m pip install -r tools/requirements-convert.txt, in fnet's sources; then python3 "

@@ -82,7 +82,7 @@ std::string training_text(const ordered_json& all) {
 ordered_json build_json() {
   ordered_json isas = ordered_json::array();
   for (const kernels::Table* table : kernels::tables()) isas.push_back(table->name);
-  const std::filesystem::path trainer = find_trainer();
+  const std::filesystem::path trainer = find_program("fnet-train");
   const std::vector<std::string> missing =
       trainer.empty() ? std::vector<std::string>() : missing_libraries(trainer);
   ordered_json all = {
@@ -98,6 +98,8 @@ ordered_json build_json() {
       {"trainer",
        trainer.empty() || !missing.empty() ? ordered_json() : ordered_json(trainer.string())}};
   if (!missing.empty()) all["trainer_lacks"] = missing;
+  const std::filesystem::path exporter = find_program("fnet-export");
+  all["exporter"] = exporter.empty() ? ordered_json() : ordered_json(exporter.string());
   ordered_json help;
   for (const NamedTable& table : tables()) {
     for (const KindRow& row : table.rows) {

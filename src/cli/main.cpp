@@ -42,6 +42,9 @@ constexpr std::array kCommands = {
             "doctor model", declare_doctor},
     Command{"quantize", "a copy of a model with smaller weights",
             "quantize model --dtype int8 --out model-int8", declare_quantize},
+    Command{"export", "write a model for other programs"},
+    Command{"export onnx", "write a model as ONNX (starts fnet-export)",
+            "export onnx model --out model.onnx", nullptr, run_exporter},
     Command{"bench", "how fast a model runs here, and what the machine could do",
             "bench model --batch 8 --length 128", declare_bench},
 };
@@ -55,9 +58,5 @@ constexpr Program kProgram = {
     kCommands, "fnet: %v"};
 
 }  // namespace
-
-bool fnet::cli::has_command(std::string_view name) {
-  return std::ranges::find(kCommands, name, &Command::name) != kCommands.end();
-}
 
 int main(int argc, char** argv) { return run_program(kProgram, argc, argv); }

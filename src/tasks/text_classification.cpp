@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "model/problem_type.h"
 #include "tasks/multi_label.h"
 #include "tasks/regression.h"
 
@@ -24,9 +25,9 @@ const RegressionTask& regression(std::string_view name) {
 }  // namespace
 
 const Task& TextClassificationTask::for_head(const HeadConfig& head) const {
-  if (head.problem_type == "multi_label_classification") return multi_label(name());
-  const bool number = head.problem_type.empty() && head.labels.size() == 1;
-  if (head.problem_type == "regression" || number) return regression(name());
+  const std::string_view problem = problem_type_of(head);
+  if (problem == "multi_label_classification") return multi_label(name());
+  if (problem == "regression") return regression(name());
   return *this;
 }
 

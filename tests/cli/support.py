@@ -11,6 +11,7 @@ BIN = Path(os.environ["FNET_BIN_DIR"])
 SOURCE = Path(os.environ["FNET_SOURCE_DIR"])
 FNET = BIN / "fnet"
 CAN_TRAIN = (BIN / "fnet-train").exists()
+CAN_EXPORT = (BIN / "fnet-export").exists()
 
 CORPUS = """the cat sat on the mat and looked at the dog
 a fine film with a warm heart and a clever ending

@@ -8,7 +8,7 @@ import sys
 import unittest
 from pathlib import Path
 
-from support import BIN, CAN_TRAIN, FNET, SOURCE, CliTest, fnet
+from support import BIN, CAN_EXPORT, CAN_TRAIN, FNET, SOURCE, CliTest, fnet
 
 NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 BLOCK = re.compile(r"<!-- run -->\n```console\n(.*?)```", re.DOTALL)
@@ -83,7 +83,7 @@ class Documents(CliTest):
                 self.assertTrue(same_output(expected, found), f"$ {command}\n" + run.stdout)
         return folder
 
-    @unittest.skipUnless(CAN_TRAIN, "the README trains a model; this build has no fnet-train")
+    @unittest.skipUnless(CAN_TRAIN and CAN_EXPORT, "the README trains a model and exports it; this build lacks one")
     def test_commands_of_the_readme_print_what_it_shows(self):
         self.run_page(SOURCE / "README.md")
 

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import unittest
 
-from support import BIN, CAN_TRAIN, CORPUS, FNET, SOURCE, CliTest, done, fnet
+from support import BIN, CAN_EXPORT, CAN_TRAIN, CORPUS, FNET, SOURCE, CliTest, done, fnet
 
 SHARE = SOURCE / "share"
 
@@ -20,7 +20,7 @@ def commands():
 class Help(CliTest):
     def test_every_command_has_an_example_that_it_understands(self):
         for name in commands():
-            if name == "finetune" and not CAN_TRAIN:
+            if (name == "finetune" and not CAN_TRAIN) or (name.startswith("export") and not CAN_EXPORT):
                 continue
             example = json.loads(done(*name.split(), "--help-json"))["example"]
             self.assertTrue(example.startswith(f"fnet {name} "), example)
