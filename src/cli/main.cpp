@@ -1,5 +1,4 @@
 // fnet: commands over models. Results go to standard output, log and errors to standard error.
-#include <algorithm>
 #include <array>
 
 #include "cli/command.h"

@@ -152,6 +152,10 @@ void add_weight(OnnxGraph& graph, const WeightSpec& spec, const WeightSource& so
 
 OnnxReport export_onnx(const Config& config, const WeightSource& weights,
                        const std::filesystem::path& file, OnnxFourier fourier) {
+  require(config.wide_features == 0, Kind::input,
+          "wide_features: expected 0 for ONNX, found {}: its words are counted outside of a graph; "
+          "train with --wide off",
+          config.wide_features);
   OnnxGraph graph;
   ModelGraph(graph, config, fourier).add_outputs();
   graph.set_metadata("config.json", config.to_json());
