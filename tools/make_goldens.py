@@ -123,7 +123,7 @@ class States(Transformers):
         answers = {"hidden": base.last_hidden_state.numpy()}
         for i, state in enumerate(base.hidden_states):
             answers[f"hidden state {i}"] = state.numpy()
-            answers[f"energy {i}"] = self._energy(state[0].double().numpy())[None]
+            answers[f"energy {i}"] = self._energy(state[0].numpy())[None]
         return answers
 
     @staticmethod

@@ -70,7 +70,7 @@ class Layers(CliTest):
                                  "encoder.layer.1.fourier", "encoder.layer.1.mlp"])  # fmt: skip
         table = done("info", self.tagger, "--time").split("\nlayers, ")[1].split("\n\n")[0]
         self.assertIn("[N, 4]", table)
-        shares = [float(x) for x in re.findall(r"([0-9.]+) %$", table, re.MULTILINE)]
+        shares = [float(x) for x in re.findall(r"% +([0-9.]+) %$", table, re.MULTILINE)]
         self.assertEqual(len(shares), 5)
         self.assertAlmostEqual(sum(shares), 100, delta=0.5)
 
