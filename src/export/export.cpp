@@ -67,6 +67,11 @@ class ModelGraph {
 
   void add_head(const std::string& name, const OnnxTensor& hidden) {
     const HeadConfig own = config_.head(name);
+    require(
+        own.wide_features == 0, Kind::input,
+        "config: wide_features: expected 0 for ONNX, found {}: a wide part reads the words of a "
+        "text, and a graph gets its tokens",
+        own.wide_features);
     const Head head = head_for(own.task);
     const Pooling pooling = pooling_named(own.pooling);
     const HeadContext<OnnxTensor> c{

@@ -59,6 +59,8 @@ class Export(CliTest):
         batch = self.model("batch", "encoder", "", "length_policy=batch")
         error = self.fails("export", "onnx", batch, "--out", out)
         self.assertRegex(error, "length_policy: expected exact or fixed:N for ONNX, found batch")
+        wide = self.model("wide", "text-classification", "a,b", "wide_features=10")
+        self.assertIn("wide_features: expected 0 for ONNX", self.fails("export", "onnx", wide, "--out", out))
         self.assertIn("cannot open", self.fails("export", "onnx", self.folder / "nowhere", "--out", out))
         self.assertIn("expected", self.fails("export", "onnx", self.classifier, "--out", out, "--fourier", "fft"))
         damaged = self.folder / "damaged"
