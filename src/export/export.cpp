@@ -67,6 +67,11 @@ class ModelGraph {
 
   void add_head(const std::string& name, const OnnxTensor& hidden) {
     const HeadConfig own = config_.head(name);
+    require(
+        own.wide_features == 0, Kind::input,
+        "config: wide_features: expected 0 for ONNX, found {}: a wide part reads the words of a "
+        "text, and a graph gets its tokens; train with --wide off",
+        own.wide_features);
     const Head head = head_for(own.task);
     const Pooling pooling = pooling_named(own.pooling);
     const HeadContext<OnnxTensor> c{
@@ -152,10 +157,6 @@ void add_weight(OnnxGraph& graph, const WeightSpec& spec, const WeightSource& so
 
 OnnxReport export_onnx(const Config& config, const WeightSource& weights,
                        const std::filesystem::path& file, OnnxFourier fourier) {
-  require(config.wide_features == 0, Kind::input,
-          "wide_features: expected 0 for ONNX, found {}: its words are counted outside of a graph; "
-          "train with --wide off",
-          config.wide_features);
   OnnxGraph graph;
   ModelGraph(graph, config, fourier).add_outputs();
   graph.set_metadata("config.json", config.to_json());

@@ -151,6 +151,9 @@ OnnxTensor batch_mean(const OnnxTensor&, const Rows&) {
 void track(const OnnxTensor&, const OnnxTensor&, double) {
   fail(Kind::internal, "track: a graph has no training");
 }
+OnnxTensor embedding_bag(const OnnxTensor&, const Bags&) {
+  fail(Kind::internal, "embedding_bag: a graph has no words");
+}
 
 std::optional<OnnxTensor> Fast<OnnxTensor>::apply(const LayerNorm&, const OnnxTensor& x,
                                                   const Context<OnnxTensor>& c) {

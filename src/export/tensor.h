@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "blocks/algebra.h"
+#include "core/bags.h"
 #include "core/rows.h"
 #include "export/texts.h"
 
@@ -85,9 +86,10 @@ OnnxTensor cumsum_rows(const OnnxTensor& x, const Rows&);
 /// x itself: operators repeat a text's row.
 inline OnnxTensor repeat_rows(const OnnxTensor& x, const Rows&) { return x; }
 
-// For training alone.
+// Throw internal: for training, and for a wide head, which is refused before.
 OnnxTensor batch_mean(const OnnxTensor& x, const Rows&);
 void track(const OnnxTensor&, const OnnxTensor&, double);
+OnnxTensor embedding_bag(const OnnxTensor&, const Bags&);
 
 static_assert(Algebra<OnnxTensor>);
 

@@ -59,11 +59,8 @@ class Export(CliTest):
         batch = self.model("batch", "encoder", "", "length_policy=batch")
         error = self.fails("export", "onnx", batch, "--out", out)
         self.assertRegex(error, "length_policy: expected exact or fixed:N for ONNX, found batch")
-        wide = self.folder / "wide"
-        shutil.copytree(self.classifier, wide)
-        config = json.loads((wide / "config.json").read_text())
-        (wide / "config.json").write_text(json.dumps({**config, "wide_features": 3}))
-        self.assertIn("train with --wide off", self.fails("export", "onnx", wide, "--out", out))
+        wide = self.model("wide", "text-classification", "a,b", "wide_features=10")
+        self.assertIn("wide_features: expected 0 for ONNX", self.fails("export", "onnx", wide, "--out", out))
         self.assertIn("cannot open", self.fails("export", "onnx", self.folder / "nowhere", "--out", out))
         self.assertIn("expected", self.fails("export", "onnx", self.classifier, "--out", out, "--fourier", "fft"))
         damaged = self.folder / "damaged"
