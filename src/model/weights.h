@@ -89,7 +89,7 @@ struct LoadReport {
   std::vector<std::filesystem::path> files;
   std::vector<std::string> missing;     ///< specs not loaded, allowed by `may_be_missing`
   std::vector<std::string> unexpected;  ///< names in the files not used, allowed by options
-  std::vector<std::string> ignored;     ///< tied copies, and buffers that are no weights
+  std::vector<std::string> ignored;     ///< tied copies, and what is no weight of a model here
   bool has_int8 = false;                ///< some weights are stored as int8 with scales
   bool has_bfloat16 = false;
 };

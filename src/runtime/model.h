@@ -36,6 +36,9 @@ class Model {
   HeadContext<Tensor> head_context(std::string_view name, const HeadConfig& head,
                                    const Pooling& pooling, const Rows& rows) const;
 
+  /// Whether the model can pool so: a pooling may need weights.
+  bool has_weights_of(const Pooling& pooling) const;
+
   const Config& config() const { return config_; }
   std::size_t weight_bytes() const;
   const PartTimes& times() const { return times_; }

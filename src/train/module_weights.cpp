@@ -41,8 +41,9 @@ void FNetModule::load_weights(const std::filesystem::path& directory, bool new_h
   options.allow_unexpected = new_head || !config_.has_head();
   if (new_head) {
     for (const WeightSpec& spec : head_specs(config_)) options.may_be_missing.push_back(spec.name);
-    // Encoders come without the pooler that this model may read.
-    options.may_be_missing.push_back("fnet.pooler.");
+    // Encoders come without the pooling that this model may read.
+    for (const WeightSpec& spec : pooling_specs(config_))
+      options.may_be_missing.push_back(spec.name);
   }
   options.may_resize =
       path_exists(directory / "config.json") &&
