@@ -327,6 +327,10 @@ std::vector<Matrix> Engine::scores(std::span<const Encoding> batch,
         picked.push_back(start + row);
       }
     }
+    if (!pooled && picked.empty()) {  // no kernel runs over no rows
+      result.resize(result.size() + counts.size());
+      return;
+    }
     HeadContext<Tensor> context = m.model->head_context(head, own, pooling, rows);
     const Tensor::Ids ids = picked;
     if (!pooled) context.picked = &ids;

@@ -34,6 +34,30 @@ std::vector<Mask> masks_of(const Sample& sample) {
   return masks;
 }
 
+/// The text of ids with its special tokens by name, spaces where the pieces have them.
+/// Source: what Hugging Face's tokenizers make of FNet's pieces.
+std::string whole_text(const Tokenizer& tokenizer, std::span<const std::int32_t> ids) {
+  constexpr std::string_view kSpace = "\u2581";
+  std::string text;
+  std::vector<std::int32_t> run;  // ids between two special ones
+  const auto end_run = [&] {
+    if (run.empty()) return;
+    if (!text.empty() && tokenizer.piece(run[0]).starts_with(kSpace)) text += ' ';
+    text += tokenizer.decode(run, false);
+    run.clear();
+  };
+  for (const std::int32_t id : ids) {
+    if (tokenizer.is_special(id) && id != tokenizer.special().mask) {
+      end_run();
+      text += tokenizer.piece(id);
+    } else {
+      run.push_back(id);
+    }
+  }
+  end_run();
+  return text;
+}
+
 }  // namespace
 
 void FillMaskTask::refuse_labels() const {
@@ -95,7 +119,7 @@ Answer FillMaskTask::answer(const Example&, const Sample& sample, std::span<cons
       token.score = choice.score;
       token.token = ids[mask.row] = choice.label;
       token.label = tokenizer.decode({&choice.label, 1}, false);
-      token.sequence = tokenizer.decode(ids, masks.size() == 1);
+      token.sequence = masks.size() == 1 ? tokenizer.decode(ids) : whole_text(tokenizer, ids);
     }
   }
   return answer;

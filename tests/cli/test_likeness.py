@@ -20,7 +20,7 @@ def array(data, letter):
 
 
 def cosine(a, b):
-    return sum(x * y for x, y in zip(a, b)) / math.hypot(*a) / math.hypot(*b)
+    return sum(x * y for x, y in zip(a, b)) / (math.hypot(*a) * math.hypot(*b))
 
 
 class Likeness(CliTest):
@@ -50,7 +50,7 @@ class Likeness(CliTest):
         (count,), begins = array(offsets.read_bytes(), "q")
         self.assertEqual(shape, (begins[-1], 32))
         self.assertEqual(count, len(TEXTS) + 1)
-        for row, begin, end in zip(rows, begins, begins[1:], strict=True):
+        for row, begin, end in zip(rows, begins[:-1], begins[1:], strict=True):
             flat = [value for vector in row["embeddings"] for value in vector]
             for a, b in zip(numbers[32 * begin : 32 * end], flat, strict=True):
                 self.assertAlmostEqual(a, b, places=6)
