@@ -87,6 +87,9 @@ GOLDENS = {
     "relu": ("numpy", dict(hidden_act="relu"), SOME),
     "silu": ("numpy", dict(hidden_act="silu"), SOME),
     "tanh": ("numpy", dict(hidden_act="tanh"), SOME),
+    "pooling_last": ("numpy", dict(pooling="last", length_policy="fixed:128"), PADDED),
+    "pooling_attention": ("numpy", dict(pooling="attention", length_policy="fixed:128"), PADDED),
+    "hf_masked_lm": ("masked-lm", dict(vocab_size=5000), SOME),
 }
 # Norms and feed-forwards in pairs, with activations and options for the rest.
 PARTS = {

@@ -160,6 +160,28 @@ class Bert(Transformers):
         return key.removeprefix("bert.").replace("attention.output.LayerNorm", "fourier.output.LayerNorm")
 
 
+class MaskedLM(Transformers):
+    """FNetForMaskedLM."""
+
+    def __init__(self, config, double):
+        import torch
+        from transformers import FNetConfig, FNetForMaskedLM
+
+        torch.set_grad_enabled(False)
+        self.torch = torch
+        keys = {k: v for k, v in config.items() if hasattr(FNetConfig(), k)}
+        self.model = self._fill(FNetForMaskedLM(FNetConfig(**keys)), double)
+
+    def _name(self, key):
+        tied = {"decoder.weight": "embeddings.word_embeddings.weight", "decoder.bias": "cls.predictions.bias"}
+        return tied.get(key.removeprefix("cls.predictions."), key)
+
+    def run(self, ids, types, tokens):
+        given = dict(input_ids=self.torch.from_numpy(ids), token_type_ids=self.torch.from_numpy(types))
+        hidden, logits = self.model.fnet(**given).last_hidden_state, self.model(**given).logits
+        return {"hidden": hidden.numpy(), "fill-mask": logits.numpy()}
+
+
 class KerasHub:
     """FNetBackbone on JAX. Its transform casts to float32, whatever the dtype: undone here."""
 
@@ -228,6 +250,7 @@ class Numpy:
         hidden = self.model.hidden(ids, types, tokens)
         own = hidden[..., :tokens, :]
         poolings = ["cls", "mean", "max"] + ["pooler"] * self.model.config["pooler"]
+        poolings += {self.model.config["pooling"]} - {*poolings}
         answers = {"hidden": hidden}
         answers |= {f"embed {p}": self.model.pooled(own, p) for p in poolings}
         pooled = answers["embed " + self.model.config["pooling"]]
@@ -236,7 +259,14 @@ class Numpy:
         return {k: np.asarray(v) for k, v in answers.items()}
 
 
-REFERENCES = {"transformers": Transformers, "states": States, "bert": Bert, "keras-hub": KerasHub, "numpy": Numpy}
+REFERENCES = {
+    "transformers": Transformers,
+    "states": States,
+    "masked-lm": MaskedLM,
+    "bert": Bert,
+    "keras-hub": KerasHub,
+    "numpy": Numpy,
+}
 
 
 def answers_of(model, config, texts):
@@ -246,7 +276,7 @@ def answers_of(model, config, texts):
     packed = {}
     for text, length, n in zip(texts, lengths, rows):
         for name, value in model.run(*padded(text, n, config), length).items():
-            by_row = name in ("hidden", "token-classification")
+            by_row = name in ("hidden", "token-classification", "fill-mask")
             packed.setdefault(name, []).append((value[0, :length] if by_row else value[0]).ravel())
     return {name: np.concatenate(parts) for name, parts in packed.items()}
 

@@ -309,10 +309,16 @@ class ReferenceModel:
             return self.ops.mean_rows(hidden)
         if pooling == "max":
             return self.ops.max_rows(hidden)
+        if pooling == "last":
+            return hidden[..., -1, :]
+        size = self.config["hidden_size"]
+        if pooling == "attention":
+            inner = self.ops.tanh(self._linear("attention_pooling.dense", hidden, size, size))
+            scores = self._linear("attention_pooling.score", inner, 1, size, bias=False)
+            return (self.ops.softmax(scores[..., 0])[..., None] * hidden).sum(-2)
         first = hidden[..., 0, :]
         if pooling == "cls":
             return first
-        size = self.config["hidden_size"]
         return self.ops.tanh(self._linear("pooler.dense", first, size, size))
 
     def classify(self, x, labels):

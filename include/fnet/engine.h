@@ -129,6 +129,10 @@ class FNET_API Engine {
   Matrix embed(std::span<const TextInput> texts, std::string_view pooling = {},
                bool normalize = false) const;
 
+  /// The last hidden state of each text, one vector a token: forward(), perhaps each divided by its
+  /// Euclidean norm. Throws: input where a model's weights overflow.
+  std::vector<Matrix> embed_tokens(std::span<const Encoding> batch, bool normalize = false) const;
+
   /// The scores of a head before softmax, one matrix a text: [1, C] where it reads one vector a
   /// text; where it reads rows [N, C], or with `picks`, one list of row numbers a text, [picks, C].
   /// `head`: the name of one of the model's further heads; empty: its own. Throws: usage for a
@@ -153,6 +157,11 @@ class FNET_API Engine {
   /// empty text where the model may and does find that there is none. Source: the rules of SQuAD.
   std::vector<Prediction> answer(const std::string& question, const std::string& context,
                                  std::size_t top_k = 1) const;
+
+  /// Of each text, for each [MASK] in it, the `top_k` most probable tokens, best first; none where
+  /// truncation cut the [MASK] off. Throws: input for a text without [MASK].
+  std::vector<std::vector<std::vector<Prediction>>> fill_mask(std::span<const TextInput> texts,
+                                                              std::size_t top_k = 5) const;
 
  private:
   struct Impl;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -35,11 +36,13 @@ struct TextInput {
 };
 
 /// A label and its probability among the model's labels; of a regression the number itself; of a
-/// question the answer and where it stands.
+/// question the answer and where it stands; of a [MASK] the text of a token.
 struct Prediction {
   std::string label;
   float score = 0;
   std::size_t begin = 0, end = 0;  ///< of an answer: its bytes in the context
+  std::int32_t token = -1;         ///< of a [MASK]: the token's id
+  std::string sequence = {};       ///< of a [MASK]: the text with the token in its place
 };
 
 /// Names of a data file's columns, or of the fields of its records.

@@ -58,6 +58,7 @@ concept Algebra = requires(const A& x, double number, std::int64_t count,
   { dense(x, x) } -> std::same_as<A>;                // x Wᵀ: [T, K], [N, K] → [T, N]
   { dense(x, x, x) } -> std::same_as<A>;             // x Wᵀ + b, b [N]
   { lookup(x, ids) } -> std::same_as<A>;             // rows of a table: [V, H], [T] → [T, H]
+  { dense_table(x, x, x) } -> std::same_as<A>;       // dense() of a table that lookup reads
   // Of each text by itself: blocks/mixer/ has a formula for each.
   { fourier_mix(x, rows, true) } -> std::same_as<A>;
   { hartley_mix(x, rows, true) } -> std::same_as<A>;
@@ -66,11 +67,13 @@ concept Algebra = requires(const A& x, double number, std::int64_t count,
   { filter_spectrum(x, rows, x, x) } -> std::same_as<A>;
   { zero_padding(x, rows) } -> std::same_as<A>;  // rows past a text's tokens become 0
   { first_rows(x, rows) } -> std::same_as<A>;    // one row a text: [T, H] → [B, H]
+  { last_rows(x, rows) } -> std::same_as<A>;
   { mean_rows(x, rows) } -> std::same_as<A>;
   { max_rows(x, rows) } -> std::same_as<A>;
   { sum_rows(x, rows) } -> std::same_as<A>;
   { repeat_rows(x, rows) } -> std::same_as<A>;    // and back: [B, H] → [T, H]
   { cumsum_rows(x, rows) } -> std::same_as<A>;    // each row plus those of its text before it
+  { softmax_rows(x, rows) } -> std::same_as<A>;   // of each column over a text; padding is 0
   { batch_mean(x, rows) } -> std::same_as<A>;     // over all texts' rows: [T, H] → [1, H]
   { embedding_bag(x, bags) } -> std::same_as<A>;  // sums of rows of a table: [F, C] → [B, C]
   track(x, x, number);  // in training: a buffer ← number · buffer + (1 − number) · x

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -95,7 +96,6 @@ struct Encoder {
       EncoderBlock::weights(specs.under(block_place(i)), c, parts, i);
     }
     if (c.norm_position == "pre") add_weights(parts.norm, specs.under("encoder.LayerNorm"), c);
-    if (c.pooler) PoolerPooling().weights(specs, c);
   }
 
   /// The last hidden state [T, H] from the embeddings' output or any [T, H]; `c` stands where the
@@ -127,6 +127,23 @@ inline std::string_view encoder_place(const Config& c) {
   return c.head_names().empty() ? "" : "fnet";
 }
 
+/// The weights of the poolings, beside the encoder's: the pooler's where the config says so, and
+/// those of what its heads or `embed` read.
+inline void pooling_weights(const Specs& specs, const Config& c) {
+  std::set<std::string> names = {c.pooling};
+  for (const std::string& name : c.head_names()) names.insert(c.head(name).pooling);
+  names.erase("pooler");
+  if (c.pooler) names.insert("pooler");
+  for (const std::string& name : names) add_weights(pooling_named(name), specs, c);
+}
+
+/// The same as a list.
+inline std::vector<WeightSpec> pooling_specs(const Config& c) {
+  Specs specs;
+  pooling_weights(specs.under(encoder_place(c)), c);
+  return specs.list();
+}
+
 /// The weights of the heads, in the order of their names.
 inline void head_weights(const Specs& specs, const Config& c) {
   for (const std::string& name : c.head_names()) {
@@ -146,6 +163,7 @@ inline std::vector<WeightSpec> head_specs(const Config& c) {
 inline std::vector<WeightSpec> model_tensors(const Config& c) {
   Specs specs;
   Encoder::weights(specs.under(encoder_place(c)), c, Parts(c));
+  pooling_weights(specs.under(encoder_place(c)), c);
   head_weights(specs, c);
   return specs.list();
 }

@@ -4,6 +4,7 @@
 
 #include "cli/program.h"
 #include "fnet/engine.h"
+#include "fnet/similarity.h"
 
 namespace fnet::cli {
 
@@ -18,6 +19,9 @@ Action declare_data_check(FlagSet& flags);
 Action declare_evaluate(FlagSet& flags);
 Action declare_predict(FlagSet& flags);
 Action declare_embed(FlagSet& flags);
+Action declare_similarity(FlagSet& flags);
+Action declare_search(FlagSet& flags);
+Action declare_fill_mask(FlagSet& flags);
 Action declare_info(FlagSet& flags);
 Action declare_inspect(FlagSet& flags);
 Action declare_compare(FlagSet& flags);
@@ -48,6 +52,10 @@ std::string model_name(const std::filesystem::path& directory);
 
 /// The tokenizer of a directory or file; what it warns of goes to the log.
 Tokenizer load_tokenizer(const std::filesystem::path& path);
+
+/// --similarity, and what its words stand for.
+void add_similarity(FlagSet& flags, std::string& similarity);
+Similarity similarity_named(std::string_view name);
 
 /// --dtype
 void add_dtype(FlagSet& flags, std::string& dtype);

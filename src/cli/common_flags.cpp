@@ -27,6 +27,13 @@ void add_variant(FlagSet& flags, std::string& variant, std::string help,
             {.words = names_of(Config::variants()), .without = std::move(without)});
 }
 
+void add_pooling(FlagSet& flags, std::string& pooling, std::vector<std::string> more,
+                 std::string help) {
+  std::vector<std::string> words = names_of(pooling_kinds());
+  words.insert(words.end(), more.begin(), more.end());
+  flags.add("--pooling", &pooling, std::move(help), {.words = std::move(words)});
+}
+
 void add_problem_type(FlagSet& flags, std::string& problem_type) {
   flags.add(
       "--problem-type", &problem_type,

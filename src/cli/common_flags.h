@@ -24,6 +24,10 @@ void add_threads(FlagSet& flags, int& threads);
 void add_variant(FlagSet& flags, std::string& variant, std::string help,
                  std::vector<std::string> without = {});
 
+/// --pooling; `more`: words beside the poolings' names.
+void add_pooling(FlagSet& flags, std::string& pooling, std::vector<std::string> more = {},
+                 std::string help = "which vector stands for a text; else the model's own");
+
 /// --problem-type
 void add_problem_type(FlagSet& flags, std::string& problem_type);
 

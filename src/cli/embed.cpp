@@ -1,20 +1,14 @@
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <bit>
-#include <cerrno>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cli/command.h"
 #include "cli/common_flags.h"
+#include "cli/npy.h"
 #include "cli/output.h"
 #include "cli/stream.h"
 #include "core/error.h"
-#include "model/kinds.h"
+#include "fnet/similarity.h"
 
 namespace fnet::cli {
 namespace {
@@ -23,91 +17,83 @@ struct Flags {
   ModelFlags model;
   InputFlags input;
   std::string pooling, format = "jsonl";
+  std::filesystem::path offsets;
   bool normalize = false;
 };
 
-std::string jsonl(const Example& example, std::span<const float> vector) {
-  std::string line = fmt::format("{{\"line\":{},\"embedding\":[", example.line);
+void append(std::string& line, std::span<const float> vector) {
   for (std::size_t i = 0; i < vector.size(); ++i) {
-    fmt::format_to(std::back_inserter(line), "{}{}", i == 0 ? "" : ",", vector[i]);
+    fmt::format_to(std::back_inserter(line), "{}{}", i == 0 ? '[' : ',', vector[i]);
+  }
+  line += ']';
+}
+
+std::string jsonl(const Example& example, std::span<const float> vector) {
+  std::string line = fmt::format("{{\"line\":{},\"embedding\":", example.line);
+  append(line, vector);
+  return line + "}\n";
+}
+
+std::string jsonl(const Example& example, const Encoding& text, const Tokenizer& tokenizer,
+                  const Matrix& vectors) {
+  nlohmann::json tokens = nlohmann::json::array();
+  for (const std::int32_t id : text.input_ids) tokens.push_back(tokenizer.piece(id));
+  std::string line =
+      fmt::format("{{\"line\":{},\"tokens\":{},\"embeddings\":[", example.line, tokens.dump());
+  for (std::size_t i = 0; i < vectors.rows; ++i) {
+    if (i > 0) line += ',';
+    append(line, vectors.row(i));
   }
   return line + "]}\n";
 }
 
-/// NumPy's format, version 1.0. Its header tells the number of rows, which is known last: the rows
-/// wait in a temporary file (in $TMPDIR, else /tmp) that has no name any more.
-class NpyWriter {
- public:
-  NpyWriter() {
-    const char* folder = std::getenv("TMPDIR");  // NOLINT: no other thread changes it
-    path_ = std::string(folder != nullptr && *folder != 0 ? folder : "/tmp") + "/fnet-XXXXXX";
-    const int descriptor = mkostemp(path_.data(), O_CLOEXEC);
-    check(descriptor >= 0, "made");
-    unlink(path_.c_str());
-    rows_.reset(fdopen(descriptor, "w+b"));
-    check(rows_ != nullptr, "opened");
-  }
-
-  void add(const Matrix& rows) {
-    static_assert(std::endian::native == std::endian::little);
-    check(std::fwrite(rows.data.data(), sizeof(float), rows.data.size(), rows_.get()) ==
-              rows.data.size(),
-          "written");
-    count_ += rows.rows;
-    width_ = rows.cols;
-  }
-
-  /// Prints header and rows.
-  void finish(std::size_t width) {
-    check(std::fflush(rows_.get()) == 0, "written");
-    if (count_ == 0) width_ = width;
-    std::string header = fmt::format(
-        "{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", count_, width_);
-    header.resize((10 + header.size() + 1 + 63) / 64 * 64 - 11, ' ');
-    header += '\n';
-    const auto length = static_cast<std::uint16_t>(header.size());
-    print(std::string("\x93NUMPY\x01\0", 8) + static_cast<char>(length & 0xff) +
-          static_cast<char>(length >> 8) + header);
-    std::rewind(rows_.get());
-    std::vector<char> buffer(1 << 20);
-    while (const std::size_t n = std::fread(buffer.data(), 1, buffer.size(), rows_.get())) {
-      print({buffer.data(), n});
-    }
-    check(std::ferror(rows_.get()) == 0, "read");
-    flush();
-  }
-
- private:
-  void check(bool ok, std::string_view done) const {
-    require(ok, Kind::system, "{}: expected a temporary file to be {}, found: {}", path_, done,
-            std::strerror(errno));
-  }
-
-  struct Close {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
-  std::string path_;
-  std::unique_ptr<std::FILE, Close> rows_;
-  std::size_t count_ = 0, width_ = 0;
-};
-
-void run(const Flags& flags) {
-  const Engine engine = flags.model.load();
-  const bool npy = flags.format == "npy";
-  std::optional<NpyWriter> writer;
-  if (npy) writer.emplace();
+/// A vector for each text.
+void embed_texts(const Flags& flags, const Engine& engine, NpyWriter* npy) {
   const Reading reading = read_texts(flags.input.columns, "embeddings");
   flags.input.for_each_batch(engine, reading, [&](std::span<const Example> batch) {
-    std::vector<TextInput> texts;
-    for (const Example& example : batch) {
-      texts.emplace_back(example.texts[0]);
-      if (example.texts.size() > 1) texts.back().pair = example.texts[1];
-    }
-    const Matrix vectors = engine.embed(texts, flags.pooling, flags.normalize);
-    if (npy) return writer->add(vectors);
+    const Matrix vectors = engine.embed(inputs_of(batch), flags.pooling, flags.normalize);
+    if (npy != nullptr) return npy->add(vectors);
     for (std::size_t i = 0; i < batch.size(); ++i) print(jsonl(batch[i], vectors.row(i)));
     flush();
   });
+}
+
+/// A vector for each token. Returns how many vectors there are before each text, and in all.
+std::vector<std::int64_t> embed_tokens(const Flags& flags, const Engine& engine, NpyWriter* npy) {
+  const Reading reading = read_texts(flags.input.columns, "embeddings");
+  std::vector<std::int64_t> offsets = {0};
+  flags.input.for_each_batch(engine, reading, [&](std::span<const Example> batch) {
+    std::vector<Encoding> texts;
+    for (const TextInput& input : inputs_of(batch)) texts.push_back(engine.encode(input));
+    std::vector<Matrix> vectors = engine.embed_tokens(texts, flags.normalize);
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      offsets.push_back(offsets.back() + static_cast<std::int64_t>(vectors[i].rows));
+      if (npy != nullptr) {
+        npy->add(vectors[i]);
+      } else {
+        print(jsonl(batch[i], texts[i], engine.tokenizer(), vectors[i]));
+      }
+    }
+    if (npy == nullptr) flush();
+  });
+  return offsets;
+}
+
+void run(const Flags& flags) {
+  const bool tokens = flags.pooling == "none", npy = flags.format == "npy";
+  require((tokens && npy) == !flags.offsets.empty(), Kind::usage, "--offsets: expected {}",
+          tokens && npy ? "a file for where each text begins, as there is a vector for each token, "
+                          "found none"
+                        : "none but for --pooling none --format npy, found one");
+  const Engine engine = flags.model.load();
+  std::optional<NpyWriter> writer;
+  if (npy) writer.emplace();
+  if (tokens) {
+    const auto offsets = embed_tokens(flags, engine, npy ? &*writer : nullptr);
+    if (npy) write_npy(flags.offsets, offsets);
+  } else {
+    embed_texts(flags, engine, npy ? &*writer : nullptr);
+  }
   if (npy) writer->finish(static_cast<std::size_t>(engine.config().hidden_size));
 }
 
@@ -117,11 +103,14 @@ Action declare_embed(FlagSet& set) {
   const auto flags = std::make_shared<Flags>();
   flags->model.declare(set);
   set.add("FILE", &flags->input.path, "texts to embed; -: standard input, one a line");
-  set.add("--pooling", &flags->pooling, "which vector stands for a text; else the model's own",
-          {.words = names_of(pooling_kinds())});
+  add_pooling(set, flags->pooling, {"none"},
+              "which vector stands for a text; none: one for each token; else the model's own");
   set.add("--normalize", &flags->normalize, "divide each vector by its length");
   set.add("--format", &flags->format, "one JSON object a line, or one NumPy array",
           {.words = {"jsonl", "npy"}});
+  set.add("--offsets", &flags->offsets,
+          "of --pooling none --format npy, whose rows are the tokens of all texts: a NumPy file of "
+          "how many rows there are before each text, and in all");
   flags->input.declare(set);
   return [flags] { run(*flags); };
 }

@@ -53,9 +53,9 @@ ordered_json parameters(const Config& config) {
       continue;
     }
     if (!place.empty()) name.remove_prefix(place.size() + 1);
-    (name.starts_with("embeddings.") ? embeddings
-     : name.starts_with("pooler.")   ? pooler
-                                     : encoder) += count;
+    (name.starts_with("embeddings.")                                         ? embeddings
+     : name.starts_with("pooler.") || name.starts_with("attention_pooling.") ? pooler
+                                                                             : encoder) += count;
   }
   return {{"embeddings", embeddings},
           {"encoder", encoder},

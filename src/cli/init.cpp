@@ -27,9 +27,11 @@ Config configure(const Flags& flags, const std::optional<Tokenizer>& tokenizer) 
   Config config = Config::preset(flags.variant);
   config.task = flags.task;
   config.labels = flags.labels;
-  require(config.has_head() == !config.labels.empty(), Kind::usage,
-          "--labels: expected {}, found {}",
-          config.has_head() ? "the head's labels" : "none without --task",
+  const bool labelled = config.has_head() && has_labels(config.task);
+  require(labelled == !config.labels.empty(), Kind::usage, "--labels: expected {}, found {}",
+          labelled            ? "the head's labels"
+          : config.has_head() ? "none for this task"
+                              : "none without --task",
           config.labels.empty() ? "none" : "some");
   if (tokenizer) {
     const SpecialIds& special = tokenizer->special();

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "cli/answers.h"
 #include "cli/command.h"
 #include "cli/log.h"
 #include "cli/output.h"
@@ -36,25 +37,34 @@ void run(const Flags& flags) {
   const Task& task = task_of(head);
   require(flags.top_k <= 1 || !task.reads_words(), Kind::usage,
           "top_k: expected 1 for a model that labels words, found {}", flags.top_k);
-  const Reading reading = task.reading(flags.input.columns, false);
+  print_answers(engine, flags.input, flags.answers(), flags.format);
+}
+
+}  // namespace
+
+void print_answers(const Engine& engine, const InputFlags& input, AnswerOptions options,
+                   const std::string& format) {
+  const HeadConfig head = engine.config().head("");
+  const Task& task = task_of(head);
+  options.tokenizer = &engine.tokenizer();
   std::size_t cut_off = 0;
-  flags.input.for_each_batch(engine, reading, [&](std::span<const Example> batch) {
+  const Reading reading = task.reading(input.columns, false);
+  input.for_each_batch(engine, reading, [&](std::span<const Example> batch) {
     const std::vector<Sample> samples = encode(engine, task, head, batch);
-    const auto scores = scores_of(engine, samples);
-    for (std::size_t i = 0; i < batch.size(); ++i) {
-      const Answer answer = task.answer(batch[i], samples[i], scores[i], head, flags.answers());
+    std::string lines;  // nothing is printed before the whole batch has its answers
+    for_each_scores(engine, samples, [&](std::size_t i, std::span<const Matrix> scores) {
+      const Answer answer = task.answer(batch[i], samples[i], scores, head, options);
       cut_off += static_cast<std::size_t>(std::ranges::count(samples[i].units, -1));
-      print(flags.format == "tsv" ? task.tsv(batch[i], answer) : task.json(batch[i], answer));
-    }
+      lines += format == "tsv" ? task.tsv(batch[i], answer) : task.json(batch[i], answer);
+    });
+    print(lines);
     flush();
   });
   if (cut_off > 0) {
     log_warning("{}: {} {} beyond the length that the model reads, without an answer",
-                flags.input.path.string(), cut_off, task.unit());
+                input.path.string(), cut_off, task.unit());
   }
 }
-
-}  // namespace
 
 Action declare_predict(FlagSet& set) {
   const auto flags = std::make_shared<Flags>();

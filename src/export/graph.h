@@ -24,6 +24,8 @@ class OnnxGraph {
  public:
   /// The operators' version: the first with DFT and LayerNormalization.
   static constexpr std::int64_t kOpset = 17;
+  /// Types of values. Source: TensorProto.DataType.
+  static constexpr std::int64_t kFloat = 1, kInt64 = 7;
 
   OnnxGraph();
   ~OnnxGraph();

@@ -8,7 +8,7 @@ namespace fnet {
 namespace {
 
 using Whole = std::int64_t;
-constexpr Whole kFloat = 1;  // TensorProto.DataType
+constexpr Whole kFloat = OnnxGraph::kFloat;
 
 OnnxTensor product(const OnnxTensor& matrix, const OnnxTensor& x) {
   return {x.texts(), x.graph().add("MatMul", {matrix.name(), x.name()}), x.cols()};

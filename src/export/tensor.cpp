@@ -122,11 +122,22 @@ OnnxTensor lookup(const OnnxTensor& table, const OnnxTensor& ids) {
           table.cols()};
 }
 
+OnnxTensor dense_table(const OnnxTensor& x, const OnnxTensor& table, const OnnxTensor& bias) {
+  return through("MatMul", x, {through("Transpose", table).name()}, {}, bias.cols()) + bias;
+}
+
 OnnxTensor zero_padding(const OnnxTensor& x, const Rows&) { return tokens_or(x, 0); }
 
 OnnxTensor first_rows(const OnnxTensor& x, const Rows&) {
   OnnxGraph& g = x.graph();
   return through("Slice", x, {g.integers({0}), g.integers({1}), g.integers({1})});
+}
+
+OnnxTensor last_rows(const OnnxTensor& x, const Rows&) {
+  OnnxGraph& g = x.graph();
+  const std::string last = g.add("Cast", {g.add("Sub", {x.texts().lengths(), g.number(1)})},
+                                 {{"to", OnnxGraph::kInt64}});
+  return through("GatherND", x, {last}, {{"batch_dims", Whole{1}}});
 }
 
 OnnxTensor mean_rows(const OnnxTensor& x, const Rows& rows) {
@@ -143,6 +154,11 @@ OnnxTensor sum_rows(const OnnxTensor& x, const Rows& rows) {
 
 OnnxTensor cumsum_rows(const OnnxTensor& x, const Rows& rows) {
   return through("CumSum", zero_padding(x, rows), {x.graph().integer(1)});
+}
+
+OnnxTensor softmax_rows(const OnnxTensor& x, const Rows& rows) {
+  const OnnxTensor tokens = tokens_or(x, std::numeric_limits<float>::lowest());
+  return zero_padding(through("Softmax", tokens, {}, {{"axis", Whole{1}}}), rows);
 }
 
 OnnxTensor batch_mean(const OnnxTensor&, const Rows&) {

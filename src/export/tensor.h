@@ -66,6 +66,7 @@ OnnxTensor channel_shuffle(const OnnxTensor& x, std::int64_t groups);
 OnnxTensor dense(const OnnxTensor& x, const OnnxTensor& weight);
 OnnxTensor dense(const OnnxTensor& x, const OnnxTensor& weight, const OnnxTensor& bias);
 OnnxTensor lookup(const OnnxTensor& table, const OnnxTensor& ids);
+OnnxTensor dense_table(const OnnxTensor& x, const OnnxTensor& table, const OnnxTensor& bias);
 
 // Each text by itself, as blocks/mixer/ says. The texts are those of the graph.
 OnnxTensor fourier_mix(const OnnxTensor& x, const Rows&, bool ortho);
@@ -78,10 +79,12 @@ OnnxTensor filter_spectrum(const OnnxTensor& x, const Rows&, const OnnxTensor& r
 
 OnnxTensor zero_padding(const OnnxTensor& x, const Rows&);
 OnnxTensor first_rows(const OnnxTensor& x, const Rows&);
+OnnxTensor last_rows(const OnnxTensor& x, const Rows&);
 OnnxTensor mean_rows(const OnnxTensor& x, const Rows&);
 OnnxTensor max_rows(const OnnxTensor& x, const Rows&);
 OnnxTensor sum_rows(const OnnxTensor& x, const Rows&);
 OnnxTensor cumsum_rows(const OnnxTensor& x, const Rows&);
+OnnxTensor softmax_rows(const OnnxTensor& x, const Rows&);
 
 /// x itself: operators repeat a text's row.
 inline OnnxTensor repeat_rows(const OnnxTensor& x, const Rows&) { return x; }

@@ -10,7 +10,7 @@ namespace fnet {
 namespace {
 
 constexpr double kTurn = 2 * std::numbers::pi;
-constexpr std::int64_t kFloat = 1, kInt64 = 7;  // TensorProto.DataType
+constexpr std::int64_t kFloat = OnnxGraph::kFloat, kInt64 = OnnxGraph::kInt64;
 
 }  // namespace
 

@@ -105,14 +105,14 @@ void check_head(const std::string& name, const HeadConfig& head, const Config& c
               Allowed::one_of(pooling_kinds()));
   if (!head.problem_type.empty())
     check_value(place + ".problem_type", head.problem_type, problem_types());
-  require(config.pooler || head.pooling != "pooler" || name.empty(), Kind::input,
-          "config: {}.pooling: expected cls, mean or max, found 'pooler' in a model without pooler "
-          "weights",
-          place);
+  require(
+      config.pooler || head.pooling != "pooler" || name.empty(), Kind::input,
+      "config: {}.pooling: expected another one, found 'pooler' in a model without pooler weights",
+      place);
   require(name.find('.') == name.npos, Kind::input,
           "config: heads: expected names without a dot, found '{}'", printable(name));
-  require(!head.labels.empty(), Kind::input, "config: {}: expected labels for {}, found none",
-          place, head.task);
+  require(!head.labels.empty() || !has_labels(head.task), Kind::input,
+          "config: {}: expected labels for {}, found none", place, head.task);
   std::uint64_t bytes = 0;
   for (const std::string& label : head.labels) bytes += label.size();
   require(static_cast<std::int64_t>(head.labels.size()) <= kMaxLabels && bytes <= kMaxLabelBytes,
@@ -274,9 +274,9 @@ void Config::validate() const {
   require(pad_token_id < vocab_size || policy.kind == LengthPolicy::Kind::exact, fnet::Kind::input,
           "config: pad_token_id: expected an id below vocab_size ({}), found {}", vocab_size,
           pad_token_id);
-  require(pooler || pooling != "pooler", fnet::Kind::input,
-          "config: pooling: expected cls, mean or max, found 'pooler' in a model without pooler "
-          "weights");
+  require(
+      pooler || pooling != "pooler", fnet::Kind::input,
+      "config: pooling: expected another one, found 'pooler' in a model without pooler weights");
   require(has_head() || wide_features == 0, fnet::Kind::input,
           "config: wide_features: expected 0 for a model without a head, found {}", wide_features);
   for (const std::string& name : head_names()) check_head(name, head(name), *this);

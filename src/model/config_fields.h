@@ -46,7 +46,8 @@ void config_fields(Visit&& field) {
   field("pad_token_id", &C::pad_token_id, range(0, 4'000'000), "id of padding rows");
   field("bos_token_id", &C::bos_token_id, range(0, 4'000'000), "kept for transformers");
   field("eos_token_id", &C::eos_token_id, range(0, 4'000'000), "kept for transformers");
-  field("tie_word_embeddings", &C::tie_word_embeddings, Allowed::any(), "kept for transformers");
+  field("tie_word_embeddings", &C::tie_word_embeddings, Allowed::any(),
+        "whether a masked language model scores tokens by the table of word embeddings");
   field("fourier_norm", &C::fourier_norm, Allowed::one_of({"backward", "ortho"}),
         "scale of the transform: none (Google), or 1/sqrt(L H) (the Keras seed)");
   field("embedding_projection", &C::embedding_projection, Allowed::any(),

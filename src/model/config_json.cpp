@@ -258,6 +258,13 @@ Config Config::from_json(std::string_view text, std::string_view source,
                       "loaded alone",
                       source, printable(names.front())));
     }
+    if (names.front() == "FNetForPreTraining" && warnings != nullptr) {
+      warnings->push_back(
+          fmt::format("{}: architectures: of FNetForPreTraining the head for [MASK] is read, that "
+                      "for the order "
+                      "of two texts is not",
+                      source));
+    }
   }
   if (const auto found = json.find("id2label"); found != json.end() && !found->is_null()) {
     config.labels = read_labels(*found, source);
@@ -268,7 +275,7 @@ Config Config::from_json(std::string_view text, std::string_view source,
             "{}: num_labels: expected 1 to {}, found {}", source, kMaxLabels, count);
     for (std::int64_t i = 0; i < count; ++i) config.labels.push_back(fmt::format("LABEL_{}", i));
   }
-  if (!config.has_head()) config.labels.clear();
+  if (!config.has_head() || !has_labels(config.task)) config.labels.clear();
   if (const auto found = json.find("heads"); found != json.end() && !found->is_null()) {
     config.heads = read_heads(*found, source);
   }
@@ -319,7 +326,7 @@ std::string Config::to_json() const {
     if (!head.problem_type.empty()) entry["problem_type"] = head.problem_type;
     if (head.no_answer) entry["no_answer"] = true;
   }
-  if (has_head()) {
+  if (has_head() && has_labels(task)) {
     json["id2label"] = nlohmann::ordered_json::object();
     json["label2id"] = nlohmann::ordered_json::object();
     for (std::size_t i = 0; i < labels.size(); ++i) {

@@ -51,10 +51,13 @@ std::string_view architecture_of(std::string_view task) {
 }
 
 std::string_view task_of(std::string_view architecture) {
+  if (architecture == "FNetForPreTraining") architecture = "FNetForMaskedLM";
   for (std::size_t i = 0; i < std::size(kTasks); ++i) {
     if (kArchitectures[i] == architecture) return kTasks[i].name;
   }
   return kTasks[0].name;
 }
+
+bool has_labels(std::string_view task) { return architecture_of(task) != "FNetForMaskedLM"; }
 
 }  // namespace fnet

@@ -29,7 +29,10 @@ std::span<const KindRow> task_kinds();
 std::string_view architecture_of(std::string_view task);
 
 /// The task of a Hugging Face class; `encoder` for FNetModel and for heads that are not in the
-/// table.
+/// table. FNetForPreTraining is FNetForMaskedLM with a second head, which is not read.
 std::string_view task_of(std::string_view architecture);
+
+/// Whether a head for this task has labels: one that scores the vocabulary has none.
+bool has_labels(std::string_view task);
 
 }  // namespace fnet

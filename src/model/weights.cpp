@@ -35,11 +35,11 @@ std::string_view tied_name(std::string_view name) {
   return {};
 }
 
-/// Buffers that transformers has stored with some checkpoints: row numbers, and DFT matrices which
-/// the configuration determines.
-bool is_buffer(std::string_view name) {
-  return name.ends_with(".position_ids") || name.ends_with(".token_type_ids") ||
-         name.find(".fourier.self.dft_mat_") != name.npos;
+/// What transformers has stored with some checkpoints and nothing here reads: row numbers, DFT
+/// matrices which the configuration determines, and FNetForPreTraining's second head.
+bool is_ignored(std::string_view name) {
+  return name.starts_with("cls.seq_relationship.") || name.ends_with(".position_ids") ||
+         name.ends_with(".token_type_ids") || name.find(".fourier.self.dft_mat_") != name.npos;
 }
 
 bool is_float(StoredType dtype) {
@@ -136,7 +136,7 @@ class WeightReader::Matcher {
     for (const auto& [name, place] : stored_) {
       if (used_.contains(name)) continue;
       const bool is_copy = used_.contains(tied_name(name));
-      (is_copy || is_buffer(name) ? reader_.report_.ignored : reader_.report_.unexpected)
+      (is_copy || is_ignored(name) ? reader_.report_.ignored : reader_.report_.unexpected)
           .push_back(printable(place.tensor->name));
     }
     const std::string first = printable(reader_.files_.front().name());

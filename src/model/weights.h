@@ -101,7 +101,7 @@ struct LoadReport {
   std::vector<std::string> missing;     ///< specs that the files lack, allowed by options
   std::vector<std::string> mismatched;  ///< specs whose weight does not fit, and how; the same
   std::vector<std::string> unexpected;  ///< names in the files not used, allowed by options
-  std::vector<std::string> ignored;     ///< tied copies, and buffers that are no weights
+  std::vector<std::string> ignored;     ///< tied copies, and what is no weight of a model here
   bool has_int8 = false;                ///< some weights are stored as int8 with scales
   bool has_bfloat16 = false;
 };

@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/parallel.h"
+#include "fnet/similarity.h"
 #include "kernels/caches.h"
 #include "model/batch.h"
 #include "model/kinds.h"
@@ -19,8 +20,6 @@
 #include "runtime/model.h"
 #include "runtime/packed_file.h"
 #include "runtime/picked_rows.h"
-#include "runtime/samples.h"
-#include "tasks/task.h"
 
 namespace fnet {
 namespace {
@@ -200,8 +199,10 @@ Matrix Engine::embed(std::span<const Encoding> batch, std::string_view pooling,
                      bool normalize) const {
   const Impl& m = *impl_;
   const Pooling kind = pooling_named(pooling.empty() ? m.config.pooling : pooling);
-  require(m.config.pooler || row_of(kind).name != "pooler", Kind::usage,
-          "pooling: expected cls, mean or max, found 'pooler' for a model without pooler weights");
+  require(m.model->has_weights_of(kind), Kind::usage,
+          "pooling: expected one that needs no weights, or that the model was trained with, found "
+          "'{}'",
+          row_of(kind).name);
   Matrix result(batch.size(), static_cast<std::size_t>(m.config.hidden_size));
   const bool first = Impl::reads_first_row(kind);
   const HeadConfig none;
@@ -211,14 +212,7 @@ Matrix Engine::embed(std::span<const Encoding> batch, std::string_view pooling,
     std::ranges::copy(pooled.values(), result.row(begin).begin());
   });
   require_finite({&result, 1}, "embedding");
-  if (normalize) {
-    for (std::size_t i = 0; i < result.rows; ++i) {
-      double sum = 0;
-      for (const float v : result.row(i)) sum += static_cast<double>(v) * v;
-      const auto scale = static_cast<float>(sum > 0 ? 1.0 / std::sqrt(sum) : 0.0);
-      for (float& v : result.row(i)) v *= scale;
-    }
-  }
+  if (normalize) normalize_rows(result);
   return result;
 }
 
@@ -227,6 +221,15 @@ Matrix Engine::embed(std::span<const TextInput> texts, std::string_view pooling,
   std::vector<Encoding> batch;
   for (const TextInput& text : texts) batch.push_back(encode(text));
   return embed(batch, pooling, normalize);
+}
+
+std::vector<Matrix> Engine::embed_tokens(std::span<const Encoding> batch, bool normalize) const {
+  std::vector<Matrix> result = forward(batch);
+  require_finite(result, "embedding");
+  for (Matrix& text : result) {
+    if (normalize) normalize_rows(text);
+  }
+  return result;
 }
 
 std::vector<Matrix> Engine::scores(std::span<const Encoding> batch,
@@ -255,6 +258,10 @@ std::vector<Matrix> Engine::scores(std::span<const Encoding> batch,
     } else {
       picked = picked_rows(rows, texts_of(picks));
     }
+    if (!pooled && picked.rows.empty()) {  // no kernel runs over no rows
+      result.resize(result.size() + picked.counts.size());
+      return;
+    }
     HeadContext<Tensor> context = m.model->head_context(head, own, pooling, rows);
     const Tensor::Ids ids = picked.rows;
     if (!pooled) context.picked = &ids;
@@ -274,55 +281,6 @@ std::vector<Matrix> Engine::scores(std::span<const Encoding> batch,
   });
   require_finite(result, "scores");
   return result;
-}
-
-std::vector<std::vector<Prediction>> Engine::classify(std::span<const Encoding> batch,
-                                                      std::size_t top_k) const {
-  const HeadConfig head = config().head("");
-  const Task& task = Impl::task(head, "texts");
-  Sample sample;
-  sample.units = {0};
-  std::vector<std::vector<Prediction>> result;
-  for (const Matrix& text : scores(batch)) {
-    result.push_back(task.answer({}, sample, {&text, 1}, head, {.top_k = top_k}).front());
-  }
-  return result;
-}
-
-std::vector<std::vector<Prediction>> Engine::classify(std::span<const TextInput> texts,
-                                                      std::size_t top_k) const {
-  std::vector<Encoding> batch;
-  for (const TextInput& text : texts) batch.push_back(encode(text));
-  return classify(batch, top_k);
-}
-
-std::vector<std::vector<Prediction>> Engine::tag(
-    std::span<const std::vector<std::string>> sentences) const {
-  const HeadConfig head = config().head("");
-  const Task& task = Impl::task(head, "words");
-  std::vector<Example> examples;
-  for (const auto& words : sentences) examples.emplace_back().words = words;
-  const std::vector<Sample> samples = fnet::encode(*this, task, head, examples);
-  const auto scores = scores_of(*this, samples);
-  std::vector<std::vector<Prediction>> result;
-  for (std::size_t s = 0; s < samples.size(); ++s) {
-    auto& tags = result.emplace_back();
-    for (const auto& best : task.answer(examples[s], samples[s], scores[s], head)) {
-      tags.push_back(best.empty() ? Prediction() : best.front());
-    }
-  }
-  return result;
-}
-
-std::vector<Prediction> Engine::answer(const std::string& question, const std::string& context,
-                                       std::size_t top_k) const {
-  const HeadConfig head = config().head("");
-  const Task& task = Impl::task(head, "questions");
-  Example example;
-  example.texts = {question, context};
-  const Sample sample = task.encode(example, tokenizer(), encode_options(), head);
-  const auto scores = scores_of(*this, {&sample, 1});
-  return task.answer(example, sample, scores[0], head, {.top_k = top_k}).front();
 }
 
 }  // namespace fnet

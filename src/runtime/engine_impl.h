@@ -18,7 +18,6 @@
 #include "model/batch.h"
 #include "runtime/model.h"
 #include "runtime/packed_file.h"
-#include "tasks/task.h"
 
 // What an Engine is inside: engine.cpp answers with it, engine_watch.cpp looks into its passes.
 namespace fnet {
@@ -85,14 +84,6 @@ struct Engine::Impl {
 
   Impl(const Config& config_, const WeightSource& weights, const EngineOptions& options_,
        std::optional<Tokenizer> tokenizer_, PackedFile* file);
-
-  /// The task of a head, which must be one that answers such units.
-  static const Task& task(const HeadConfig& head, std::string_view unit) {
-    const Task& own = task_of(head);
-    require(own.unit() == unit, Kind::usage,
-            "model: expected a model that answers {}, found one for {}", unit, own.name());
-    return own;
-  }
 };
 
 }  // namespace fnet

@@ -31,10 +31,8 @@ Model::Model(const Config& config, const WeightSource& source, kernels::Dtype dt
     : config_(config), parts_(config_) {
   // Heads and poolings are small and keep float32, whatever the layers have.
   Specs encoder, rest;
-  Config without_pooler = config_;
-  without_pooler.pooler = false;
-  Encoder::weights(encoder.under(encoder_place(config_)), without_pooler, parts_);
-  if (config_.pooler) PoolerPooling().weights(rest.under(encoder_place(config_)), config_);
+  Encoder::weights(encoder.under(encoder_place(config_)), config_, parts_);
+  pooling_weights(rest.under(encoder_place(config_)), config_);
   head_weights(rest, config_);
   load_weights(encoder.list(), source, dtype, pool, file, weights_);
   load_weights(rest.list(), source, kernels::Dtype::float32, pool, nullptr, weights_);
@@ -98,6 +96,13 @@ Bags Model::ngrams_of(std::span<const Encoding> texts) const {
     ngrams_.add(*text.ngrams, bags);
   }
   return bags;
+}
+
+bool Model::has_weights_of(const Pooling& pooling) const {
+  Specs specs;
+  add_weights(pooling, specs.under(encoder_place(config_)), config_);
+  return std::ranges::all_of(specs.list(),
+                             [&](const WeightSpec& spec) { return weights_.contains(spec.name); });
 }
 
 Tensor Model::hidden(PassMemory& memory, bool first_rows_only, ThreadPool& pool,

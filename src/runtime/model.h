@@ -41,6 +41,9 @@ class Model {
   HeadContext<Tensor> head_context(std::string_view name, const HeadConfig& head,
                                    const Pooling& pooling, const Rows& rows) const;
 
+  /// Whether the model can pool so: a pooling may need weights.
+  bool has_weights_of(const Pooling& pooling) const;
+
   const Config& config() const { return config_; }
 
   /// What the wide part of its own head reads of texts. Throws: usage where their words were not

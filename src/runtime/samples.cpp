@@ -2,6 +2,8 @@
 
 #include <iterator>
 
+#include "model/kinds.h"
+
 namespace fnet {
 
 std::vector<Sample> encode(const Engine& engine, const Task& task, const HeadConfig& head,
@@ -31,6 +33,23 @@ std::vector<std::vector<Matrix>> scores_of(const Engine& engine, std::span<const
     next = end;
   }
   return by_sample;
+}
+
+void for_each_scores(const Engine& engine, std::span<const Sample> samples,
+                     const std::function<void(std::size_t, std::span<const Matrix>)>& use) {
+  constexpr std::size_t kMost = std::size_t{16} << 20;  // numbers
+  const Config& config = engine.config();
+  const std::size_t width =
+      has_labels(config.task) ? config.labels.size() : static_cast<std::size_t>(config.vocab_size);
+  for (std::size_t begin = 0; begin < samples.size();) {
+    std::size_t end = begin;
+    for (std::size_t numbers = 0; end < samples.size(); ++end) {
+      numbers += samples[end].rows() * width;
+      if (numbers > kMost && end > begin) break;
+    }
+    const auto scores = scores_of(engine, samples.subspan(begin, end - begin));
+    for (; begin < end; ++begin) use(begin, scores[begin + scores.size() - end]);
+  }
 }
 
 }  // namespace fnet

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -14,5 +16,10 @@ std::vector<Sample> encode(const Engine& engine, const Task& task, const HeadCon
 
 /// The scores of each sample's texts, a matrix each.
 std::vector<std::vector<Matrix>> scores_of(const Engine& engine, std::span<const Sample> samples);
+
+/// The same handed out sample by sample, in order: use(number of the sample, scores of its texts).
+/// It keeps 64 MB of scores, or those of the one sample that has more.
+void for_each_scores(const Engine& engine, std::span<const Sample> samples,
+                     const std::function<void(std::size_t, std::span<const Matrix>)>& use);
 
 }  // namespace fnet

@@ -222,6 +222,22 @@ Tensor lookup(const Tensor& table, Tensor::Ids ids) {
   return y;
 }
 
+Tensor dense_table(const Tensor& x, const Tensor& table, const Tensor& bias) {
+  constexpr std::int64_t kPart = 2048;  // rows of the table that are packed at once
+  Tensor y(x.rows(), table.rows());
+  const auto width = static_cast<std::size_t>(x.cols());
+  const auto stride = static_cast<std::size_t>(y.cols());
+  for (std::int64_t first = 0; first < table.rows(); first += kPart) {
+    const auto count = static_cast<std::size_t>(std::min(kPart, table.rows() - first));
+    kernels::gemm(kernels::Dtype::float32, static_cast<std::size_t>(x.rows()), count, width,
+                  {x.values().data(), width},
+                  {table.values().data() + first * table.cols(), width, true},
+                  {.bias = bias.values().data() + first}, y.fill().data() + first, stride,
+                  TensorScopeAccess::pool(), TensorScopeAccess::workspace());
+  }
+  return y;
+}
+
 Tensor first_rows(const Tensor& x, const Rows& rows) {
   Tensor y(rows.texts(), x.cols());
   auto out = y.fill().begin();

@@ -131,6 +131,9 @@ Tensor dense(const Tensor& x, const Tensor& weight, const Tensor& bias);
 
 /// Rows of a table by their ids: [V, H], [T] → [T, H].
 Tensor lookup(const Tensor& table, Tensor::Ids ids);
+/// x tableᵀ + bias: x [T, H], table [V, H], bias [V] → [T, V], in float32. The table, which is
+/// large, is not kept packed beside itself.
+Tensor dense_table(const Tensor& x, const Tensor& table, const Tensor& bias);
 
 // Each text by itself: [T, H] → [T, H], as blocks/mixer/ says. Dropout is not done here.
 Tensor fourier_mix(const Tensor& x, const Rows& rows, bool ortho);
@@ -147,6 +150,7 @@ Tensor zero_padding(const Tensor& x, const Rows& rows);
 
 // One row a text: [T, H] → [B, H]; padding is not read.
 Tensor first_rows(const Tensor& x, const Rows& rows);
+Tensor last_rows(const Tensor& x, const Rows& rows);
 Tensor mean_rows(const Tensor& x, const Rows& rows);
 Tensor max_rows(const Tensor& x, const Rows& rows);
 Tensor sum_rows(const Tensor& x, const Rows& rows);
@@ -156,6 +160,9 @@ Tensor repeat_rows(const Tensor& x, const Rows& rows);
 
 /// The sum of a text's rows up to each, padding not counted: [T, H] → [T, H].
 Tensor cumsum_rows(const Tensor& x, const Rows& rows);
+
+/// e^x / Σ e^x of each column over a text's rows; rows of padding become 0.
+Tensor softmax_rows(const Tensor& x, const Rows& rows);
 
 /// The mean of all texts' rows without padding: [T, H] → [1, H].
 Tensor batch_mean(const Tensor& x, const Rows& rows);

@@ -82,6 +82,14 @@ Tensor channel_shuffle(const Tensor& x, std::int64_t groups) {
   return y;
 }
 
+Tensor last_rows(const Tensor& x, const Rows& rows) {
+  Tensor y(rows.texts(), x.cols());
+  for (std::int64_t text = 0; text < rows.texts(); ++text) {
+    std::ranges::copy(x.row(rows.begin(text) + rows.length(text) - 1), row_of(y, text).begin());
+  }
+  return y;
+}
+
 Tensor sum_rows(const Tensor& x, const Rows& rows) {
   Tensor y(rows.texts(), x.cols());
   std::vector<double> sums(static_cast<std::size_t>(x.cols()));
@@ -128,6 +136,24 @@ Tensor embedding_bag(const Tensor& table, const Bags& bags) {
       for (std::size_t c = 0; c < sums.size(); ++c) sums[c] += double{bags.values[e]} * row[c];
     }
     put(sums, 1, row_of(y, text));
+  }
+  return y;
+}
+
+Tensor softmax_rows(const Tensor& x, const Rows& rows) {
+  Tensor y(x.rows(), x.cols());
+  std::ranges::fill(y.fill(), 0.0F);
+  for (std::int64_t text = 0; text < rows.texts(); ++text) {
+    const std::int64_t begin = rows.begin(text), end = begin + rows.length(text);
+    for (std::size_t c = 0; c < static_cast<std::size_t>(x.cols()); ++c) {
+      float most = x.row(begin)[c];
+      for (std::int64_t r = begin; r < end; ++r) most = std::max(most, x.row(r)[c]);
+      double sum = 0;
+      for (std::int64_t r = begin; r < end; ++r)
+        sum += row_of(y, r)[c] = std::exp(x.row(r)[c] - most);
+      for (std::int64_t r = begin; r < end; ++r)
+        row_of(y, r)[c] = static_cast<float>(row_of(y, r)[c] / sum);
+    }
   }
   return y;
 }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <numeric>
 #include <optional>
 #include <set>
 
@@ -144,18 +143,18 @@ double rounded(float score) { return std::round(static_cast<double>(score) * 1e6
 std::vector<Choice> best_classes(std::span<const float> scores, std::size_t top_k) {
   std::vector<float> probabilities(scores.begin(), scores.end());
   const float top = std::ranges::max(probabilities);
-  float sum = 0;
+  double sum = 0;  // over a vocabulary, perhaps
   for (float& p : probabilities) sum += p = std::exp(p - top);
-  for (float& p : probabilities) p /= sum;
-  std::vector<std::int32_t> order(scores.size());
-  std::iota(order.begin(), order.end(), 0);
-  const auto of = [&](std::int32_t i) { return probabilities[static_cast<std::size_t>(i)]; };
-  std::ranges::stable_sort(order, std::ranges::greater(), of);
-  std::vector<Choice> best;
-  for (const std::int32_t i : std::span(order).first(std::min(top_k, order.size()))) {
-    best.push_back({i, of(i)});
-  }
-  return best;
+  for (float& p : probabilities) p = static_cast<float>(p / sum);
+  std::vector<Choice> order;
+  for (const float p : probabilities) order.push_back({static_cast<std::int32_t>(order.size()), p});
+  const std::size_t count = std::min(top_k, order.size());
+  std::ranges::partial_sort(order, order.begin() + static_cast<std::ptrdiff_t>(count),
+                            [](const Choice& a, const Choice& b) {
+                              return a.score != b.score ? a.score > b.score : a.label < b.label;
+                            });
+  order.resize(count);
+  return order;
 }
 
 std::vector<std::string> LabellingTask::metrics(std::span<const std::string>) const {

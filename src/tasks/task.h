@@ -50,6 +50,7 @@ struct AnswerOptions {
   std::size_t max_answer_length = 30;  ///< tokens of an answer to a question
   float null_threshold =
       0;  ///< a question has no answer where that scores more than so much better
+  const Tokenizer* tokenizer = nullptr;  ///< of a task that answers with tokens: the model's
 };
 
 /// How far scores are from targets: a mean over the units that were not cut off.
@@ -92,7 +93,7 @@ class Task {
   /// Whether an example has words in place of texts.
   virtual bool reads_words() const noexcept = 0;
 
-  /// What gets an answer: "texts", "words", "questions".
+  /// What gets an answer: "texts", "words", "questions", "masks".
   virtual std::string_view unit() const noexcept { return reads_words() ? "words" : "texts"; }
 
   /// Whether a text that is longer than the model reads is read in windows, and not cut.

@@ -294,6 +294,10 @@ TorchTensor first_rows(const TorchTensor& x, const Rows& rows) {
   return x.value.index_select(0, at::tensor(begins, at::kLong).to(x.value.device()));
 }
 
+TorchTensor last_rows(const TorchTensor& x, const Rows& rows) {
+  return one_row_a_text(x, rows, [](const at::Tensor& text) { return text.select(0, -1); });
+}
+
 TorchTensor mean_rows(const TorchTensor& x, const Rows& rows) {
   return one_row_a_text(x, rows, [](const at::Tensor& text) { return text.mean(0); });
 }
@@ -333,6 +337,17 @@ TorchTensor cumsum_rows(const TorchTensor& x, const Rows& rows) {
     ++i;
   }
   return at::cat(sums);
+}
+
+TorchTensor softmax_rows(const TorchTensor& x, const Rows& rows) {
+  std::vector<at::Tensor> shares;
+  std::int64_t i = 0;
+  for (const at::Tensor& text : text_rows(x, rows)) {
+    const std::int64_t padding = rows.rows(i) - rows.length(i);
+    shares.push_back(at::constant_pad_nd(text.softmax(0), {0, 0, 0, padding}));
+    ++i;
+  }
+  return at::cat(shares);
 }
 
 TorchTensor batch_mean(const TorchTensor& x, const Rows& rows) {

@@ -115,6 +115,12 @@ inline TorchTensor lookup(const TorchTensor& table, const at::Tensor& ids) {
   return at::embedding(table.value, ids);
 }
 
+/// x tableᵀ + bias of a table that lookup reads: its gradient is the sum of both.
+inline TorchTensor dense_table(const TorchTensor& x, const TorchTensor& table,
+                               const TorchTensor& bias) {
+  return dense(x, table, bias);
+}
+
 // Each text by itself: [T, H] → [T, H], as blocks/mixer/ says.
 
 /// Its gradient is the same map, so nothing is kept for it. Half types are computed in fp32.
@@ -137,6 +143,7 @@ TorchTensor zero_padding(const TorchTensor& x, const Rows& rows);
 
 // One row a text: [T, H] → [B, H]; padding is not read.
 TorchTensor first_rows(const TorchTensor& x, const Rows& rows);
+TorchTensor last_rows(const TorchTensor& x, const Rows& rows);
 TorchTensor mean_rows(const TorchTensor& x, const Rows& rows);
 TorchTensor max_rows(const TorchTensor& x, const Rows& rows);
 TorchTensor sum_rows(const TorchTensor& x, const Rows& rows);
@@ -146,6 +153,9 @@ TorchTensor repeat_rows(const TorchTensor& x, const Rows& rows);
 
 /// The sum of a text's rows up to each, padding not counted: [T, H] → [T, H].
 TorchTensor cumsum_rows(const TorchTensor& x, const Rows& rows);
+
+/// e^x / Σ e^x of each column over a text's rows; rows of padding become 0.
+TorchTensor softmax_rows(const TorchTensor& x, const Rows& rows);
 
 /// The mean of all texts' rows without padding: [T, H] → [1, H].
 TorchTensor batch_mean(const TorchTensor& x, const Rows& rows);

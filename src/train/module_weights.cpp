@@ -109,8 +109,9 @@ LoadedWeights FNetModule::load_weights(const std::filesystem::path& directory,
   if (options.new_wide) allowed.may_be_missing.emplace_back("wide.");
   if (options.new_head) {
     for (const WeightSpec& spec : head_specs(config_)) allowed.may_be_missing.push_back(spec.name);
-    // Encoders come without the pooler that this model may read.
-    allowed.may_be_missing.push_back("fnet.pooler.");
+    // Encoders come without the pooling that this model may read.
+    for (const WeightSpec& spec : pooling_specs(config_))
+      allowed.may_be_missing.push_back(spec.name);
   }
   if (path_exists(directory / "config.json")) {
     const Config other = Config::load(directory);

@@ -293,7 +293,12 @@ FNetWithHeadImpl::FNetWithHeadImpl(const Config& config, std::uint64_t seed) : F
   require(!config.head_names().empty(), Kind::usage,
           "FNetWithHead: expected a config with a head, found an encoder's");
   fnet = register_module("fnet", FNetModel(config, seed));
-  register_weights(*this, head_specs(this->config()), config.initializer_range, seed);
+  // The encoder by itself has its own pooling; heads may read others.
+  std::vector<WeightSpec> specs = pooling_specs(this->config());
+  const WeightMap there = weight_map(*this);
+  std::erase_if(specs, [&](const WeightSpec& spec) { return there.contains(spec.name); });
+  for (WeightSpec& spec : head_specs(this->config())) specs.push_back(std::move(spec));
+  register_weights(*this, specs, config.initializer_range, seed);
 }
 
 void FNetWithHeadImpl::set_dropout_place(std::optional<DropoutPlace> place) {

@@ -170,6 +170,19 @@ class Models(unittest.TestCase):
             found = json.loads(line)["answer"]
             self.assertAlmostEqual(spans[found], max(spans.values()), delta=1e-4)
 
+    def same_masks(self, directory, model, rows=None):
+        """The probabilities of each [MASK]'s tokens under transformers' model."""
+        texts = ["the [MASK] sat on the mat", "[MASK] sells sea [MASK]"]
+        out = fnet("fill-mask", directory, "-", "--top-k", 10, stdin="\n".join(texts) + "\n")
+        for text, line in zip(texts, out.decode().splitlines(), strict=True):
+            ids = self.encode(self.pieces.encode(text))
+            places = [i for i, id in enumerate(ids) if id == self.pieces.piece_to_id("[MASK]")]
+            ids += [3] * ((rows or len(ids)) - len(ids))
+            wanted = model.eval()(input_ids=torch.tensor([ids])).logits[0, places].softmax(-1)
+            for found, row in zip(json.loads(line)["masks"], wanted, strict=True):
+                np.testing.assert_allclose([p["score"] for p in found], row.topk(10).values, rtol=0, atol=5e-6)
+                np.testing.assert_allclose([row[p["token"]] for p in found], row.topk(10).values, rtol=0, atol=5e-6)
+
     def load(self, kind, directory):
         model, notes = kind.from_pretrained(directory, output_loading_info=True)
         self.assertEqual({key: set(found) for key, found in notes.items() if found}, {})
@@ -197,6 +210,31 @@ class Models(unittest.TestCase):
     def test_transformers_loads_our_model_of_questions(self):
         out = self.init("reader", "--task", "question-answering", "--labels", "LABEL_0,LABEL_1")
         self.same_answers(out, self.load(transformers.FNetForQuestionAnswering, out))
+
+    def test_transformers_loads_our_masked_language_model(self):
+        out = self.init("masked_tied", "--task", "fill-mask")
+        self.same_masks(out, self.load(transformers.FNetForMaskedLM, out))
+        out = self.init("masked_own", "--task", "fill-mask", "--set", "tie_word_embeddings=false")
+        model, notes = transformers.FNetForMaskedLM.from_pretrained(out, output_loading_info=True)
+        self.assertLessEqual(set(notes["missing_keys"]), {"cls.predictions.bias"})  # which it does not read
+        self.same_masks(out, model)
+
+    def test_fill_mask_answers_as_the_pipeline(self):
+        start = self.init("masked", "--task", "fill-mask")
+        model = transformers.FNetForMaskedLM.from_pretrained(start)
+        out = self.save("masked_lively", model)
+        for name in ("config.json", "tokenizer_config.json", "tokenizer.json"):
+            shutil.copy(start / name, out / name)
+        pipeline = transformers.pipeline("fill-mask", model=model.eval(),
+                                         tokenizer=transformers.AutoTokenizer.from_pretrained(start))  # fmt: skip
+        texts = ["the [MASK] sat on the mat", "[MASK] sells [MASK] shells by the sea [MASK]", "[MASK]"]
+        lines = fnet("fill-mask", out, "-", "--top-k", 4, stdin="\n".join(texts) + "\n").decode().splitlines()
+        for text, line in zip(texts, lines, strict=True):
+            masks, wanted = json.loads(line)["masks"], pipeline(text, top_k=4)
+            for found, answers in zip(masks, wanted if len(masks) > 1 else [wanted], strict=True):
+                for ours, theirs in zip(found, answers, strict=True):
+                    self.assertAlmostEqual(ours.pop("score"), theirs.pop("score"), delta=5e-6)
+                    self.assertEqual(ours, theirs)
 
     def test_problem_types_are_those_of_transformers(self):
         for problem, labels in (("regression", ["LABEL_0"]), ("multi_label_classification", LABELS)):
@@ -240,6 +278,11 @@ class Models(unittest.TestCase):
             vocab_size=self.pieces.vocab_size(), pad_token_id=3, **SIZES))  # fmt: skip
         self.same_answers(self.save("hf_reader", model), model, rows=64)
 
+    def test_we_load_a_masked_language_model(self):
+        for tied in (True, False):
+            model = transformers.FNetForMaskedLM(self.config(tie_word_embeddings=tied))
+            self.same_masks(self.save(f"hf_masked_{tied}", model), model, rows=64)
+
     def test_the_command_in_our_error_converts_a_pickle(self):
         model = transformers.FNetForSequenceClassification(self.config())
         out = self.save("hf_pickle", model)
@@ -261,6 +304,9 @@ class Models(unittest.TestCase):
         model = transformers.FNetForPreTraining(self.config())
         out = self.save("hf_pretraining", model)
         self.same_vectors(out, model.fnet, rows=64)
+        masked = transformers.FNetForMaskedLM(self.config())
+        masked.load_state_dict(model.state_dict(), strict=False)
+        self.same_masks(out, masked, rows=64)
         # Tied tensors stored twice, and the buffers that older files hold.
         stored = {name: tensor.clone().contiguous() for name, tensor in model.state_dict().items()}
         stored["fnet.embeddings.position_ids"] = torch.arange(64)[None]

@@ -47,10 +47,10 @@ std::vector<float> answer(const Engine& engine, const std::string& output,
     }
     return all;
   }
-  if (output == "text-classification" || output == "token-classification") {
-    return packed(engine.scores(texts));
+  if (output.starts_with("embed ")) {
+    return engine.embed(texts, output.substr(std::string("embed ").size())).data;
   }
-  return engine.embed(texts, output.substr(std::string("embed ").size())).data;
+  return packed(engine.scores(texts));
 }
 
 /// Every output of every case of a golden file whose hidden state has at most `most` values, by an
@@ -59,7 +59,9 @@ void check(const std::string& file, const EngineOptions& options, std::size_t mo
   golden::Golden golden = golden::named(file);
   std::erase_if(golden.cases, [&](const auto& c) { return c.outputs.at("hidden").size > most; });
   golden::Judge judge(golden);
-  for (const std::string task : {"encoder", "text-classification", "token-classification"}) {
+  for (const std::string task :
+       {"encoder", "text-classification", "token-classification", "fill-mask"}) {
+    if (task != "encoder" && !golden.cases.front().outputs.contains(task)) continue;
     const Engine engine = engine_for(golden, task, options);
     for (const golden::Case& c : golden.cases) {
       for (const auto& [name, output] : c.outputs) {

@@ -145,6 +145,7 @@ TEST(Weights, list_every_fault_in_one_error) {
 TEST(Weights, let_a_head_be_new_when_asked) {
   const TemporaryDirectory temporary;
   Specs stored = kModel;
+  stored.push_back({"qa_outputs.weight", {2, 4}});
   stored.push_back({"cls.seq_relationship.weight", {2, 4}});
   save(temporary.path(), stored);
   Specs wanted = kModel;
@@ -155,7 +156,8 @@ TEST(Weights, let_a_head_be_new_when_asked) {
   EXPECT_THAT(reader.report().missing, ElementsAre("classifier.bias"));
   EXPECT_THAT(reader.report().mismatched,
               ElementsAre(HasSubstr("classifier.weight (expected [7, 4]")));
-  EXPECT_THAT(reader.report().unexpected, ElementsAre("cls.seq_relationship.weight"));
+  EXPECT_THAT(reader.report().unexpected, ElementsAre("qa_outputs.weight"));
+  EXPECT_THAT(reader.report().ignored, ElementsAre("cls.seq_relationship.weight"));
   EXPECT_TRUE(reader.has("fnet.pooler.dense.weight"));
   EXPECT_FALSE(reader.has("classifier.weight"));
   EXPECT_EQ(error_of([&] { reader.read("classifier.weight"); }).kind(), Kind::internal);

@@ -203,8 +203,35 @@ TEST(Engine, answers_by_every_head_of_a_model) {
   ASSERT_EQ(some[1].rows, 2U);
   EXPECT_TRUE(std::ranges::equal(some[1].row(0), all[1].row(0)));
   EXPECT_TRUE(std::ranges::equal(some[1].row(1), all[1].row(all[1].rows - 1)));
+  EXPECT_EQ(engine.scores(texts, std::vector<std::vector<std::int32_t>>(3), "tags")[2].rows, 0U);
   picks[2] = {static_cast<std::int32_t>(texts[2].input_ids.size())};
   EXPECT_THAT(message_of([&] { engine.scores(texts, picks, "tags"); }), HasSubstr("picks"));
+}
+
+TEST(Engine, embeds_tokens_as_forward_and_with_length_one_where_asked) {
+  const Engine engine(small_config(), lively_weights());
+  const auto texts = random_encodings(3, 20, engine.config(), 4);
+  const auto hidden = engine.forward(texts), same = engine.embed_tokens(texts);
+  const auto normal = engine.embed_tokens(texts, true);
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    EXPECT_EQ(same[i].data, hidden[i].data);
+    for (std::size_t r = 0; r < normal[i].rows; ++r) {
+      double square = 0;
+      for (const float v : normal[i].row(r)) square += double{v} * v;
+      EXPECT_NEAR(square, 1, 1e-5);
+    }
+  }
+}
+
+TEST(Engine, pools_by_weights_that_the_model_has) {
+  const auto texts = random_encodings(2, 9, small_config(), 5);
+  const Engine plain(small_config(), lively_weights());
+  EXPECT_THAT(message_of([&] { plain.embed(texts, "attention"); }), HasSubstr("'attention'"));
+  Config config = small_config();
+  config.pooling = "attention";
+  const Engine attentive(config, lively_weights());
+  EXPECT_EQ(attentive.embed(texts).data, attentive.embed(texts, "attention").data);
+  EXPECT_EQ(attentive.embed(texts, "mean").data, plain.embed(texts, "mean").data);
 }
 
 }  // namespace
