@@ -63,6 +63,7 @@ void run_options(Visit&& option) {
   option("set", &O::set);
   option("input_format", &O::input_format);
   option("skip_bad_lines", &O::skip_bad_lines);
+  option("matryoshka_dims", &O::matryoshka_dims);
   finetune_options([&](std::string_view name, auto member, const Allowed&, std::string_view) {
     option(name, member);
   });

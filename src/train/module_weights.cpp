@@ -19,6 +19,15 @@ WeightMap weight_map(const torch::nn::Module& module) {
 
 namespace {
 
+/// By the names in the model's files, where an encoder whose head has no weights stands bare.
+WeightMap stored_map(const FNetModule& module) {
+  WeightMap map = weight_map(module);
+  if (!encoder_place(module.config()).empty()) return map;
+  WeightMap bare;
+  for (const auto& [name, weight] : map) bare.emplace(name_in_encoder(name), weight);
+  return bare;
+}
+
 /// A stored weight in the shape of `start`, which tells what is new.
 at::Tensor resized(const at::Tensor& stored, const at::Tensor& start, Resize resize) {
   if (resize == Resize::interpolated) {
@@ -44,14 +53,14 @@ void FNetModule::load_weights(const std::filesystem::path& directory, bool new_h
   if (new_head) {
     for (const WeightSpec& spec : head_specs(config_)) options.may_be_missing.push_back(spec.name);
     // Encoders come without the pooler that this model may read.
-    options.may_be_missing.push_back("fnet.pooler.");
+    options.may_be_missing.push_back(encoder_place(config_).empty() ? "pooler." : "fnet.pooler.");
   }
   options.may_resize =
       path_exists(directory / "config.json") &&
       Config::load(directory).max_position_embeddings != config_.max_position_embeddings;
   const WeightReader reader = WeightReader::open(directory, model_weights(config_), options);
   const at::NoGradGuard no_grad;
-  const WeightMap map = weight_map(*this);
+  const WeightMap map = stored_map(*this);
   for (const WeightSpec& spec : reader.specs()) {
     if (!reader.has(spec.name) || (new_wide && spec.name.starts_with("wide."))) continue;
     const at::Tensor& weight = map.at(spec.name).value;
@@ -65,7 +74,7 @@ void FNetModule::save(const std::filesystem::path& directory) const {
   std::error_code error;
   std::filesystem::create_directories(directory, error);
   require_path(error, directory.native(), "make the directory");
-  const WeightMap weights = weight_map(*this);
+  const WeightMap weights = stored_map(*this);
   at::Tensor value;  // keeps what the span shows
   save_weights(directory, model_weights(config_), [&](const std::string& name) {
     value = weights.at(name).value.detach().to(at::kCPU, at::kFloat).contiguous();
