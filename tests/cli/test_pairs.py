@@ -100,18 +100,18 @@ class Pairs(CliTest):
         def questions(name, count, seed):
             rng, records = random.Random(seed), []
             for _ in range(count):
-                topics = rng.sample([*THINGS], 4)[: rng.randrange(2, 5)]
-                right = rng.randrange(len(topics))
+                topics = rng.sample(["tea", "film", "train"], rng.randrange(1, 4)) + ["cat"]
+                rng.shuffle(topics)
                 keys = "ABCD"[: len(topics)]
-                records.append({"question": sentence(rng, topics[right]), "answerKey": keys[right],
-                                "choices": {"text": topics, "label": [*keys]}})  # fmt: skip
+                records.append({"question": "the mat", "answerKey": keys[topics.index("cat")],
+                                "choices": {"text": [sentence(rng, t) for t in topics], "label": [*keys]}})  # fmt: skip
             return self.write(name, lines(records))
 
         dev = questions("dev_choice.jsonl", 40, 6)
         model = self.finetune("choice", "multiple_choice", questions("train_choice.jsonl", 200, 5), dev,
                               "--epochs", 12)  # fmt: skip
         report = json.loads(done("evaluate", model, dev, "--json"))
-        self.assertGreater(report["accuracy"], 0.6)  # by chance 0.36
+        self.assertGreater(report["accuracy"], 0.8)  # by chance 0.36
         right = 0
         for line, record in zip(done("predict", model, dev, "--format", "jsonl", "--top-k", 9).splitlines(),
                                 map(json.loads, dev.read_text().splitlines()), strict=True):  # fmt: skip
@@ -127,8 +127,8 @@ class Pairs(CliTest):
         def texts(name, count, seed):
             rng, rows = random.Random(seed), ["text\ttext_pair\tlabel"]
             for i in range(count):
-                first, second = rng.sample([*THINGS], 2)
-                rows.append(f"{sentence(rng, first)}\t{sentence(rng, second if i % 2 else first)}\t{i % 2}")
+                second = "film" if i % 2 else "cat"
+                rows.append(f"{sentence(rng, 'tea')}\t{sentence(rng, second)}\t{i % 2}")
             return self.write(name, "\n".join(rows) + "\n")
 
         dev = texts("dev_next.tsv", 40, 8)
@@ -137,7 +137,7 @@ class Pairs(CliTest):
         config = json.loads((model / "config.json").read_text())
         self.assertEqual(config["architectures"], ["FNetForNextSentencePrediction"])
         self.assertEqual(config["id2label"], {"0": "is_next", "1": "not_next"})
-        self.assertGreater(json.loads(done("evaluate", model, dev, "--json"))["accuracy"], 0.65)
+        self.assertGreater(json.loads(done("evaluate", model, dev, "--json"))["accuracy"], 0.8)
 
     def test_names_of_tasks_are_taken_or_refused_with_what_to_use(self):
         out = self.folder / "named"
