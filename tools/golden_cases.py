@@ -48,6 +48,7 @@ GOLDENS = {
     "hf_64": ("transformers", {}, EVERY),
     "hf_64_gelu": ("transformers", dict(hidden_act="gelu"), EVERY),
     "hf_768": ("transformers", {**BASE}, EVERY),
+    "hf_heads": ("heads", {}, [[n] * 5 for n in LENGTHS] + PADDED),
     "hf_64_fixed": ("transformers", dict(length_policy="fixed:128"), PADDED),
     "hf_64_batch": ("transformers", dict(length_policy="batch"), PADDED),
     "hf_37_states": ("states", {**SMALL}, FEW),

@@ -134,6 +134,24 @@ class States(Transformers):
         return energy
 
 
+class Heads(Transformers):
+    """The same, with the heads that not every golden file needs to have."""
+
+    def __init__(self, config, double):
+        from transformers import FNetForMultipleChoice, FNetForNextSentencePrediction
+
+        super().__init__(config, double)
+        self.choice = self._fill(FNetForMultipleChoice(self.sequence.config), double)
+        self.next = self._fill(FNetForNextSentencePrediction(self.sequence.config), double)
+
+    def run(self, ids, types, tokens):
+        answers = super().run(ids, types, tokens)
+        ids, types = self.torch.from_numpy(ids), self.torch.from_numpy(types)
+        answers["multiple-choice"] = self.choice(input_ids=ids[:, None], token_type_ids=types[:, None]).logits.numpy()
+        answers["next-sentence-prediction"] = self.next(input_ids=ids, token_type_ids=types).logits.numpy()
+        return answers
+
+
 class Bert(Transformers):
     """BertModel with the two classification heads: attention in every layer."""
 
@@ -262,6 +280,7 @@ class Numpy:
 REFERENCES = {
     "transformers": Transformers,
     "states": States,
+    "heads": Heads,
     "masked-lm": MaskedLM,
     "bert": Bert,
     "keras-hub": KerasHub,

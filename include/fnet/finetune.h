@@ -64,6 +64,8 @@ struct FinetuneOptions {
   /// A head that counts words and pairs of words too (on, off). auto: where the task can have one,
   /// for a new model or one that has it already, if that does better on dev.
   std::string wide = "auto";
+  /// Of sentence-similarity: so many first numbers of each vector learn to tell likeness alone.
+  std::vector<std::int64_t> matryoshka_dims;
   std::size_t max_length = 0;  ///< tokens a text; 0: the model's limit
   std::size_t stride = 128;    ///< tokens that two windows of a long context share
   std::string metric;          ///< that selects the best epoch; empty: the task's

@@ -122,9 +122,10 @@ struct Encoder {
   }
 };
 
-/// Where the encoder's weights stand: under `fnet.` in a model with a head, as Hugging Face does.
+/// Where the encoder's weights stand: under `fnet.` in a model with a head, as Hugging Face does. A
+/// head without weights makes no other class.
 inline std::string_view encoder_place(const Config& c) {
-  return c.head_names().empty() ? "" : "fnet";
+  return c.heads.empty() && architecture_of(c.task) == "FNetModel" ? "" : "fnet";
 }
 
 /// The weights of the poolings, beside the encoder's: the pooler's where the config says so, and

@@ -70,23 +70,20 @@ struct Tokens {
   std::size_t limit = 0, longer = 0;
 };
 
-Tokens count_tokens(const Flags& flags, const Tokenizer& tokenizer,
+Tokens count_tokens(const Flags& flags, const Task& task, const Tokenizer& tokenizer,
                     const std::vector<Example>& examples) {
   Tokens out;
   const auto trained = static_cast<std::size_t>(tokenizer.config().model_max_length);
   out.limit = flags.max_length > 0 ? flags.max_length : trained > 0 ? trained : 512;
   std::vector<std::size_t> counts;
+  EncodeOptions options;
+  options.max_bytes = flags.read.max_bytes;
   for (const Example& example : examples) {
-    const auto encoding = [&] {
-      if (!example.words.empty()) return tokenizer.encode_words(example.words);
-      const bool pair = example.texts.size() > 1;
-      EncodeOptions options;
-      options.max_bytes = flags.read.max_bytes;
-      return tokenizer.encode(
-          example.texts[0], pair ? std::optional<std::string_view>(example.texts[1]) : std::nullopt,
-          options);
-    };
-    counts.push_back(encoding().input_ids.size());
+    Example bare = example;
+    bare.truth.clear(), bare.places.clear(), bare.listed = false;
+    counts.push_back(0);
+    for (const Encoding& text : task.encode(bare, tokenizer, options, {}).texts)
+      counts.back() = std::max(counts.back(), text.input_ids.size());
     out.longer += counts.back() > out.limit;
   }
   out.spread = Spread(std::move(counts));
@@ -194,18 +191,17 @@ std::string table(const DataCheck& check, const Tokens& tokens, const Task& task
 }
 
 void run(const Flags& flags) {
-  HeadConfig asked;
-  asked.task = task_name(flags), asked.problem_type = flags.problem_type;
+  const HeadConfig asked = head_for_task(task_name(flags), flags.problem_type);
   const Task& named = task_of(asked);
   Read train = read(flags.file, named, flags);
-  const Task& task = flags.problem_type.empty() ? named.for_examples(train.examples) : named;
+  const Task& task = asked.problem_type.empty() ? named.for_examples(train.examples) : named;
   const Read dev = flags.dev.empty() ? Read() : read(flags.dev, task, flags);
   const DataCheck check = check_data(train.examples, dev.examples);
   const std::span<const Example> some(train.examples.data(),
                                       std::min(train.examples.size(), kLearnedFrom));
   const Tokenizer tokenizer =
       flags.tokenizer.empty() ? learn_tokenizer(some) : load_tokenizer(flags.tokenizer);
-  const Tokens tokens = count_tokens(flags, tokenizer, train.examples);
+  const Tokens tokens = count_tokens(flags, task, tokenizer, train.examples);
   const std::vector<std::string> notes = findings(flags, task, train, dev, check, tokens);
   if (flags.json) {
     ordered_json tokens_json = spread_json(tokens.spread);
@@ -247,7 +243,7 @@ Action declare_data_check(FlagSet& set) {
           {.required = true});
   set.add("--dev", &flags->dev, "dev data, to compare with");
   set.add("--task", &flags->task, "what the data are for; auto: tags of words for CoNLL",
-          {.words = tasks});
+          {.words = tasks, .other_words = true});
   add_problem_type(set, flags->problem_type);
   set.add(
       "--tokenizer", &flags->tokenizer,

@@ -42,6 +42,7 @@ std::string_view kind_of(const FlagValue& value) {
                                [](std::int32_t*) { return "a whole number"; },
                                [](std::int64_t*) { return "a whole number"; },
                                [](std::string*) { return "text"; },
+                               [](std::vector<std::int64_t>*) { return "whole numbers"; },
                                [](std::vector<std::string>*) { return "text"; },
                                [](std::filesystem::path*) { return "a path"; },
                                [](std::vector<std::filesystem::path>*) { return "a path"; }},
@@ -61,7 +62,8 @@ bool read_number(std::string_view text, const FlagRules& rules, Number& out) {
 }
 
 bool read_one(const std::string& text, const FlagRules& rules, std::string& out) {
-  if (!rules.words.empty() && std::ranges::find(rules.words, text) == rules.words.end()) {
+  if (!rules.words.empty() && !rules.other_words &&
+      std::ranges::find(rules.words, text) == rules.words.end()) {
     return false;
   }
   out = text;

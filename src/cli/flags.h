@@ -18,8 +18,8 @@ namespace fnet::cli {
 
 /// What a flag writes to. What stands there when the flag is added is its default.
 using FlagValue = std::variant<bool*, std::int32_t*, std::int64_t*, std::uint64_t*, double*,
-                               std::string*, std::filesystem::path*, std::vector<std::string>*,
-                               std::vector<std::filesystem::path>*>;
+                               std::string*, std::filesystem::path*, std::vector<std::int64_t>*,
+                               std::vector<std::string>*, std::vector<std::filesystem::path>*>;
 
 struct Range {
   double low, high;
@@ -30,6 +30,7 @@ struct FlagRules {
   bool required = false;
   char letter = 0;                            ///< a short form: -o
   std::vector<std::string> words = {};        ///< the only values allowed, where there are any
+  bool other_words = false;                   ///< the library knows more of them, and checks
   std::optional<Range> range = std::nullopt;  ///< of a number
   char separator = 0;                         ///< parts the values of a list: `a,b`
   bool several = false;                   ///< a list takes all that follows, up to the next flag

@@ -11,6 +11,7 @@
 #include "model/batch.h"
 #include "model/kinds.h"
 #include "model/weights.h"
+#include "tasks/task.h"
 
 namespace fnet::cli {
 namespace {
@@ -25,7 +26,8 @@ struct Flags {
 
 Config configure(const Flags& flags, const std::optional<Tokenizer>& tokenizer) {
   Config config = Config::preset(flags.variant);
-  config.task = flags.task;
+  const HeadConfig head = head_for_task(flags.task);
+  config.task = head.task, config.problem_type = head.problem_type;
   config.labels = flags.labels;
   const bool labelled = config.has_head() && has_labels(config.task);
   require(labelled == !config.labels.empty(), Kind::usage, "--labels: expected {}, found {}",
@@ -79,7 +81,7 @@ Action declare_init(FlagSet& set) {
   set.add("--out", &flags->out, "directory to make", {.required = true, .letter = 'o'});
   set.add("--tokenizer", &flags->tokenizer, "SentencePiece model, or directory with one");
   set.add("--task", &flags->task, "the head, whose weights are random too",
-          {.words = names_of(task_kinds())});
+          {.words = names_of(task_kinds()), .other_words = true});
   set.add("--labels", &flags->labels, "the head's labels, parted by commas", {.separator = ','});
   add_settings(set, flags->settings);
   set.add("--seed", &flags->seed, "of the random weights");

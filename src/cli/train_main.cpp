@@ -180,7 +180,7 @@ Action declare_finetune(FlagSet& set) {
             flags->read.format = flags->options.input_format;
             flags->read.skip_bad_lines = flags->options.skip_bad_lines;
           }});
-  set.add("--task", &o.task, "what the model learns", {.words = tasks});
+  set.add("--task", &o.task, "what the model learns", {.words = tasks, .other_words = true});
   add_problem_type(set, o.problem_type);
   set.add("--train", &o.train,
           "training data: TSV, CSV, JSONL, CoNLL or fastText's lines, plain or gzip",
@@ -215,6 +215,10 @@ Action declare_finetune(FlagSet& set) {
           {.several = true});
   add_data(set, flags->read, o.columns);
   add_training_flags(set, o);
+  set.add("--matryoshka-dims", &o.matryoshka_dims,
+          "of sentence-similarity: so many first numbers of a vector learn to tell likeness alone: "
+          "64,128",
+          {.separator = ','});
   return [flags] { finetune(*flags); };
 }
 

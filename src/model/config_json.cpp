@@ -266,6 +266,17 @@ Config Config::from_json(std::string_view text, std::string_view source,
                       source));
     }
   }
+  auto known = config_keys();
+  known.emplace_back("heads");
+  if (const auto found = json.find("task"); found != json.end() && found->is_string()) {
+    const auto named = found->get<std::string>();
+    const auto row = std::ranges::find(task_kinds(), named, &KindRow::name);
+    // Another program's key of this name says nothing here.
+    if (row != task_kinds().end() && architecture_of(named) == architecture_of(config.task)) {
+      config.task = named;
+      known.emplace_back("task");
+    }
+  }
   if (const auto found = json.find("id2label"); found != json.end() && !found->is_null()) {
     config.labels = read_labels(*found, source);
   } else if (config.has_head()) {
@@ -280,8 +291,6 @@ Config Config::from_json(std::string_view text, std::string_view source,
     config.heads = read_heads(*found, source);
   }
 
-  auto known = config_keys();
-  known.emplace_back("heads");
   for (const std::string_view key : config_keys()) {
     if (!seed_key(key).empty()) known.push_back(seed_key(key));
   }
@@ -314,6 +323,7 @@ std::string Config::to_json() const {
   nlohmann::ordered_json json;
   json["architectures"] = {architecture_of(task)};
   json["model_type"] = "fnet";
+  if (task_of(architecture_of(task)) != task) json["task"] = task;  // the class does not tell
   config_fields([&](const char* name, auto member, const Allowed&, std::string_view) {
     auto value = to_ordered(this->*member);
     const bool own = std::ranges::find(kOwnKeys, name) != std::end(kOwnKeys);

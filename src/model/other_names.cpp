@@ -9,7 +9,59 @@ namespace {
 constexpr std::string_view kOtherShape =
     "gives numbers that are no rows of the same width; max_logit_norm is the norm of its family";
 
+constexpr std::string_view kWrites =
+    "writes text, which an encoder does not; multiple-choice chooses among texts that are given";
+constexpr std::string_view kSpans =
+    "marks words of a text: token-classification with tags as B-… and I-… does";
+constexpr std::string_view kPairs =
+    "compares texts: sentence-similarity gives the likeness by which they are ranked or matched";
+
 constexpr OtherName kNames[] = {
+    {"task", "ner", "task=token-classification", ""},
+    {"task", "named-entity-recognition", "task=token-classification", ""},
+    {"task", "part-of-speech-tagging", "task=token-classification", ""},
+    {"task", "sequence-labeling", "task=token-classification", ""},
+    {"task", "sentiment-analysis", "task=text-classification", ""},
+    {"task", "emotion-detection", "task=text-classification", ""},
+    {"task", "intent-classification", "task=text-classification", ""},
+    {"task", "topic-classification", "task=text-classification", ""},
+    {"task", "spam-detection", "task=text-classification", ""},
+    {"task", "natural-language-inference", "task=text-classification", ""},
+    {"task", "paraphrase-detection", "task=text-classification", ""},
+    {"task", "duplicate-detection", "task=text-classification", ""},
+    {"task", "text-regression", "task=text-classification problem_type=regression", ""},
+    {"task", "readability-scoring", "task=text-classification problem_type=regression", ""},
+    {"task", "quality-scoring", "task=text-classification problem_type=regression", ""},
+    {"task", "span-extraction", "task=question-answering", ""},
+    {"task", "text-similarity", "task=sentence-similarity", ""},
+    {"task", "masked-language-modeling", "task=fill-mask", ""},
+    {"task", "feature-extraction", "task=encoder", ""},
+    {"task", "text-generation", "", kWrites},
+    {"task", "text-completion", "", kWrites},
+    {"task", "dialogue-generation", "", kWrites},
+    {"task", "text-summarization", "",
+     "writes text, which an encoder does not; text-classification of a text's sentences chooses "
+     "those that stay"},
+    {"task", "machine-translation", "",
+     "writes text, which an encoder does not; sentence-similarity finds translations among texts "
+     "that are given"},
+    {"task", "dependency-parsing", "",
+     "gives trees of words, which no head here does; token-classification labels each word"},
+    {"task", "semantic-role-labeling", "",
+     "asks once for each verb of a text: token-classification of texts in which it is marked does"},
+    {"task", "word-sense-disambiguation", "",
+     "has other senses for each word: multiple-choice among a word's senses does"},
+    {"task", "coreference-resolution", "",
+     "links words with each other: text-classification of texts in which two are marked does"},
+    {"task", "relation-extraction", "",
+     "asks once for each two things in a text: text-classification of texts in which they are "
+     "marked does"},
+    {"task", "event-extraction", "", kSpans},
+    {"task", "key-phrase-extraction", "", kSpans},
+    {"task", "fact-extraction", "", kSpans},
+    {"task", "opinion-extraction", "", kSpans},
+    {"task", "ranking", "", kPairs},
+    {"task", "text-matching", "", kPairs},
     {"norm_type", "zero_centered_band_rms_norm", "norm_type=zero_centered_band_rms", ""},
     {"norm_type", "zero_centered_adaptive_band_rms_norm",
      "norm_type=zero_centered_adaptive_band_rms", ""},

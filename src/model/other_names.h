@@ -4,7 +4,8 @@
 
 namespace fnet {
 
-/// A name that other libraries use, most of them the Keras seed's, for a value of a config key.
+/// A name that other libraries use, most of them the Keras seed's, for a value of a config key or
+/// for a task.
 struct OtherName {
   std::string_view key, name;
   std::string_view settings;  ///< what it is here, `key=value` with spaces between; empty: nothing

@@ -47,6 +47,12 @@ std::vector<std::string> names_of(const Record& record) {
 
 }  // namespace
 
+std::string name_in(const Record& record, std::span<const std::string> names) {
+  const auto there = [&](const std::string& name) { return record.find(name) != nullptr; };
+  const auto found = std::ranges::find_if(names, there);
+  return found == names.end() ? std::string() : *found;
+}
+
 Reading read_texts(const Columns& columns, std::string purpose) {
   return {.purpose = std::move(purpose),
           .needs = {{{columns.text}}, {{columns.text_pair}, true}},
@@ -130,6 +136,7 @@ std::uint64_t fingerprint(std::span<const Example> examples) {
     add(words ? "" : part(example.truth, 0));
     for (const std::string& word : example.words) add(word);
     for (std::size_t i = words ? 0 : 1; i < example.truth.size(); ++i) add(example.truth[i]);
+    for (std::size_t i = 2; i < example.texts.size(); ++i) add(example.texts[i]);
   }
   return hash;
 }

@@ -16,7 +16,7 @@ namespace fnet {
 /// What a task takes from a record.
 struct Example {
   std::size_t line = 0;            ///< of the record in its file, from 1
-  std::vector<std::string> texts;  ///< one, or a pair
+  std::vector<std::string> texts;  ///< one, a pair, or one and those to choose from
   std::vector<std::string> words;  ///< in their place for a tagger
   /// Labels as written, or the answers to a question; empty where they are not asked for.
   std::vector<std::string> truth;
@@ -38,6 +38,9 @@ struct Reading {
   /// The example of a record that has what is needed. Throws: input where a value does not fit.
   std::function<Example(const Record&)> read;
 };
+
+/// The first of these names that the record has a field of, or an empty one.
+std::string name_in(const Record& record, std::span<const std::string> names);
 
 /// A text, or a pair of texts.
 Reading read_texts(const Columns& columns, std::string purpose);

@@ -61,6 +61,10 @@ enum class Loss : std::uint8_t {
   /// Of softmax over a unit's rows, in each column; the rows end where the next unit's begin.
   /// Targets [U, C]: the right row, counted from the unit's first.
   row_cross_entropy,
+  /// Of a unit's rows, each a vector. Values [U]: how near the cosine of the first two is to them,
+  /// squared; without values: of softmax over the cosines with all units' further rows, its own
+  /// next one the right one.
+  similarity,
 };
 
 /// A task: what it reads from a record, how that is encoded, how scores become answers, and how
@@ -116,6 +120,15 @@ class Task {
   /// that there may be.
   virtual std::vector<std::string> metrics(std::span<const std::string> labels) const = 0;
 
+  /// Those of them that an evaluation on such examples has, the default first.
+  virtual std::vector<std::string> metrics_on(std::span<const Example>,
+                                              std::span<const std::string> labels) const {
+    return metrics(labels);
+  }
+
+  /// What the values of training data are divided by before the loss compares them.
+  virtual float value_scale(std::span<const Sample>) const { return 1; }
+
   /// What it takes from records; `labelled`: with the truth.
   virtual Reading reading(const Columns& columns, bool labelled) const = 0;
 
@@ -145,6 +158,11 @@ class Task {
 
 /// The task of this name. Throws: usage.
 const Task& find_task(std::string_view name);
+
+/// A head's task, `encoder` too, and problem type, by any name that people have for it: the Keras
+/// seed's, `NER`, `sentiment_analysis`. A problem type that is given must not differ from the
+/// name's. Throws: usage, with what to use in place of a task that no head here has.
+HeadConfig head_for_task(std::string_view name, std::string_view problem_type = {});
 
 /// The task of a head. Throws: as Task::for_head.
 inline const Task& task_of(const HeadConfig& head) { return find_task(head.task).for_head(head); }

@@ -127,6 +127,7 @@ TrainingReport finetune(const FinetuneOptions& options, const TrainingCallbacks&
                            .class_weights = std::move(class_weights),
                            .weigh_wide = setup.wide,
                            .may_drop_wide = options.wide == "auto",
+                           .matryoshka_dims = options.matryoshka_dims,
                            .seed = options.seed});
   std::vector<std::size_t> lines;
   for (const Example& example : setup.train_examples) lines.push_back(example.line);
@@ -149,7 +150,7 @@ TrainingReport finetune(const FinetuneOptions& options, const TrainingCallbacks&
 }
 
 std::vector<std::string> finetune_metrics(std::string_view task) {
-  return find_task(task).metrics({});
+  return task_of(head_for_task(task)).metrics({});
 }
 
 }  // namespace fnet

@@ -70,6 +70,7 @@ void run_options(Visit&& option) {
   option("freeze", &O::freeze);
   option("input_format", &O::input_format);
   option("skip_bad_lines", &O::skip_bad_lines);
+  option("matryoshka_dims", &O::matryoshka_dims);
   finetune_options([&](std::string_view name, auto member, const Allowed&, std::string_view) {
     option(name, member);
   });

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 #include <optional>
 
 #include "core/error.h"
@@ -38,6 +39,47 @@ at::Tensor among_rows(const Scored& scored, at::Reduction::Reduction reduction) 
   return at::cross_entropy_loss(choices, indices(scored.targets, logits), {}, reduction);
 }
 
+/// What a cosine is multiplied by before the softmax: sentence-transformers' default.
+constexpr double kCosineScale = 20;
+
+/// Pairs of vectors, or anchors against all candidates. Source: sentence-transformers'
+/// CosineSimilarityLoss and MultipleNegativesRankingLoss (Henderson et al. 2017, §4.4).
+at::Tensor of_vectors(const Scored& scored, const at::Tensor& vectors,
+                      at::Reduction::Reduction reduction) {
+  const auto rows = [&](const std::vector<std::int64_t>& numbers) {
+    return vectors.index_select(0, indices(numbers, vectors));
+  };
+  std::vector<std::int64_t> partners;
+  for (const std::int64_t unit : scored.units) partners.push_back(unit + 1);
+  if (!scored.values.empty()) {
+    const at::Tensor cosines = at::cosine_similarity(rows(scored.units), rows(partners), 1);
+    const at::Tensor values = at::tensor(scored.values, at::kFloat).to(cosines.options());
+    return at::mse_loss(cosines, values, reduction);
+  }
+  std::vector<std::int64_t> candidates = partners, own(partners.size());
+  std::iota(own.begin(), own.end(), std::int64_t{0});
+  for (std::size_t u = 0; u < scored.units.size(); ++u) {
+    for (std::int64_t row = scored.units[u] + 2; row < scored.ends[u]; ++row)
+      candidates.push_back(row);
+  }
+  const auto unit_length = [](const at::Tensor& x) { return torch::nn::functional::normalize(x); };
+  const at::Tensor cosines =
+      at::matmul(unit_length(rows(scored.units)), unit_length(rows(candidates)).t());
+  return at::cross_entropy_loss(cosines * kCosineScale, indices(own, vectors), {}, reduction);
+}
+
+at::Tensor similarity(const Scored& scored, const LossOptions& options) {
+  require(scored.values.empty() || scored.values.size() == scored.units.size(), Kind::input,
+          "label: expected a score for every pair, or for none, found {} in {} pairs",
+          scored.values.size(), scored.units.size());
+  at::Tensor sum = of_vectors(scored, scored.logits, options.reduction);
+  for (const std::int64_t dim : options.matryoshka_dims) {
+    if (dim < scored.logits.size(1))
+      sum = sum + of_vectors(scored, scored.logits.narrow(1, 0, dim), options.reduction);
+  }
+  return sum;
+}
+
 }  // namespace
 
 void Scored::add(const Sample& sample, std::int64_t first) {
@@ -58,6 +100,7 @@ void Scored::add(const Sample& sample, std::int64_t first) {
 
 at::Tensor loss_of(Loss loss, const Scored& scored, const LossOptions& options) {
   if (loss == Loss::row_cross_entropy) return among_rows(scored, options.reduction);
+  if (loss == Loss::similarity) return similarity(scored, options);
   const at::Tensor logits = scored.logits.index_select(0, indices(scored.units, scored.logits));
   if (loss == Loss::cross_entropy) {
     std::optional<at::Tensor> weights;

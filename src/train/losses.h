@@ -22,7 +22,8 @@ struct Scored {
 
   /// How many terms the loss has: what a sum is divided by for the mean.
   std::int64_t terms() const {
-    return static_cast<std::int64_t>(targets.empty() ? values.size() : targets.size());
+    const std::size_t truths = targets.empty() ? values.size() : targets.size();
+    return static_cast<std::int64_t>(truths > 0 ? truths : units.size());
   }
 };
 
@@ -30,6 +31,9 @@ struct LossOptions {
   at::Reduction::Reduction reduction = at::Reduction::Mean;
   std::vector<double> class_weights;  ///< [C] of cross_entropy; empty: all alike
   double label_smoothing = 0;         ///< of cross_entropy and binary_cross_entropy
+  /// Of similarity: so many first numbers of each vector are compared too, a loss each. Source:
+  /// Kusupati et al. 2022, as sentence-transformers' MatryoshkaLoss with weights of 1.
+  std::vector<std::int64_t> matryoshka_dims = {};
 };
 
 /// The loss of scores, with its graph.

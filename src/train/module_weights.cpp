@@ -28,6 +28,15 @@ at::Tensor interpolated(const at::Tensor& x, std::int64_t rows) {
   return at::upsample_linear1d(x.t().unsqueeze(0), {rows}, true)[0].t();
 }
 
+/// By the names in the model's files, where an encoder whose head has no weights stands bare.
+WeightMap stored_map(const FNetModule& module) {
+  WeightMap map = weight_map(module);
+  if (!encoder_place(module.config()).empty()) return map;
+  WeightMap bare;
+  for (const auto& [name, weight] : map) bare.emplace(name_in_encoder(name), weight);
+  return bare;
+}
+
 /// A stored weight in the shape of `start`, which tells what is new.
 at::Tensor resized(const at::Tensor& stored, const at::Tensor& start, Resize resize,
                    const LoadWeightsOptions& options) {
@@ -123,7 +132,7 @@ LoadedWeights FNetModule::load_weights(const std::filesystem::path& directory,
   const LoadReport& report = reader.report();
   LoadedWeights result{{}, report.resized, report.missing, report.mismatched, report.unexpected};
   const at::NoGradGuard no_grad;
-  const WeightMap map = weight_map(*this);
+  const WeightMap map = stored_map(*this);
   for (const WeightSpec& spec : reader.specs()) {
     if (!reader.has(spec.name) || (options.new_wide && spec.name.starts_with("wide."))) continue;
     const at::Tensor& weight = map.at(spec.name).value;
@@ -170,7 +179,7 @@ void FNetModule::save(const std::filesystem::path& directory) const {
   std::error_code error;
   std::filesystem::create_directories(directory, error);
   require_path(error, directory.native(), "make the directory");
-  const WeightMap weights = weight_map(*this);
+  const WeightMap weights = stored_map(*this);
   at::Tensor value;  // keeps what the span shows
   save_weights(directory, model_weights(config_), [&](const std::string& name) {
     value = weights.at(name).value.detach().to(at::kCPU, at::kFloat).contiguous();

@@ -114,15 +114,11 @@ bool is_for(const Config& config, const Task& task, const std::vector<std::strin
          same_labels(config.labels, labels);
 }
 
-/// The task that the options name. Throws: usage.
-const Task& named_task(const FinetuneOptions& o) {
-  HeadConfig asked;
-  asked.task = o.task, asked.problem_type = o.problem_type;
-  try {
-    return task_of(asked);
-  } catch (const Error& error) {
-    fail(Kind::usage, "{}", error.what());
-  }
+/// The task that the options name, by our own name from now on. Throws: usage.
+const Task& named_task(FinetuneOptions& o) {
+  const HeadConfig asked = head_for_task(o.task, o.problem_type);
+  o.task = asked.task, o.problem_type = asked.problem_type;
+  return task_of(asked);
 }
 
 /// What of the loss only a choice among classes has.
@@ -134,6 +130,15 @@ void check_smoothing(FinetuneOptions& o, const Task& task) {
   require(o.class_weights == "none" || classes, Kind::usage,
           "class_weights: expected none unless each text or word has one label, found '{}'",
           o.class_weights);
+}
+
+/// Throws usage where the sizes of vectors' beginnings do not fit.
+void check_dims(const FinetuneOptions& o, const Task& task, const Config& config) {
+  require(o.matryoshka_dims.empty() || task.loss() == Loss::similarity, Kind::usage,
+          "matryoshka_dims: expected none for {}, which compares no vectors", o.task);
+  for (const std::int64_t dim : o.matryoshka_dims)
+    require(dim >= 1 && dim <= config.hidden_size, Kind::usage,
+            "matryoshka_dims: expected 1 to {} (hidden_size), found {}", config.hidden_size, dim);
 }
 
 /// Of a file's bytes; empty for a pipe.
@@ -178,10 +183,12 @@ void assign(const nlohmann::json& json, const std::string& source, std::string_v
             T& value) {
   const auto found = json.find(std::string(name));
   if (found == json.end() || found->is_null()) return;
-  if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+  if constexpr (std::is_same_v<T, std::vector<std::string>> ||
+                std::is_same_v<T, std::vector<std::int64_t>>) {
     require(found->is_array(), Kind::input, "{}: {}: expected a list, found {}", source, name,
             found->type_name());
-    for (const auto& one : *found) value.push_back(json_cast<std::string>(one, source, name));
+    for (const auto& one : *found)
+      value.push_back(json_cast<typename T::value_type>(one, source, name));
   } else if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
     const auto number = json_cast<std::int64_t>(*found, source, name);
     require(std::in_range<T>(number), Kind::input, "{}: {}: expected a smaller number, found {}",
@@ -297,6 +304,7 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
   const std::int64_t positions = config.max_position_embeddings;
   for (const std::string& setting : o.set) config.assign(setting);
   config.validate();
+  check_dims(o, task, config);
   if (!o.from.empty() && config.max_position_embeddings != positions) {
     log(fmt::format("model: {} positions become {}: {}", positions, config.max_position_embeddings,
                     o.resize_positions == "interpolate"
@@ -368,8 +376,16 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
     log(fmt::format("wide head: {} words and pairs of words, {:.1f} MB", config.wide_features,
                     4e-6 * static_cast<double>(ngrams.keys().size() * (labels.size() + 2))));
   }
-  check_metric(o, task.metrics(labels), "these labels");
-  if (setup.metric.empty()) setup.metric = task.metrics(labels).front();
+  if (const float scale = task.value_scale(setup.train); scale != 1) {
+    log(fmt::format("scores: {} stands for a cosine of 1", scale));
+    for (auto* samples : {&setup.train, &setup.dev}) {
+      for (Sample& sample : *samples)
+        for (float& value : sample.values) value /= scale;
+    }
+  }
+  const std::vector<std::string> metrics = task.metrics_on(setup.dev_examples, labels);
+  check_metric(o, metrics, "these dev data");
+  if (setup.metric.empty()) setup.metric = metrics.front();
   setup.run = run_json(o, setup);
   return setup;
 }

@@ -101,7 +101,8 @@ Objective::Result TaskObjective::loss(std::span<const Sample> batch, std::int64_
   Batch packed;
   model_->set_dropout_place(nn::DropoutPlace{options_.seed, static_cast<std::uint64_t>(step)});
   const Scored result = scores(samples, packed, [&](Batch& b) { drop_tokens(b, step); });
-  const LossOptions how{at::Reduction::Mean, options_.class_weights, options_.label_smoothing};
+  const LossOptions how{at::Reduction::Mean, options_.class_weights, options_.label_smoothing,
+                        options_.matryoshka_dims};
   return {loss_of(task_.loss(), result, how), packed.rows.total()};
 }
 

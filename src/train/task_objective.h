@@ -26,7 +26,8 @@ class TaskObjective : public Objective {
     /// How much the model's wide part counts beside its deep one is chosen at each evaluation, for
     /// the lowest loss; else it stays as it is.
     bool weigh_wide = false;
-    bool may_drop_wide = false;  ///< nothing is among the choices
+    bool may_drop_wide = false;                      ///< nothing is among the choices
+    std::vector<std::int64_t> matryoshka_dims = {};  ///< as in LossOptions
     std::uint64_t seed = 1;
   };
 

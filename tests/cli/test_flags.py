@@ -129,7 +129,7 @@ class Training(CliTest):
         out = (*base, "--out", self.folder / "none")
         self.assertIn("--lr: expected 0 to 10, found '20'", self.fails(*out, "--lr", 20))
         self.assertIn("did you mean '--epochs'?", self.fails(*out, "--epoch", 1))
-        self.assertIn("--task: expected one of", self.fails(*out, "--task", "text"))
+        self.assertIn("--task: expected text-classification or", self.fails(*out, "--task", "text"))
         self.assertIn("--variant: expected one of tiny", self.fails(*out, "--variant", "huge"))
         self.assertIn("--max-length: expected at most 512", self.fails(*out, "--max-length", 513, "--set",
                                                                        "length_policy=fixed:512",

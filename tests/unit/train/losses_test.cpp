@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 
@@ -81,6 +83,48 @@ TEST(Losses, units_that_were_cut_off_are_left_out) {
   EXPECT_EQ(scored.terms(), 2);
   const double wanted = std::log(1 + std::exp(-1.0)) + std::log(1 + std::exp(-2.0));
   EXPECT_NEAR(loss_of(Loss::cross_entropy, scored, {}).item<double>(), wanted / 2, 1e-12);
+}
+
+/// The losses of tests/golden/text/pairs.json, which tools/make_pair_goldens.py writes.
+TEST(Losses, pairs_are_compared_as_sentence_transformers_does) {
+  const auto golden =
+      nlohmann::json::parse(std::ifstream(FNET_SOURCE_DIR "/tests/golden/text/pairs.json"));
+  for (const auto& one : golden.at("losses")) {
+    const auto vectors = one.at("vectors").get<std::vector<double>>();
+    const auto scores = one.at("scores").get<std::vector<float>>();
+    const auto each = one.at("each").get<std::int64_t>(),
+               width = one.at("width").get<std::int64_t>();
+    Scored scored;
+    scored.logits = at::tensor(vectors, at::kDouble).view({-1, width}).requires_grad_(true);
+    for (std::int64_t row = 0; row < scored.logits.size(0); row += each) {
+      Sample sample;
+      sample.texts.resize(static_cast<std::size_t>(each)), sample.units = {0};
+      if (!scores.empty()) sample.values = {scores[static_cast<std::size_t>(row / each)]};
+      scored.add(sample, row);
+    }
+    EXPECT_EQ(scored.terms(), scored.logits.size(0) / each);
+    LossOptions options;
+    options.matryoshka_dims = one.at("dims").get<std::vector<std::int64_t>>();
+    const at::Tensor loss = loss_of(Loss::similarity, scored, options);
+    EXPECT_NEAR(loss.item<double>(), one.at("loss").get<double>(), 1e-12);
+    loss.backward();
+    const at::Tensor wanted =
+        at::tensor(one.at("gradient").get<std::vector<double>>(), at::kDouble).view({-1, width});
+    EXPECT_LT((scored.logits.grad() - wanted).abs().max().item<double>(), 1e-12);
+    options.reduction = at::Reduction::Sum;
+    EXPECT_NEAR(loss_of(Loss::similarity, scored, options).item<double>(),
+                static_cast<double>(scored.terms()) * loss.item<double>(), 1e-11);
+  }
+}
+
+TEST(Losses, pairs_with_and_without_a_score_do_not_mix) {
+  Sample with, without;
+  with.texts.resize(2), with.units = {0}, with.values = {1};
+  without.texts.resize(2), without.units = {0};
+  Scored scored;
+  scored.logits = at::ones({4, 3});
+  scored.add(with, 0), scored.add(without, 2);
+  EXPECT_THROW(loss_of(Loss::similarity, scored, {}), Error);
 }
 
 }  // namespace

@@ -1,0 +1,76 @@
+#include "tasks/retrieval.h"
+
+#include <array>
+#include <cmath>
+
+#include "core/error.h"
+
+namespace fnet {
+namespace {
+
+/// In lanes, so that the compiler may sum them side by side.
+float dot(std::span<const float> a, std::span<const float> b) {
+  constexpr std::size_t kLanes = 16;
+  std::array<float, kLanes> sums{};
+  std::size_t i = 0;
+  for (; i + kLanes <= a.size(); i += kLanes) {
+    for (std::size_t j = 0; j < kLanes; ++j) sums[j] += a[i + j] * b[i + j];
+  }
+  float sum = 0;
+  for (; i < a.size(); ++i) sum += a[i] * b[i];
+  for (const float lane : sums) sum += lane;
+  return sum;
+}
+
+/// Each row divided by its length.
+Matrix normalized(const Matrix& rows) {
+  Matrix out = rows;
+  for (std::size_t i = 0; i < out.rows; ++i) {
+    double squares = 0;
+    for (const float x : out.row(i)) squares += double{x} * x;
+    const auto scale = static_cast<float>(squares > 0 ? 1 / std::sqrt(squares) : 0);
+    for (float& x : out.row(i)) x *= scale;
+  }
+  return out;
+}
+
+}  // namespace
+
+float cosine(std::span<const float> a, std::span<const float> b) {
+  double ab = 0, aa = 0, bb = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const double x = a[i], y = b[i];
+    ab += x * y, aa += x * x, bb += y * y;
+  }
+  return static_cast<float>(aa > 0 && bb > 0 ? ab / std::sqrt(aa * bb) : 0);
+}
+
+RetrievalReport retrieval_report(const Matrix& queries, const Matrix& partners,
+                                 std::span<const std::size_t> text) {
+  require(queries.rows == partners.rows && text.size() == queries.rows, Kind::usage,
+          "retrieval: expected a partner for each of {} vectors, found {}", queries.rows,
+          partners.rows);
+  RetrievalReport out;
+  const Matrix from = normalized(queries), to = normalized(partners);
+  for (std::size_t i = 0; i < from.rows; ++i) {
+    const float own = dot(from.row(i), to.row(i));
+    std::size_t rank = 1, nearest = i;
+    float best = own;
+    for (std::size_t j = 0; j < to.rows; ++j) {
+      if (text[j] == text[i]) continue;
+      const float score = dot(from.row(i), to.row(j));
+      rank += score > own;
+      if (score > best) best = score, nearest = j;
+    }
+    out.found.push_back(nearest);
+    out.accuracy_at_1 += rank == 1;
+    out.mrr += 1 / static_cast<double>(rank);
+  }
+  if (from.rows > 0) {
+    out.accuracy_at_1 /= static_cast<double>(from.rows);
+    out.mrr /= static_cast<double>(from.rows);
+  }
+  return out;
+}
+
+}  // namespace fnet
