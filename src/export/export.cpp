@@ -88,6 +88,10 @@ class ModelGraph {
                    const std::string& prefix) {
     Other::pooled ? add_texts(logits, prefix + "logits") : add_rows(logits, prefix + "logits");
   }
+  void add_answers(const TextEmbedding&, const OnnxTensor& vectors, const HeadConfig&,
+                   const std::string& prefix) {
+    add_texts(vectors, prefix + "sentence_embedding");
+  }
   void add_answers(const SequenceClassification&, const OnnxTensor& logits, const HeadConfig& head,
                    const std::string& prefix) {
     const std::string_view problem = problem_type_of(head);

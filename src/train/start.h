@@ -8,7 +8,9 @@
 #include <string_view>
 #include <vector>
 
+#include "fnet/config.h"
 #include "fnet/finetune.h"
+#include "fnet/tokenizer.h"
 #include "fnet/train.h"
 
 // What a training takes of the model that it starts from, and which of its weights stay as they

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "blocks/heads.h"
 #include "blocks/model.h"
 #include "core/file.h"
 #include "core/random.h"
@@ -41,6 +42,11 @@ std::vector<Config> configs() {
   add([&](Config& c) { classifier(c, {"a", "b", "c"}, "multi_label_classification"); });
   add([&](Config& c) { classifier(c, {"a", "b"}, ""), c.pooling = "mean"; });
   add([](Config& c) { c.task = "question-answering", c.labels = {"start", "end"}; });
+  add([](Config& c) { c.task = "fill-mask"; });
+  add([](Config& c) { c.task = "fill-mask", c.tie_word_embeddings = false; });
+  add([](Config& c) { c.task = "sentence-similarity", c.pooling = "attention"; });
+  add([](Config& c) { c.task = "multiple-choice", c.labels = {"choice"}; });
+  add([](Config& c) { c.task = "next-sentence-prediction", c.labels = {"next", "other"}; });
   add([&](Config& c) {
     classifier(c, {"a", "b"}, "");
     HeadConfig tags, mood;
@@ -92,7 +98,9 @@ nlohmann::json answers(const Engine& engine, const std::vector<Encoding>& texts)
         all[prefix + "end_logits"].push_back(end);
       } else {
         const nlohmann::json list = rows(scores);
-        all[prefix + "logits"].push_back(head.task == "text-classification" ? list[0] : list);
+        const bool pooled = is_pooled(head_for(head.task));
+        all[prefix + (head.task == "sentence-similarity" ? "sentence_embedding" : "logits")]
+            .push_back(pooled ? list[0] : list);
       }
     }
   }
@@ -110,7 +118,7 @@ nlohmann::json links(const Config& config) {
   nlohmann::json all = nlohmann::json::object();
   for (const std::string& name : config.head_names()) {
     const HeadConfig head = config.head(name);
-    if (head.task == "question-answering") continue;
+    if (head.task != "text-classification" && head.task != "token-classification") continue;
     all[name.empty() ? "" : name + "."] = head.task == "token-classification"
                                               ? "single_label_classification"
                                               : std::string(problem_type_of(head));

@@ -166,7 +166,7 @@ class Onnx(unittest.TestCase):
         program = re.search(r"```python\n(import onnxruntime.*?)```", readme.read_text(encoding="utf-8"), re.DOTALL)[1]
         if importlib.util.find_spec("transformers") is None:
             self.skipTest("there is no transformers")
-        model = self.model("reviews", "--task", "text-classification", "--labels", "bad,good")
+        model = self.model("plain", "--task", "text-classification", "--labels", "bad,good")
         self.export(model)
         shown = subprocess.run([sys.executable, "-c", program], cwd=self.folder, check=True, capture_output=True, text=True)
         found = [float(word) for word in re.findall(r"\d\.[\de-]+", shown.stdout)]
