@@ -170,7 +170,7 @@ class Onnx(unittest.TestCase):
         self.export(model)
         shown = subprocess.run([sys.executable, "-c", program], cwd=self.folder, check=True, capture_output=True, text=True)
         found = [float(word) for word in re.findall(r"\d\.[\de-]+", shown.stdout)]
-        texts = re.findall(r'"([^"]* [^"]*)"', program)[:2]
+        texts = json.loads(re.search(r"tokenizer\((\[.*?\])", program)[1])
         lines = fnet("predict", model, "-", "--format", "jsonl", "--top-k", 2, stdin="\n".join(texts) + "\n")
         for i, line in enumerate(lines.splitlines()):
             wanted = {p["label"]: p["score"] for p in json.loads(line)["top_k"]}
