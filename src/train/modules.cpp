@@ -294,7 +294,9 @@ FNetWithHeadImpl::FNetWithHeadImpl(const Config& config, std::uint64_t seed) : F
           "FNetWithHead: expected a config with a head, found an encoder's");
   fnet = register_module("fnet", FNetModel(config, seed));
   // The encoder by itself has its own pooling; heads may read others.
-  std::vector<WeightSpec> specs = pooling_specs(this->config());
+  Specs poolings;
+  pooling_weights(poolings.under("fnet"), this->config());
+  std::vector<WeightSpec> specs = poolings.list();
   const WeightMap there = weight_map(*this);
   std::erase_if(specs, [&](const WeightSpec& spec) { return there.contains(spec.name); });
   for (WeightSpec& spec : head_specs(this->config())) specs.push_back(std::move(spec));

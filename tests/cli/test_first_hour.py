@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import unittest
@@ -26,7 +27,7 @@ class Help(CliTest):
             self.assertTrue(example.startswith(f"fnet {name} "), example)
             self.assertIn(f"Example:\n  {example}", done(*name.split(), "--help"))
             # Its files are not there; a flag that the command lacks would be named instead.
-            words = re.sub(r" > .*", "", example).split()[1:]
+            words = shlex.split(re.sub(r" > .*", "", example))[1:]
             self.assertNotRegex(fnet(*words).stderr, "did you mean|none of that name|--help' tells more")
 
     def test_short_flags_are_the_long_ones(self):

@@ -68,6 +68,9 @@ TEST_P(TrainParity, modules_are_as_near_to_float64_as_torch) {
   for (golden::Case& c : golden.cases) {  // modules pool for a head, and have no other way to
     for (const std::string pooling : {"cls", "mean", "max", "last", "attention"})
       c.outputs.erase("embed " + pooling);
+    std::erase_if(c.outputs, [](const auto& output) {  // nor do they show what is inside
+      return output.first.starts_with("hidden state ") || output.first.starts_with("energy ");
+    });
   }
   const torch::NoGradGuard no_gradient;
   Config with_head = golden.config;
