@@ -85,7 +85,7 @@ class Pairs(CliTest):
             return self.write(name, lines({"anchor": sentence(rng, t), "positive": t} for t in topics))
 
         dev = pairs("dev.jsonl", 40, 4)
-        model = self.finetune("pairs", "sentence-similarity", pairs("train.jsonl", 160, 3), dev, "--epochs", 5)
+        model = self.finetune("pairs", "sentence-similarity", pairs("train.jsonl", 160, 3), dev, "--epochs", 12)
         self.assertEqual(json.loads((model / "run.json").read_text())["metric"], "mrr")
         report = json.loads(done("evaluate", model, dev, "--json"))
         self.assertGreater(report["accuracy_at_1"], 0.9)
