@@ -53,7 +53,7 @@ target_include_directories(fnet_internal INTERFACE ${PROJECT_SOURCE_DIR}/include
                            ${FNET_GENERATED})
 target_link_libraries(fnet_internal INTERFACE fnet_modules fnet_fmt nlohmann_json::nlohmann_json)
 # Of these alone: a precompiled header is good only for what has its definitions.
-set_source_files_properties(src/train/setup.cpp src/cli/doctor.cpp src/cli/info.cpp src/cli/arguments.cpp PROPERTIES
+set_source_files_properties(src/train/run_json.cpp src/cli/doctor.cpp src/cli/info.cpp src/cli/arguments.cpp PROPERTIES
   COMPILE_DEFINITIONS FNET_VERSION="${PROJECT_VERSION}")
 
 if(FNET_TRAIN)

@@ -28,8 +28,8 @@ std::span<const KindRow> task_kinds();
 /// Hugging Face's class name for a task, e.g. FNetForSequenceClassification; FNetModel without one.
 std::string_view architecture_of(std::string_view task);
 
-/// The first task of a Hugging Face class; `encoder` for FNetModel and for heads that are not in the
-/// table. FNetForPreTraining is FNetForMaskedLM with a second head, which is not read.
+/// The first task of a Hugging Face class; `encoder` for FNetModel and for heads that are not in
+/// the table. FNetForPreTraining is FNetForMaskedLM with a second head, which is not read.
 std::string_view task_of(std::string_view architecture);
 
 /// Whether a head for this task has labels: one that scores the vocabulary has none.
