@@ -44,7 +44,9 @@ std::vector<Config> configs() {
   add([](Config& c) { c.task = "question-answering", c.labels = {"start", "end"}; });
   add([](Config& c) { c.task = "fill-mask"; });
   add([](Config& c) { c.task = "fill-mask", c.tie_word_embeddings = false; });
-  add([](Config& c) { c.task = "sentence-similarity", c.pooling = "attention"; });
+  add([](Config& c) {
+    c.task = "sentence-similarity", c.labels = {"similarity"}, c.pooling = "attention";
+  });
   add([](Config& c) { c.task = "multiple-choice", c.labels = {"choice"}; });
   add([](Config& c) { c.task = "next-sentence-prediction", c.labels = {"next", "other"}; });
   add([&](Config& c) {
@@ -132,7 +134,7 @@ void write(const std::filesystem::path& folder, std::size_t n, const Config& con
   std::filesystem::create_directory(directory);
   write_file(directory / "config.json", config.to_json());
   const std::vector<WeightSpec> specs = model_weights(config);
-  const WeightSource weights = lively_weights(n);
+  const WeightSource weights = lively_weights();
   std::vector<float> values;
   save_weights(directory, specs, [&](const std::string& name) -> std::span<const float> {
     for (const WeightSpec& spec : specs) {

@@ -99,7 +99,8 @@ class CheckpointTest(unittest.TestCase):
         found = answers(directory, texts)
         self.assertGreater(len(texts), 0)
         for (ids, types), case, ours in zip(texts, golden["cases"], found, strict=True):
-            ours = {name: np.array(x) for name, x in ours.items()}
+            # Of a checkpoint of pretraining, the owner's vectors are the encoder's alone.
+            ours = {name: np.array(x) for name, x in ours.items() if name != "logits" or name in case}
             expected = {name: np.array(case[name]) for name in ours}
             ours["last_hidden_state"] = ours["last_hidden_state"][case["rows"]]
             if "pooler_output" in ours:
