@@ -110,8 +110,8 @@ std::string sides_text(const ordered_json& models) {
   });
   row("tokens/s", [](const auto& m) { return shown(m["tokens_per_second"], 0); });
   if (!models[0].contains("metrics")) return text;
-  for (const auto& [metric, value] : models[0]["metrics"].items())
-    row(metric, [&](const auto& m) { return shown(m["metrics"][metric]); });
+  for (const auto& item : models[0]["metrics"].items())
+    row(item.key(), [&](const auto& m) { return shown(m["metrics"][item.key()]); });
   return text;
 }
 

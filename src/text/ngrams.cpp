@@ -79,7 +79,7 @@ void add_keys(std::string_view text, std::string_view before, std::vector<std::u
 
 void sort_unique(std::vector<std::uint64_t>& values) {
   std::ranges::sort(values);
-  values.erase(std::ranges::unique(values).begin(), values.end());
+  values.erase(std::unique(values.begin(), values.end()), values.end());
 }
 
 /// Calls use(key, how often) for each of the sorted keys.
