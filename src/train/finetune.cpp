@@ -117,14 +117,10 @@ TrainingReport finetune(const FinetuneOptions& options, const TrainingCallbacks&
     setup.tokenizer.save(place);
   });
 
-  std::vector<double> class_weights;
-  if (options.class_weights == "balanced") {
-    class_weights = balanced_weights(setup.train, setup.config().labels.size());
-  }
   TaskObjective objective(*setup.task, setup.model, setup.tokenizer, setup.dev_examples, setup.dev,
                           {.label_smoothing = setup.label_smoothing,
                            .token_dropout = setup.token_dropout,
-                           .class_weights = std::move(class_weights),
+                           .class_weights = setup.class_weights,
                            .weigh_wide = setup.wide,
                            .may_drop_wide = options.wide == "auto",
                            .matryoshka_dims = options.matryoshka_dims,

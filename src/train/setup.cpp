@@ -255,6 +255,7 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
                       .frozen = {},
                       .token_dropout = o.token_dropout,
                       .label_smoothing = o.label_smoothing,
+                      .class_weights = {},
                       .skipped_lines = skipped,
                       .weights = {},
                       .run = {}};
@@ -286,12 +287,15 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
   for (const at::Tensor& parameter : setup.model->parameters()) parameters += parameter.numel();
   log(fmt::format("model: {} layers, hidden {}, {} parameters, length policy {}",
                   config.num_hidden_layers, config.hidden_size, parameters, config.length_policy));
+  if (o.class_weights == "balanced")
+    setup.class_weights = balanced_weights(setup.train, labels.size());
   if (setup.wide) {
-    std::vector<double> weights;
-    if (o.class_weights == "balanced") weights = balanced_weights(setup.train, labels.size());
-    fit_wide_head(*setup.model, ngrams, setup.train, weights);
+    fit_wide_head(*setup.model, ngrams, setup.train, setup.class_weights);
     log(fmt::format("wide head: {} words and pairs of words, {:.1f} MB", config.wide_features,
                     4e-6 * static_cast<double>(ngrams.keys().size() * (labels.size() + 2))));
+  }
+  for (Sample& sample : setup.train) {  // each step copies what it reads
+    for (Encoding& text : sample.texts) text.ngrams.reset();
   }
   if (const float scale = task.value_scale(setup.train); scale != 1) {
     log(fmt::format("scores: {} stands for a cosine of 1", scale));

@@ -24,15 +24,16 @@ struct TrainingSetup {
   std::vector<Sample> train, dev;  ///< of the examples, one each
   std::shared_ptr<nn::FNetWithHeadImpl> model;
   Tokenizer tokenizer;
-  std::string metric;              ///< that selects the best epoch
-  bool fits = false;               ///< the model comes with a head for these labels
-  std::set<std::string> frozen;    ///< weights that do not learn
-  double token_dropout = 0;        ///< as resolved
-  double label_smoothing = 0;      ///< as resolved
-  bool wide = false;               ///< the model has a wide part, fitted to `train`
-  std::size_t skipped_lines = 0;   ///< bad lines
-  nlohmann::ordered_json weights;  ///< what was loaded of `from`
-  nlohmann::ordered_json run;      ///< run.json: the resolved options, config, versions and data
+  std::string metric;                 ///< that selects the best epoch
+  bool fits = false;                  ///< the model comes with a head for these labels
+  std::set<std::string> frozen;       ///< weights that do not learn
+  double token_dropout = 0;           ///< as resolved
+  double label_smoothing = 0;         ///< as resolved
+  std::vector<double> class_weights;  ///< as resolved
+  bool wide = false;                  ///< the model has a wide part, fitted to `train`
+  std::size_t skipped_lines = 0;      ///< bad lines
+  nlohmann::ordered_json weights;     ///< what was loaded of `from`
+  nlohmann::ordered_json run;         ///< run.json: the resolved options, config, versions and data
 
   const Config& config() const { return model->config(); }
 };
