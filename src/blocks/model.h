@@ -128,14 +128,19 @@ inline std::string_view encoder_place(const Config& c) {
   return c.heads.empty() && architecture_of(c.task) == "FNetModel" ? "" : "fnet";
 }
 
-/// The weights of the poolings, beside the encoder's: the pooler's where the config says so, and
-/// those of what its heads or `embed` read.
-inline void pooling_weights(const Specs& specs, const Config& c) {
+/// The poolings that a model may need: the pooler where the config says so, and what its heads and
+/// `embed` read.
+inline std::set<std::string> poolings_of(const Config& c) {
   std::set<std::string> names = {c.pooling};
   for (const std::string& name : c.head_names()) names.insert(c.head(name).pooling);
   names.erase("pooler");
   if (c.pooler) names.insert("pooler");
-  for (const std::string& name : names) add_weights(pooling_named(name), specs, c);
+  return names;
+}
+
+/// Their weights, beside the encoder's.
+inline void pooling_weights(const Specs& specs, const Config& c) {
+  for (const std::string& name : poolings_of(c)) add_weights(pooling_named(name), specs, c);
 }
 
 /// The same as a list.

@@ -73,30 +73,33 @@ ordered_json layers_json(const Config& config, std::int64_t length) {
   }
   if (config.norm_position == "pre") add_part("encoder.LayerNorm", 0, add_norm);
   // What follows scores a text, or each of its tokens, by linear maps.
-  const auto add_maps = [&](std::string name, const Specs& weights, bool text) {
+  const auto add_maps = [&](std::string name, const Specs& weights, bool text, bool pooling) {
     double operations = 0;
-    ordered_json shape = ordered_json::array();
-    if (!text) shape.push_back("N");
     std::int64_t width = config.hidden_size;
     for (const WeightSpec& spec : weights.list()) {
       if (!spec.product) continue;
-      width = spec.shape[0];
-      operations +=
-          linear_operations(spec.shape[1], width) * (text ? 1.0 : static_cast<double>(length));
+      if (!pooling) width = spec.shape[0];
+      operations += linear_operations(spec.shape[1], spec.shape[0]) *
+                    (text ? 1.0 : static_cast<double>(length));
     }
+    ordered_json shape = ordered_json::array();
+    if (!text && !pooling) shape.push_back("N");
     shape.push_back(width);
     add(std::move(name), std::move(shape), weights, operations);
   };
-  if (config.pooler) {
+  for (const std::string& name : poolings_of(config)) {
+    const Pooling pooling = pooling_named(name);
     Specs weights;
-    PoolerPooling().weights(weights, config);
-    add_maps("pooler", weights, true);
+    add_weights(pooling, weights, config);
+    if (weights.list().empty()) continue;
+    add_maps(name, weights, row_of(pooling).reach == Reach::first_row, true);
   }
   for (const std::string& name : config.head_names()) {
     const HeadConfig head = config.head(name);
     Specs weights;
     add_weights(head_for(head.task), weights, config, head);
-    add_maps(name.empty() ? head.task : head_place(name), weights, is_pooled(head_for(head.task)));
+    add_maps(name.empty() ? head.task : head_place(name), weights, is_pooled(head_for(head.task)),
+             false);
   }
   return layers;
 }

@@ -46,7 +46,8 @@ class Page(html.parser.HTMLParser):
 class Layers(CliTest):
     def test_parameters_of_all_layers_are_those_of_the_model(self):
         parts = [(), ("norm_position=pre",), ("mixers=top:1", "mixer_options.num_attention_heads=2"),
-                 ("mixers=linear", "ffn_type=swiglu"), ("pooler=false", "pooling=mean")]  # fmt: skip
+                 ("mixers=linear", "ffn_type=swiglu"), ("pooler=false", "pooling=mean"),
+                 ("pooler=false", "pooling=attention")]  # fmt: skip
         for i, settings in enumerate(parts):
             model = self.model(f"parts-{i}", "text-classification", "a,b", *settings)
             info = json.loads(done("info", model, "--json"))
