@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/vectors.h"
 #include "runtime/samples.h"
 
 namespace fnet::cli {
@@ -20,9 +21,7 @@ bool has_truth(const InputFlags& input, const Reading& reading) {
   Record record;
   if (!reader.next(record)) return false;
   return std::ranges::all_of(reading.needs, [&](const Reading::Need& need) {
-    return need.optional || std::ranges::any_of(need.names, [&](const std::string& name) {
-             return record.find(name) != nullptr;
-           });
+    return need.optional || !name_in(record, need.names).empty();
   });
 }
 
@@ -89,12 +88,6 @@ void compare_units(const Task& task, const HeadConfig& head, const Example& exam
     }
     if (d.distance > 0) out.differences.add(std::move(d));
   }
-}
-
-double dot(std::span<const float> a, std::span<const float> b) {
-  double sum = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) sum += static_cast<double>(a[i]) * b[i];
-  return sum;
 }
 
 }  // namespace
@@ -166,10 +159,8 @@ Findings compare_vectors(const InputFlags& input, Sides& sides, std::size_t most
     std::array<Matrix, 2> vectors;
     std::array<std::vector<Encoding>, 2> texts;
     for (const std::size_t i : {0, 1}) {
-      for (const Example& e : batch) {
-        texts[i].push_back(sides[i].engine.encode(
-            e.texts.size() > 1 ? TextInput(e.texts[0], e.texts[1]) : TextInput(e.texts[0])));
-      }
+      for (const TextInput& text : inputs_of(batch))
+        texts[i].push_back(sides[i].engine.encode(text));
     }
     turns.take(texts,
                [&](std::size_t i) { vectors[i] = sides[i].engine.embed(texts[i], {}, true); });

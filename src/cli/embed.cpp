@@ -9,6 +9,7 @@
 #include "cli/stream.h"
 #include "core/error.h"
 #include "fnet/similarity.h"
+#include "runtime/samples.h"
 
 namespace fnet::cli {
 namespace {

@@ -3,11 +3,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/numbers.h"
 
 namespace fnet::cli {
 namespace {
@@ -51,13 +51,12 @@ std::string_view kind_of(const FlagValue& value) {
 
 template <class Number>
 bool read_number(std::string_view text, const FlagRules& rules, Number& out) {
-  Number value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return false;
-  const auto number = static_cast<double>(value);
+  const auto value = to_number<Number>(text);
+  if (!value) return false;
+  const auto number = static_cast<double>(*value);
   if (!std::isfinite(number)) return false;
   if (rules.range && (number < rules.range->low || number > rules.range->high)) return false;
-  out = value;
+  out = *value;
   return true;
 }
 

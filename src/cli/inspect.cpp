@@ -127,14 +127,8 @@ ordered_json inspection_json(const Flags& flags, const Config& config, const Ins
 
 /// A mark for each band of frequencies above 0, the strongest the highest.
 std::string energy_line(const std::vector<double>& energy) {
-  const std::size_t rest = energy.size() - 1, bands = std::min(rest, kBands);
-  std::vector<double> heights;
-  for (std::size_t b = 0; b < bands; ++b) {
-    const std::size_t begin = 1 + b * rest / bands, end = 1 + (b + 1) * rest / bands;
-    double sum = 0;
-    for (std::size_t k = begin; k < end; ++k) sum += energy[k];
-    heights.push_back(10 * std::log10(std::max(sum / static_cast<double>(end - begin), 1e-15)));
-  }
+  std::vector<double> heights = decibels(energy, kBands);
+  heights.erase(heights.begin());  // the constant part
   std::string line;
   for (const double height : heights) {
     const double share = 1 + (height - std::ranges::max(heights)) / kDecibels;

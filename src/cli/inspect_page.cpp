@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/html.h"
+#include "text/normalize.h"
 
 namespace fnet::cli {
 namespace {
@@ -52,9 +53,8 @@ std::string signed_number(double value) {
 
 /// A piece as its text: `▁the` is `the` after a space.
 std::pair<std::string, bool> text_of(const TokenView& token) {
-  constexpr std::string_view kSpace = "\u2581";
-  const bool space = token.piece.starts_with(kSpace);
-  std::string text = token.piece.substr(space ? kSpace.size() : 0);
+  const bool space = token.piece.starts_with(kSpaceSymbol);
+  std::string text = token.piece.substr(space ? kSpaceSymbol.size() : 0);
   return {printable(text.empty() ? "·" : text), space};
 }
 
@@ -153,20 +153,6 @@ std::string layers_html(const Inspection& seen) {
   return html + "</table></div>\n";
 }
 
-/// Shares of the energy in dB, the constant part first, then at most kPoints bands.
-std::vector<double> decibels(const std::vector<double>& energy) {
-  const auto dB = [](double share) { return 10 * std::log10(std::max(share, 1e-12)); };
-  std::vector<double> points = {dB(energy[0])};
-  const std::size_t rest = energy.size() - 1, count = std::min(rest, kPoints);
-  for (std::size_t p = 0; p < count; ++p) {
-    const std::size_t begin = 1 + p * rest / count, end = 1 + (p + 1) * rest / count;
-    double sum = 0;
-    for (std::size_t k = begin; k < end; ++k) sum += energy[k];
-    points.push_back(dB(sum / static_cast<double>(end - begin)));
-  }
-  return points;
-}
-
 struct Line {
   std::string_view style;
   const StateView* state;
@@ -203,7 +189,7 @@ std::string spectrum(const std::string& caption, std::span<const Line> lines, do
     svg += fmt::format("<text x='{:.1f}' y='{}' text-anchor='middle'>{:g}</text>", px(x),
                        height - 4, x / 2);
   for (const Line& line : lines) {
-    const std::vector<double> points = decibels(line.state->energy);
+    const std::vector<double> points = decibels(line.state->energy, kPoints);
     svg += fmt::format("<circle cx='{:.1f}' cy='{:.1f}' r='2.4' fill='none' {}/>", px(0),
                        py(points[0]), line.style.substr(0, line.style.find(" stroke-dash")));
     std::string path;
@@ -223,7 +209,7 @@ std::string spectrum(const std::string& caption, std::span<const Line> lines, do
 std::string spectra_html(const Inspection& seen, const Config& config) {
   double floor = -20;
   for (const StateView& state : seen.states)
-    floor = std::min(floor, std::ranges::min(decibels(state.energy)));
+    floor = std::min(floor, std::ranges::min(decibels(state.energy, kPoints)));
   floor = std::max(-80.0, 10 * std::floor(floor / 10));
   std::string html = fmt::format(
       "<h2>Energy by frequency</h2>\n<p class='n dim'>Each column of the hidden state is a signal "
@@ -275,6 +261,19 @@ std::string name_of(const StateView& state, const Config& config) {
       break;
   }
   return "final norm";
+}
+
+std::vector<double> decibels(const std::vector<double>& energy, std::size_t most) {
+  const auto dB = [](double share) { return 10 * std::log10(std::max(share, 1e-15)); };
+  std::vector<double> points = {dB(energy[0])};
+  const std::size_t rest = energy.size() - 1, count = std::min(rest, most);
+  for (std::size_t p = 0; p < count; ++p) {
+    const std::size_t begin = 1 + p * rest / count, end = 1 + (p + 1) * rest / count;
+    double sum = 0;
+    for (std::size_t k = begin; k < end; ++k) sum += energy[k];
+    points.push_back(dB(sum / static_cast<double>(end - begin)));
+  }
+  return points;
 }
 
 std::string summary_of(std::string_view model, const Config& config) {

@@ -92,15 +92,6 @@ class ReadAhead : public std::enable_shared_from_this<ReadAhead> {
 
 }  // namespace
 
-std::vector<TextInput> inputs_of(std::span<const Example> examples) {
-  std::vector<TextInput> inputs;
-  for (const Example& example : examples) {
-    inputs.emplace_back(example.texts[0]);
-    if (example.texts.size() > 1) inputs.back().pair = example.texts[1];
-  }
-  return inputs;
-}
-
 /// What stands in front of a table that is read as plain text is its header.
 void InputFlags::warn_of_header(const Example& first) const {
   if (path != "-" || !options.format.empty() || first.texts.empty()) return;

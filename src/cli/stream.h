@@ -10,9 +10,6 @@
 
 namespace fnet::cli {
 
-/// The texts of examples as an engine takes them.
-std::vector<TextInput> inputs_of(std::span<const Example> examples);
-
 /// The flags of a command that reads examples, and the loop over them.
 struct InputFlags {
   std::filesystem::path path = "-";

@@ -1,11 +1,11 @@
 #include "fnet/config.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <type_traits>
 
 #include "core/error.h"
+#include "core/numbers.h"
 #include "model/config_fields.h"
 #include "model/other_names.h"
 
@@ -27,11 +27,10 @@ std::string show(const PartOptions& options) {
 
 template <class Number>
 Number parse_number(std::string_view key, std::string_view text, std::string_view expected) {
-  Number value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  require(error == std::errc() && end == text.data() + text.size(), Kind::usage,
-          "config: {}: expected {}, found '{}'", key, expected, printable(text));
-  return value;
+  const auto value = to_number<Number>(text);
+  require(value.has_value(), Kind::usage, "config: {}: expected {}, found '{}'", key, expected,
+          printable(text));
+  return *value;
 }
 void parse(std::string_view key, std::string_view text, std::int64_t& out) {
   out = parse_number<std::int64_t>(key, text, "an integer");
@@ -62,17 +61,8 @@ void parse(std::string_view key, std::string_view, PartOptions&) {
 /// An option's value as JSON would have it: a boolean, a number, else a word.
 PartOptions::mapped_type parse_option(std::string_view text) {
   if (text == "true" || text == "false") return text == "true";
-  const char* const last = text.data() + text.size();
-  std::int64_t whole = 0;
-  if (const auto [end, error] = std::from_chars(text.data(), last, whole);
-      error == std::errc() && end == last) {
-    return whole;
-  }
-  double number = 0;
-  if (const auto [end, error] = std::from_chars(text.data(), last, number);
-      error == std::errc() && end == last) {
-    return number;
-  }
+  if (const auto whole = to_number<std::int64_t>(text)) return *whole;
+  if (const auto number = to_number<double>(text)) return *number;
   return std::string(text);
 }
 
@@ -130,10 +120,8 @@ void check_head(const std::string& name, const HeadConfig& head, const Config& c
 
 /// A whole number above 0, and nothing else.
 std::optional<std::int64_t> count_of(std::string_view digits) {
-  std::int64_t count = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), count);
-  if (error != std::errc() || end != digits.data() + digits.size() || count <= 0) return {};
-  return count;
+  const auto count = to_number<std::int64_t>(digits);
+  return count && *count > 0 ? count : std::nullopt;
 }
 
 }  // namespace

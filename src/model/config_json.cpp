@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <type_traits>
@@ -7,6 +6,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/json.h"
+#include "core/numbers.h"
 #include "model/config_fields.h"
 #include "model/kinds.h"
 #include "model/other_names.h"
@@ -142,15 +142,13 @@ std::vector<std::string> read_labels(const Json& json, std::string_view source) 
   std::vector<std::string> labels(json.size());
   std::vector<bool> seen(json.size(), false);
   for (const auto& [key, label] : json.items()) {
-    std::size_t id = 0;
-    const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);
-    require(
-        error == std::errc() && end == key.data() + key.size() && id < labels.size() && !seen[id],
-        Kind::input, "{}: id2label: expected the ids 0 to {}, each once, found '{}'", source,
-        labels.size() - 1, printable(key));
+    const auto id = to_number<std::size_t>(key);
+    require(id && *id < labels.size() && !seen[*id], Kind::input,
+            "{}: id2label: expected the ids 0 to {}, each once, found '{}'", source,
+            labels.size() - 1, printable(key));
     if (!label.is_string()) wrong_type(source, "id2label." + key, "a string", label);
-    labels[id] = label.get<std::string>();
-    seen[id] = true;
+    labels[*id] = label.get<std::string>();
+    seen[*id] = true;
   }
   return labels;
 }
@@ -261,8 +259,7 @@ Config Config::from_json(std::string_view text, std::string_view source,
     if (names.front() == "FNetForPreTraining" && warnings != nullptr) {
       warnings->push_back(
           fmt::format("{}: architectures: of FNetForPreTraining the head for [MASK] is read, that "
-                      "for the order "
-                      "of two texts is not",
+                      "for the order of two texts is not",
                       source));
     }
   }

@@ -36,11 +36,6 @@ constexpr Family kFamilies[] = {{"huggingface", "Hugging Face transformers", fal
                                 {"seed", "the Keras seed, dl_techniques", true, kSeed},
                                 {"fnet", "fnet itself", false, {}}};
 
-bool is_there(const fs::path& path) {
-  std::error_code error;
-  return fs::exists(path, error);
-}
-
 }  // namespace
 
 const Family* find_family(std::string_view name) {
@@ -50,7 +45,7 @@ const Family* find_family(std::string_view name) {
 
 const Family& family_of(const fs::path& directory, std::string_view json, const Config& config) {
   const nlohmann::json keys = parse_json(json, "config.json");
-  if (is_there(directory / "run.json")) return *find_family("fnet");
+  if (path_exists(directory / "run.json")) return *find_family("fnet");
   const bool like_seed =
       config.hidden_act == "gelu" && !config.embedding_projection && config.fourier_norm == "ortho";
   if (like_seed) return *find_family("seed");
@@ -58,10 +53,9 @@ const Family& family_of(const fs::path& directory, std::string_view json, const 
 }
 
 std::optional<std::string> foreign_files(const fs::path& path) {
-  const auto has = [&](const char* name) { return is_there(path / name); };
+  const auto has = [&](const char* name) { return path_exists(path / name); };
   const std::string name = path.filename().string();
-  std::error_code error;
-  if (!fs::is_directory(path, error)) {
+  if (!path_is_directory(path)) {
     if (name.ends_with(".keras")) return "a model of Keras";
     if (name.ends_with(".h5")) return "weights of Keras";
     if (name.ends_with(".msgpack") || name.starts_with("checkpoint_"))
@@ -74,6 +68,7 @@ std::optional<std::string> foreign_files(const fs::path& path) {
   if (has("flax_model.msgpack")) return "a checkpoint of Flax";
   if (has("pytorch_model.bin") || has("pytorch_model.bin.index.json"))
     return "a model of Hugging Face with weights that torch pickled";
+  std::error_code error;
   for (const auto& entry : fs::directory_iterator(path, error)) {
     if (entry.path().filename().string().starts_with("checkpoint_")) return "a checkpoint of Flax";
   }

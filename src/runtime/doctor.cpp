@@ -1,6 +1,7 @@
 #include "runtime/doctor.h"
 
 #include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 #include <optional>
@@ -246,13 +247,8 @@ class Doctor {
     const std::vector<Encoding> texts = {sample_text()};
     const Matrix fast = engine.forward(texts).front();
     const Matrix slow = Engine::load(path_, options).forward(texts).front();
-    double most = 0, size = 0;
-    for (std::size_t i = 0; i < fast.data.size(); ++i) {
-      const double off = std::abs(double{fast.data[i]} - double{slow.data[i]});
-      if (!(off <= most)) most = off;
-      size = std::max(size, std::abs(double{slow.data[i]}));
-    }
-    const double share = most / std::max(size, 1e-30);
+    const Deviation deviation = deviation_of(fast.data, slow.data);
+    const double share = deviation.difference / std::max(deviation.size, 1e-30);
     if (!std::isfinite(share)) {
       say(Level::wrong, "self-test", "expected finite numbers, found infinities or NaN",
           "the weights overflow or are damaged: get or train them again");

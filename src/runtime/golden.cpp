@@ -5,7 +5,6 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <numeric>
-#include <span>
 
 #include "core/error.h"
 #include "core/file.h"
@@ -112,18 +111,24 @@ void compare(GoldenResult& result, std::span<const float> found, std::span<const
   require(found.size() == expected.size(), Kind::input,
           "{}: {}: expected {} numbers as this model gives, found {}", kGoldenFile, result.what,
           found.size(), expected.size());
-  double size = 1, most = 0;
-  for (const float value : expected) size = std::max(size, std::abs(double{value}));
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    const double off = std::abs(double{found[i]} - double{expected[i]});
-    if (!(off <= most)) most = off;  // NaN is kept too
-  }
+  const Deviation deviation = deviation_of(found, expected);
+  const double share = deviation.difference / std::max(deviation.size, 1.0);
   ++result.cases;
-  if (!(most / size <= result.difference)) result.difference = most / size;
+  if (!(share <= result.difference)) result.difference = share;  // NaN is kept too
   result.ok = result.difference <= tolerance;
 }
 
 }  // namespace
+
+Deviation deviation_of(std::span<const float> found, std::span<const float> expected) {
+  Deviation deviation;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const double off = std::abs(double{found[i]} - double{expected[i]});
+    if (!(off <= deviation.difference)) deviation.difference = off;
+    deviation.size = std::max(deviation.size, std::abs(double{expected[i]}));
+  }
+  return deviation;
+}
 
 GoldenVectors read_golden(const std::filesystem::path& file) {
   const Json json = parse_json(read_file(file, kMaxBytes), file.native(),

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,13 @@ struct GoldenVectors {
   double tolerance = 0;
   std::vector<GoldenCase> cases;
 };
+
+/// The largest difference of two lists of numbers, and the largest number of the second; the first
+/// is no number where one of its numbers is none.
+struct Deviation {
+  double difference = 0, size = 0;
+};
+Deviation deviation_of(std::span<const float> found, std::span<const float> expected);
 
 inline constexpr const char* kGoldenFile = "golden.json";
 

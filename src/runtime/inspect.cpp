@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <optional>
 #include <utility>
 
 #include "core/error.h"
+#include "core/vectors.h"
 #include "kernels/fourier.h"
 #include "runtime/samples.h"
 
@@ -20,18 +20,11 @@ constexpr std::size_t kBatch = 32;
 /// Best answers of a unit among which the one before is looked for.
 constexpr std::size_t kAnswers = 1000;
 
-double squares(std::span<const float> x) {
-  return std::transform_reduce(x.begin(), x.end(), x.begin(), 0.0, std::plus(),
-                               [](double a, double b) { return a * b; });
-}
+double squares(std::span<const float> x) { return dot(x, x); }
 
 /// 1 − cosine; 0 of two zeros.
 double cosine_distance(std::span<const float> a, std::span<const float> b) {
-  const double size = std::sqrt(squares(a) * squares(b));
-  if (size == 0) return squares(a) == squares(b) ? 0 : 1;
-  double dot = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) dot += static_cast<double>(a[i]) * b[i];
-  return std::max(0.0, 1 - dot / size);
+  return squares(a) == 0 && squares(b) == 0 ? 0 : 1 - cosine(a, b);
 }
 
 /// The mean over the rows [N, H].
@@ -63,10 +56,8 @@ struct Subject {
       sample = encode(engine, *task, *head, {&example, 1}).front();
     } else if (!example.words.empty()) {
       sample.texts.push_back(engine.encode_words(example.words));
-    } else if (example.texts.size() > 1) {
-      sample.texts.push_back(engine.encode({example.texts[0], example.texts[1]}));
     } else {
-      sample.texts.push_back(engine.encode(example.texts.at(0)));
+      sample.texts.push_back(engine.encode(inputs_of({&example, 1}).front()));
     }
   }
 

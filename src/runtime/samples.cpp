@@ -6,6 +6,15 @@
 
 namespace fnet {
 
+std::vector<TextInput> inputs_of(std::span<const Example> examples) {
+  std::vector<TextInput> inputs;
+  for (const Example& example : examples) {
+    inputs.emplace_back(example.texts[0]);
+    if (example.texts.size() > 1) inputs.back().pair = example.texts[1];
+  }
+  return inputs;
+}
+
 std::vector<Sample> encode(const Engine& engine, const Task& task, const HeadConfig& head,
                            std::span<const Example> examples) {
   std::vector<Sample> samples;

@@ -10,6 +10,9 @@
 
 namespace fnet {
 
+/// The texts of examples, and their pairs, as an engine takes them.
+std::vector<TextInput> inputs_of(std::span<const Example> examples);
+
 /// Examples as a model of this task reads them. Throws: input.
 std::vector<Sample> encode(const Engine& engine, const Task& task, const HeadConfig& head,
                            std::span<const Example> examples);

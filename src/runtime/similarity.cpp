@@ -5,17 +5,12 @@
 #include <map>
 
 #include "core/error.h"
+#include "core/vectors.h"
 #include "kernels/product.h"
 #include "runtime/tensor.h"
 
 namespace fnet {
 namespace {
-
-double dot(std::span<const float> a, std::span<const float> b) {
-  double sum = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) sum += static_cast<double>(a[i]) * b[i];
-  return sum;
-}
 
 bool better(const Match& a, const Match& b) {
   return a.score != b.score ? a.score > b.score : a.row < b.row;
@@ -24,11 +19,7 @@ bool better(const Match& a, const Match& b) {
 }  // namespace
 
 void normalize_rows(Matrix& rows) {
-  for (std::size_t i = 0; i < rows.rows; ++i) {
-    const double square = dot(rows.row(i), rows.row(i));
-    const auto scale = static_cast<float>(square > 0 ? 1.0 / std::sqrt(square) : 0.0);
-    for (float& v : rows.row(i)) v *= scale;
-  }
+  for (std::size_t i = 0; i < rows.rows; ++i) normalize(rows.row(i));
 }
 
 std::vector<float> pairwise_similarity(const Matrix& a, const Matrix& b, Similarity similarity) {
@@ -37,13 +28,8 @@ std::vector<float> pairwise_similarity(const Matrix& a, const Matrix& b, Similar
           a.rows, a.cols, b.rows, b.cols);
   std::vector<float> scores;
   for (std::size_t i = 0; i < a.rows; ++i) {
-    double score = dot(a.row(i), b.row(i));
-    if (similarity == Similarity::cosine) {
-      const double lengths =
-          std::sqrt(dot(a.row(i), a.row(i))) * std::sqrt(dot(b.row(i), b.row(i)));
-      score = lengths > 0 ? std::clamp(score / lengths, -1.0, 1.0) : 0.0;
-    }
-    scores.push_back(static_cast<float>(score));
+    const auto compare = similarity == Similarity::cosine ? cosine : dot;
+    scores.push_back(static_cast<float>(compare(a.row(i), b.row(i))));
   }
   return scores;
 }

@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "tasks/labelling.h"
+#include "text/normalize.h"
 
 namespace fnet {
 namespace {
@@ -37,12 +38,11 @@ std::vector<Mask> masks_of(const Sample& sample) {
 /// The text of ids with its special tokens by name, spaces where the pieces have them.
 /// Source: what Hugging Face's tokenizers make of FNet's pieces.
 std::string whole_text(const Tokenizer& tokenizer, std::span<const std::int32_t> ids) {
-  constexpr std::string_view kSpace = "\u2581";
   std::string text;
   std::vector<std::int32_t> run;  // ids between two special ones
   const auto end_run = [&] {
     if (run.empty()) return;
-    if (!text.empty() && tokenizer.piece(run[0]).starts_with(kSpace)) text += ' ';
+    if (!text.empty() && tokenizer.piece(run[0]).starts_with(kSpaceSymbol)) text += ' ';
     text += tokenizer.decode(run, false);
     run.clear();
   };
@@ -86,8 +86,8 @@ Sample FillMaskTask::encode(const Example& example, const Tokenizer& tokenizer,
   std::optional<std::string_view> pair;
   if (example.texts.size() > 1) pair = example.texts[1];
   Sample sample;
-  Encoding& text = sample.texts.emplace_back(tokenizer.encode(example.texts.at(0), pair, options));
-  text.offsets = {};
+  const Encoding& text = sample.texts.emplace_back(
+      without_places(tokenizer.encode(example.texts.at(0), pair, options)));
   std::vector<std::int32_t>& rows = sample.picks.emplace_back();
   for (std::size_t i = 0; i < text.input_ids.size(); ++i) {
     if (text.input_ids[i] == mask) rows.push_back(static_cast<std::int32_t>(i));

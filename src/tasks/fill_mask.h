@@ -13,7 +13,6 @@ class FillMaskTask final : public Task {
   bool reads_words() const noexcept override { return false; }
   std::string_view unit() const noexcept override { return "masks"; }
   Loss loss() const noexcept override { return Loss::cross_entropy; }
-  double token_dropout() const noexcept override { return 0; }
   std::vector<std::string> metrics(std::span<const std::string> labels) const override;
   /// Throws: usage for `labelled`.
   Reading reading(const Columns& columns, bool labelled) const override;

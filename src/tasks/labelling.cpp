@@ -1,12 +1,12 @@
 #include "tasks/labelling.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <optional>
 #include <set>
 
 #include "core/error.h"
+#include "core/numbers.h"
 
 namespace fnet {
 namespace {
@@ -16,13 +16,6 @@ constexpr std::size_t kWorst = 50;
 
 /// The class that stands for an answer which truncation cut off.
 constexpr const char* kCutOff = "(beyond the model's length)";
-
-std::optional<std::int64_t> whole_number(const std::string& text) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return {};
-  return value;
-}
 
 class LabelScorer final : public Scorer {
  public:
@@ -167,9 +160,10 @@ std::vector<std::string> labels_of(std::span<const Example> examples) {
     names.insert(example.truth.begin(), example.truth.end());
   }
   std::vector<std::string> labels(names.begin(), names.end());
-  if (std::ranges::all_of(labels,
-                          [](const auto& label) { return whole_number(label).has_value(); }))
-    std::ranges::stable_sort(labels, {}, [](const auto& label) { return *whole_number(label); });
+  if (std::ranges::all_of(
+          labels, [](const auto& label) { return to_number<std::int64_t>(label).has_value(); }))
+    std::ranges::stable_sort(labels, {},
+                             [](const auto& label) { return *to_number<std::int64_t>(label); });
   return labels;
 }
 
@@ -183,7 +177,7 @@ std::vector<std::string> LabellingTask::labels(std::span<const Example> examples
 Sample LabellingTask::encode_bare(const Example& example, const Tokenizer& tokenizer,
                                   const EncodeOptions& options) const {
   Sample sample = encode_input(example, tokenizer, options);
-  for (Encoding& text : sample.texts) text.offsets = {}, text.word_ids = {};
+  for (Encoding& text : sample.texts) text = without_places(std::move(text));
   return sample;
 }
 

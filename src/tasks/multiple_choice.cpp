@@ -1,11 +1,11 @@
 #include "tasks/multiple_choice.h"
 
 #include <algorithm>
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "core/error.h"
+#include "core/numbers.h"
 #include "tasks/labelling.h"
 
 namespace fnet {
@@ -54,10 +54,7 @@ std::size_t right_choice(const Record& record, const std::string& name, const Na
   };
   std::optional<std::size_t> right;
   if (record.find("choices.label") != nullptr) right = place(record.list("choices.label"));
-  if (std::size_t number = 0; !right) {
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-    if (error == std::errc() && end == value.data() + value.size()) right = number;
-  }
+  if (!right) right = to_number<std::size_t>(value);
   if (!right && value.size() == 1 && value[0] >= 'A' && value[0] <= 'Z')
     right = static_cast<std::size_t>(value[0] - 'A');
   if (!right) right = place(choices);
@@ -91,11 +88,10 @@ Example read_example(const Record& record, const Fields& fields, bool labelled) 
 
 /// The number of a choice as it stands in an answer or a truth. Throws: input.
 std::size_t number_of(const std::string& text, std::size_t choices) {
-  std::size_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  require(error == std::errc() && end == text.data() + text.size() && number < choices, Kind::input,
-          "label: expected 0 to {}, found '{}'", choices - 1, printable(text));
-  return number;
+  const auto number = to_number<std::size_t>(text);
+  require(number && *number < choices, Kind::input, "label: expected 0 to {}, found '{}'",
+          choices - 1, printable(text));
+  return *number;
 }
 
 class ChoiceScorer final : public Scorer {
@@ -162,9 +158,8 @@ Sample MultipleChoiceTask::encode(const Example& example, const Tokenizer& token
   Sample sample;
   const std::size_t choices = example.texts.size() - 1;
   for (std::size_t i = 1; i <= choices; ++i) {
-    Encoding& encoding = sample.texts.emplace_back(
-        tokenizer.encode(example.texts[0], std::string_view(example.texts[i]), options));
-    encoding.offsets = {}, encoding.word_ids = {};
+    sample.texts.push_back(without_places(
+        tokenizer.encode(example.texts[0], std::string_view(example.texts[i]), options)));
   }
   sample.units = {0};
   if (!example.truth.empty())

@@ -14,7 +14,6 @@ class MultipleChoiceTask final : public Task {
   bool reads_words() const noexcept override { return false; }
   std::string_view unit() const noexcept override { return "choices"; }
   Loss loss() const noexcept override { return Loss::row_cross_entropy; }
-  double token_dropout() const noexcept override { return 0; }
   std::vector<std::string> metrics(std::span<const std::string> labels) const override;
   /// Records of our own names, and of SWAG, HellaSwag, ARC, OpenBookQA, CommonsenseQA, RACE, COPA
   /// and PIQA as Hugging Face has them.

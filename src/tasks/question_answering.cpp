@@ -1,12 +1,12 @@
 #include "tasks/question_answering.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "core/error.h"
+#include "core/numbers.h"
 #include "core/utf8.h"
 #include "tasks/answer_metrics.h"
 #include "tasks/labelling.h"
@@ -25,10 +25,10 @@ std::size_t front_of(const Encoding& window) {
 
 /// The byte of the `count`-th code point. Throws: input where the text has fewer.
 std::size_t byte_of(std::string_view text, std::string_view count) {
-  std::size_t left = 0, at = 0;
-  const auto [end, error] = std::from_chars(count.data(), count.data() + count.size(), left);
-  require(error == std::errc() && end == count.data() + count.size(), Kind::input,
+  const auto number = to_number<std::size_t>(count);
+  require(number.has_value(), Kind::input,
           "answers.answer_start: expected a whole number from 0, found '{}'", printable(count));
+  std::size_t left = *number, at = 0;
   for (; left > 0 && at < text.size(); --left)
     at += std::max<std::size_t>(1, decode_utf8(text.substr(at)).length);
   require(left == 0, Kind::input, "answers.answer_start: expected a place in the context, found {}",

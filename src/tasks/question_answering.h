@@ -18,7 +18,6 @@ class QuestionAnsweringTask final : public Task {
   bool reads_windows() const noexcept override { return true; }
   std::string_view unit() const noexcept override { return "questions"; }
   Loss loss() const noexcept override { return Loss::row_cross_entropy; }
-  double token_dropout() const noexcept override { return 0; }
   std::vector<std::string> metrics(std::span<const std::string> labels) const override;
   Reading reading(const Columns& columns, bool labelled) const override;
   std::vector<std::string> labels(std::span<const Example> examples) const override;

@@ -1,10 +1,10 @@
 #include "tasks/regression.h"
 
-#include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/numbers.h"
 
 namespace fnet {
 namespace {
@@ -46,10 +46,8 @@ class RegressionScorer final : public Scorer {
 
 std::optional<float> RegressionTask::number(std::string_view text) {
   if (text.starts_with('+')) text.remove_prefix(1);
-  float value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return {};
-  return value;
+  const auto value = to_number<float>(text);
+  return value && std::isfinite(*value) ? value : std::nullopt;
 }
 
 std::vector<std::string> RegressionTask::metrics(std::span<const std::string>) const {

@@ -1,15 +1,16 @@
 #include "tasks/retrieval.h"
 
 #include <array>
-#include <cmath>
 
 #include "core/error.h"
+#include "core/vectors.h"
 
 namespace fnet {
 namespace {
 
-/// In lanes, so that the compiler may sum them side by side.
-float dot(std::span<const float> a, std::span<const float> b) {
+/// A dot product in float, in lanes, so that the compiler may sum them side by side: there are
+/// N · N of them.
+float fast_dot(std::span<const float> a, std::span<const float> b) {
   constexpr std::size_t kLanes = 16;
   std::array<float, kLanes> sums{};
   std::size_t i = 0;
@@ -25,25 +26,11 @@ float dot(std::span<const float> a, std::span<const float> b) {
 /// Each row divided by its length.
 Matrix normalized(const Matrix& rows) {
   Matrix out = rows;
-  for (std::size_t i = 0; i < out.rows; ++i) {
-    double squares = 0;
-    for (const float x : out.row(i)) squares += double{x} * x;
-    const auto scale = static_cast<float>(squares > 0 ? 1 / std::sqrt(squares) : 0);
-    for (float& x : out.row(i)) x *= scale;
-  }
+  for (std::size_t i = 0; i < out.rows; ++i) normalize(out.row(i));
   return out;
 }
 
 }  // namespace
-
-float cosine(std::span<const float> a, std::span<const float> b) {
-  double ab = 0, aa = 0, bb = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    const double x = a[i], y = b[i];
-    ab += x * y, aa += x * x, bb += y * y;
-  }
-  return static_cast<float>(aa > 0 && bb > 0 ? ab / std::sqrt(aa * bb) : 0);
-}
 
 RetrievalReport retrieval_report(const Matrix& queries, const Matrix& partners,
                                  std::span<const std::size_t> text) {
@@ -53,12 +40,12 @@ RetrievalReport retrieval_report(const Matrix& queries, const Matrix& partners,
   RetrievalReport out;
   const Matrix from = normalized(queries), to = normalized(partners);
   for (std::size_t i = 0; i < from.rows; ++i) {
-    const float own = dot(from.row(i), to.row(i));
+    const float own = fast_dot(from.row(i), to.row(i));
     std::size_t rank = 1, nearest = i;
     float best = own;
     for (std::size_t j = 0; j < to.rows; ++j) {
       if (text[j] == text[i]) continue;
-      const float score = dot(from.row(i), to.row(j));
+      const float score = fast_dot(from.row(i), to.row(j));
       rank += score > own;
       if (score > best) best = score, nearest = j;
     }

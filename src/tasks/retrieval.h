@@ -8,9 +8,6 @@
 
 namespace fnet {
 
-/// The cosine of two vectors of one size; 0 where one of them is 0.
-float cosine(std::span<const float> a, std::span<const float> b);
-
 /// How well vectors find their partners by the cosine.
 struct RetrievalReport {
   double accuracy_at_1 = 0;        ///< share of those whose partner is the nearest

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/vectors.h"
 #include "tasks/labelling.h"
 #include "tasks/regression.h"
 #include "tasks/retrieval.h"
@@ -22,7 +23,7 @@ class SimilarityScorer final : public Scorer {
   void add(const Example& example, const Sample& sample, std::span<const Matrix> scores) override {
     const std::span<const float> first = row_of(scores, 0), second = row_of(scores, 1);
     if (!sample.values.empty()) {
-      pairs_.emplace_back(sample.values[0], cosine(first, second));
+      pairs_.emplace_back(sample.values[0], static_cast<float>(cosine(first, second)));
     } else {
       add_row(queries_, first), add_row(partners_, second);
       text_.push_back(known_.emplace(example.texts.at(1), text_.size()).first->second);
@@ -50,7 +51,7 @@ class SimilarityScorer final : public Scorer {
       if (found == i) continue;
       Mistake mistake = examples_[i];
       mistake.answer = examples_[found].truth;
-      mistake.score = cosine(queries_.row(i), partners_.row(found));
+      mistake.score = static_cast<float>(cosine(queries_.row(i), partners_.row(found)));
       mistakes.add(std::move(mistake));
     }
     out.worst = mistakes.take();
@@ -131,10 +132,8 @@ std::vector<std::string> SentenceSimilarityTask::labels(std::span<const Example>
 Sample SentenceSimilarityTask::encode(const Example& example, const Tokenizer& tokenizer,
                                       const EncodeOptions& options, const HeadConfig&) const {
   Sample sample;
-  for (const std::string& text : example.texts) {
-    Encoding& encoding = sample.texts.emplace_back(tokenizer.encode(text, {}, options));
-    encoding.offsets = {}, encoding.word_ids = {};
-  }
+  for (const std::string& text : example.texts)
+    sample.texts.push_back(without_places(tokenizer.encode(text, {}, options)));
   sample.units = {0};
   if (!has_score(example)) return sample;
   const std::optional<float> score = RegressionTask::number(example.truth[0]);
@@ -146,7 +145,8 @@ Sample SentenceSimilarityTask::encode(const Example& example, const Tokenizer& t
 
 Answer SentenceSimilarityTask::answer(const Example&, const Sample&, std::span<const Matrix> scores,
                                       const HeadConfig& head, const AnswerOptions&) const {
-  return {{{head.labels.at(0), cosine(row_of(scores, 0), row_of(scores, 1))}}};
+  const double likeness = cosine(row_of(scores, 0), row_of(scores, 1));
+  return {{{head.labels.at(0), static_cast<float>(likeness)}}};
 }
 
 std::string SentenceSimilarityTask::tsv(const Example&, const Answer& answer) const {

@@ -15,7 +15,6 @@ class SentenceSimilarityTask final : public Task {
   bool reads_words() const noexcept override { return false; }
   std::string_view unit() const noexcept override { return "pairs"; }
   Loss loss() const noexcept override { return Loss::similarity; }
-  double token_dropout() const noexcept override { return 0; }
   std::vector<std::string> metrics(std::span<const std::string> labels) const override;
   /// Correlations of pairs with a score, else how well texts find their partners.
   std::vector<std::string> metrics_on(std::span<const Example> examples,

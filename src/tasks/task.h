@@ -67,6 +67,12 @@ enum class Loss : std::uint8_t {
   similarity,
 };
 
+/// A text as a model reads it: without what only its task needs to know, offsets and word ids.
+inline Encoding without_places(Encoding text) {
+  text.offsets = {}, text.word_ids = {};
+  return text;
+}
+
 /// A task: what it reads from a record, how that is encoded, how scores become answers, and how
 /// answers are written and scored. Training and inference loop over this; neither knows a task by
 /// name. Immutable.
@@ -114,7 +120,7 @@ class Task {
   virtual double label_smoothing() const noexcept { return 0; }
 
   /// Share of the input tokens that training replaces by [MASK], where its options name none.
-  virtual double token_dropout() const noexcept = 0;
+  virtual double token_dropout() const noexcept { return 0; }
 
   /// Names of the metrics that may choose the best model, the default first. Without labels: all
   /// that there may be.

@@ -10,7 +10,6 @@ class TokenClassificationTask final : public LabellingTask {
   using LabellingTask::LabellingTask;
 
   bool reads_words() const noexcept override { return true; }
-  double token_dropout() const noexcept override { return 0; }
   std::vector<std::string> metrics(std::span<const std::string> labels) const override;
   Reading reading(const Columns& columns, bool labelled) const override;
   std::string tsv(const Example& example, const Answer& answer) const override;

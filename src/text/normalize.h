@@ -7,6 +7,9 @@
 
 namespace fnet {
 
+/// U+2581, which stands for a space in SentencePiece's pieces.
+inline constexpr std::string_view kSpaceSymbol = "\xe2\x96\x81";
+
 /// A text made from another one, and where each of its bytes comes from.
 struct AlignedText {
   std::string text;

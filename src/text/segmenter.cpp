@@ -18,8 +18,6 @@ namespace {
 
 namespace spm = sentencepiece;
 
-constexpr std::string_view kSpaceSymbol = "\xe2\x96\x81";  // ▁
-
 // Protobuf merges a message that stands there twice, field by field, so appending one overrides.
 // Field 3 of a model is its NormalizerSpec; in there 2 precompiled_charsmap, 3 add_dummy_prefix,
 // 4 remove_extra_whitespaces, 5 escape_whitespaces.

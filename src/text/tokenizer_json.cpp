@@ -16,8 +16,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Type = SpmSummary::Type;
 
-constexpr std::string_view kSpaceSymbol = "\xe2\x96\x81";  // ▁
-
 bool expressible(const SpmSummary& model) {
   return !model.suffix_space && model.escape_whitespaces &&
          std::ranges::none_of(model.pieces, [](const SpmSummary::Piece& piece) {

@@ -4,11 +4,10 @@
 #include <string>
 #include <string_view>
 
+#include "text/normalize.h"
+
 namespace fnet {
 namespace {
-
-/// SentencePiece's mark of a word's start, U+2581.
-constexpr std::string_view kMark = "\xE2\x96\x81";
 
 /// The id of `from` with the role that `id` has in `to`, -1 where there is none.
 std::int32_t same_role(const SpecialIds& from, const SpecialIds& to, std::int32_t id) {
@@ -23,10 +22,10 @@ std::int32_t same_role(const SpecialIds& from, const SpecialIds& to, std::int32_
 std::string surface(std::string_view piece) {
   std::string text;
   while (!piece.empty()) {
-    const std::size_t at = std::min(piece.find(kMark), piece.size());
+    const std::size_t at = std::min(piece.find(kSpaceSymbol), piece.size());
     text += piece.substr(0, at);
     piece.remove_prefix(at);
-    if (!piece.empty()) text += ' ', piece.remove_prefix(kMark.size());
+    if (!piece.empty()) text += ' ', piece.remove_prefix(kSpaceSymbol.size());
   }
   return text;
 }
@@ -36,13 +35,13 @@ std::vector<std::int32_t> split(const Tokenizer& from, const std::string& piece)
   EncodeOptions plain;
   plain.add_special_tokens = false;
   std::vector<std::int32_t> ids = from.encode(surface(piece), {}, plain).input_ids;
-  if (!ids.empty() && !std::string_view(piece).starts_with(kMark)) {
+  if (!ids.empty() && !std::string_view(piece).starts_with(kSpaceSymbol)) {
     // The tokenizer put a word's start in front: what stands inside a word is wanted.
     const std::string_view first = from.piece(ids.front());
-    if (first == kMark) {
+    if (first == kSpaceSymbol) {
       ids.erase(ids.begin());
-    } else if (first.starts_with(kMark)) {
-      if (const auto inner = from.id(first.substr(kMark.size()))) ids.front() = *inner;
+    } else if (first.starts_with(kSpaceSymbol)) {
+      if (const auto inner = from.id(first.substr(kSpaceSymbol.size()))) ids.front() = *inner;
     }
   }
   std::erase_if(ids, [&](std::int32_t id) { return id == from.special().unk; });

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "core/vectors.h"
 #include "tasks/retrieval.h"
 #include "tasks/task.h"
 #include "temporary.h"
