@@ -33,7 +33,8 @@ std::vector<std::vector<NgramCount>> corpus(const nlohmann::json& all) {
 }
 
 TEST(Ngrams, are_those_of_a_reference_in_python) {
-  for (const auto& entry : golden()["texts"]) {
+  const nlohmann::json all = golden();
+  for (const auto& entry : all["texts"]) {
     const auto text = entry["text"].get<std::string>(), pair = entry.value("pair", "");
     const auto found = entry.contains("pair") ? count_ngrams(text, pair) : count_ngrams(text);
     EXPECT_EQ(found, counts(entry["counts"])) << entry.dump();
