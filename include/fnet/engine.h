@@ -30,8 +30,10 @@ struct EngineOptions {
   /// Evaluate every part by its formula instead of its kernel: slower, for comparing.
   bool formulas = false;
   std::size_t max_length = 0;  ///< tokens a text; 0: the model's position table or fixed length
-  std::size_t stride = 128;    ///< tokens that two windows share where a task reads in windows
-  Truncation truncation = Truncation::longest_first;  ///< of a text that is longer
+  std::size_t stride = 128;    ///< tokens that two windows of a text share
+  /// Of a text that is longer. With `windows`, labels and vectors of texts come from the mean over
+  /// its windows, a word's tag from the window in which it stands farthest from the ends.
+  Truncation truncation = Truncation::longest_first;
 };
 
 /// The values of a weight [shape], row-major, by its Hugging Face name.
@@ -102,9 +104,11 @@ class FNET_API Engine {
   EncodeOptions encode_options() const;
 
   /// Tokens of a text under encode_options(). Throws: input where the text is bad, or too long with
-  /// Truncation::error.
+  /// Truncation::error or windows.
   Encoding encode(const TextInput& input) const;
   Encoding encode_words(std::span<const std::string> words) const;
+  /// The same in as many windows as it takes with Truncation::windows, else in one.
+  std::vector<Encoding> encode_windows(const TextInput& input) const;
 
   /// The last hidden state of each text, [N, H]; N its tokens.
   std::vector<Matrix> forward(std::span<const Encoding> batch) const;

@@ -54,13 +54,14 @@ enum class Truncation {
   left,           ///< the start of the input: of the text first, then of the pair
   only_first,     ///< the end of the text, never the pair
   error,          ///< nothing: Error (input)
+  windows,        ///< nothing: it is read in windows; Error (input) where there can be one only
 };
 
 struct EncodeOptions {
   std::size_t max_length = 0;  ///< tokens, special ones included; 0 is no limit
   Truncation truncation = Truncation::longest_first;
   bool add_special_tokens = true;  ///< [CLS] A [SEP], or [CLS] A [SEP] B [SEP]
-  /// Tokens that two neighbours share where a task reads a long text in windows.
+  /// Tokens that two neighbours share where a long text is read in windows: at most half a window.
   std::size_t stride = 128;
   /// Of a text; a longer one is an Error (input), but where max_length cuts it before that.
   std::size_t max_bytes = 1024 * 1024;
@@ -120,6 +121,14 @@ class FNET_API Tokenizer {
   Encoding encode_words(std::span<const std::string> words,
                         const EncodeOptions& options = {}) const;
 
+  /// The same as `encode` and `encode_words`, but that with Truncation::windows a longer text gives
+  /// its windows: see `windows_of`.
+  std::vector<Encoding> encode_windows(std::string_view text,
+                                       std::optional<std::string_view> pair = {},
+                                       const EncodeOptions& options = {}) const;
+  std::vector<Encoding> encode_windows(std::span<const std::string> words,
+                                       const EncodeOptions& options = {}) const;
+
   /// The same tokenizer whose texts have at most so many tokens (`model_max_length`).
   Tokenizer with_max_length(std::int64_t tokens) const;
 
@@ -151,6 +160,15 @@ class FNET_API Tokenizer {
   explicit Tokenizer(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
   std::shared_ptr<const Impl> impl_;
 };
+
+/// An encoding with its special tokens, in windows of at most `max_length` tokens where it has
+/// more; 0: there is one. Of a pair each window has the first text and a part of the second; the
+/// first is cut to half of the room (`truncated`). Neighbours share `stride` tokens, at most half
+/// of what a window has room for. A word belongs to the windows that have its first token. Ngrams
+/// are those of the whole text. Throws: usage where
+/// `max_length` leaves no room.
+FNET_API std::vector<Encoding> windows_of(const Encoding& whole, std::size_t max_length,
+                                          std::size_t stride);
 
 /// Byte ranges of a UTF-8 text as ranges of code points.
 FNET_API std::vector<Span> code_point_offsets(std::string_view text, std::span<const Span> bytes);

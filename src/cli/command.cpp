@@ -5,6 +5,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -22,6 +24,14 @@
 #include "kernels/kernels.h"
 
 namespace fnet::cli {
+
+namespace {
+
+/// The values of Truncation, in order.
+constexpr std::array<std::string_view, 6> kTruncations = {"longest_first", "right", "left",
+                                                          "only_first",    "error", "windows"};
+
+}  // namespace
 
 void add_dtype(FlagSet& flags, std::string& dtype) {
   std::vector<std::string> words = names_of(kernels::kDtypeNames);
@@ -41,7 +51,11 @@ void ModelFlags::declare(FlagSet& flags) {
   flags.add("--max-length", &options.max_length,
             "tokens a text, the rest is cut off; 0: as many as the model can read");
   flags.add("--stride", &options.stride,
-            "tokens that two windows share, where a long context is read in windows");
+            "tokens that two windows share, where a long text is read in windows");
+  flags.add("--truncation", &truncation,
+            "what of a longer text gives way; windows: nothing, it is read in several: labels and "
+            "vectors are the mean over them, a word's tag comes from the one with most around it",
+            {.words = names_of(kTruncations)});
   flags.group("Options");
 }
 
@@ -68,7 +82,10 @@ Tokenizer load_tokenizer(const std::filesystem::path& path) {
 
 Engine ModelFlags::load() const {
   const auto start = std::chrono::steady_clock::now();
-  Engine engine = Engine::load(directory, options);
+  EngineOptions how = options;
+  const auto found = std::ranges::find(kTruncations, truncation);
+  how.truncation = static_cast<Truncation>(found - kTruncations.begin());
+  Engine engine = Engine::load(directory, how);
   const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - start;
   log_debug("{}: loaded in {:.0f} ms; kernels {}, {} cores", directory.string(), taken.count(),
             kernels::table().name, available_cores());

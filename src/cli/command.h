@@ -64,6 +64,7 @@ void add_dtype(FlagSet& flags, std::string& dtype);
 struct ModelFlags {
   std::filesystem::path directory;
   EngineOptions options;
+  std::string truncation = "longest_first";  ///< in place of that of the options
 
   void declare(FlagSet& flags);
 

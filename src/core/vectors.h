@@ -27,4 +27,15 @@ inline void normalize(std::span<float> vector) {
   for (float& x : vector) x *= scale;
 }
 
+/// Makes of the vectors that lie behind one another in `vectors` their mean, in `mean`. One alone
+/// keeps its bits.
+inline void mean_into(std::span<float> mean, std::span<const float> vectors) {
+  const std::size_t count = vectors.size() / mean.size();
+  for (std::size_t i = 0; i < mean.size(); ++i) {
+    double sum = 0;
+    for (std::size_t k = 0; k < count; ++k) sum += vectors[k * mean.size() + i];
+    mean[i] = static_cast<float>(sum / static_cast<double>(count));
+  }
+}
+
 }  // namespace fnet

@@ -6,12 +6,14 @@
 #include <atomic>
 #include <cmath>
 #include <functional>
+#include <iterator>
 #include <numeric>
 #include <utility>
 
 #include "core/error.h"
 #include "core/file.h"
 #include "core/parallel.h"
+#include "core/vectors.h"
 #include "fnet/similarity.h"
 #include "kernels/caches.h"
 #include "model/batch.h"
@@ -157,8 +159,11 @@ EncodeOptions Engine::encode_options() const {
 }
 
 Encoding Engine::encode(const TextInput& input) const {
-  return input.pair ? tokenizer().encode(input.text, *input.pair, encode_options())
-                    : tokenizer().encode(input.text, {}, encode_options());
+  return tokenizer().encode(input.text, input.pair, encode_options());
+}
+
+std::vector<Encoding> Engine::encode_windows(const TextInput& input) const {
+  return tokenizer().encode_windows(input.text, input.pair, encode_options());
 }
 
 Encoding Engine::encode_words(std::span<const std::string> words) const {
@@ -219,8 +224,21 @@ Matrix Engine::embed(std::span<const Encoding> batch, std::string_view pooling,
 Matrix Engine::embed(std::span<const TextInput> texts, std::string_view pooling,
                      bool normalize) const {
   std::vector<Encoding> batch;
-  for (const TextInput& text : texts) batch.push_back(encode(text));
-  return embed(batch, pooling, normalize);
+  std::vector<std::size_t> counts;  // of each text's windows
+  for (const TextInput& text : texts) {
+    std::vector<Encoding> windows = encode_windows(text);
+    counts.push_back(windows.size());
+    std::ranges::move(windows, std::back_inserter(batch));
+  }
+  const Matrix vectors = embed(batch, pooling);
+  Matrix result(texts.size(), vectors.cols);
+  std::span<const float> rest = vectors.data;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    mean_into(result.row(i), rest.first(counts[i] * vectors.cols));
+    rest = rest.subspan(counts[i] * vectors.cols);
+  }
+  if (normalize) normalize_rows(result);
+  return result;
 }
 
 std::vector<Matrix> Engine::embed_tokens(std::span<const Encoding> batch, bool normalize) const {

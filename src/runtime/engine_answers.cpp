@@ -15,6 +15,15 @@ const Task& task_for(const HeadConfig& head, std::string_view unit) {
   return own;
 }
 
+std::vector<Example> examples_of(std::span<const TextInput> texts) {
+  std::vector<Example> examples;
+  for (const TextInput& text : texts) {
+    examples.emplace_back().texts = {text.text};
+    if (text.pair) examples.back().texts.push_back(*text.pair);
+  }
+  return examples;
+}
+
 }  // namespace
 
 std::vector<std::vector<Prediction>> Engine::classify(std::span<const Encoding> batch,
@@ -32,9 +41,17 @@ std::vector<std::vector<Prediction>> Engine::classify(std::span<const Encoding> 
 
 std::vector<std::vector<Prediction>> Engine::classify(std::span<const TextInput> texts,
                                                       std::size_t top_k) const {
-  std::vector<Encoding> batch;
-  for (const TextInput& text : texts) batch.push_back(encode(text));
-  return classify(batch, top_k);
+  const HeadConfig head = config().head("");
+  const Task& task = task_for(head, "texts");
+  const std::vector<Example> examples = examples_of(texts);
+  const std::vector<Sample> samples = fnet::encode(*this, task, head, examples);
+  const auto scores = scores_of(*this, samples);
+  std::vector<std::vector<Prediction>> result;
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    result.push_back(
+        task.answer(examples[i], samples[i], scores[i], head, {.top_k = top_k}).front());
+  }
+  return result;
 }
 
 std::vector<std::vector<Prediction>> Engine::tag(
@@ -70,11 +87,7 @@ std::vector<std::vector<std::vector<Prediction>>> Engine::fill_mask(
     std::span<const TextInput> texts, std::size_t top_k) const {
   const HeadConfig head = config().head("");
   const Task& task = task_for(head, "masks");
-  std::vector<Example> examples;
-  for (const TextInput& text : texts) {
-    examples.emplace_back().texts = {text.text};
-    if (text.pair) examples.back().texts.push_back(*text.pair);
-  }
+  const std::vector<Example> examples = examples_of(texts);
   const std::vector<Sample> samples = fnet::encode(*this, task, head, examples);
   std::vector<Answer> result;
   for_each_scores(*this, samples, [&](std::size_t i, std::span<const Matrix> scores) {

@@ -2,9 +2,23 @@
 
 #include <iterator>
 
+#include "core/vectors.h"
 #include "model/kinds.h"
 
 namespace fnet {
+
+namespace {
+
+/// The mean of the scores of a text's windows, each [1, C].
+Matrix mean_of(std::span<const Matrix> windows) {
+  Matrix mean(1, windows[0].cols);
+  std::vector<float> all;
+  for (const Matrix& one : windows) all.insert(all.end(), one.data.begin(), one.data.end());
+  mean_into(mean.data, all);
+  return mean;
+}
+
+}  // namespace
 
 std::vector<TextInput> inputs_of(std::span<const Example> examples) {
   std::vector<TextInput> inputs;
@@ -38,7 +52,8 @@ std::vector<std::vector<Matrix>> scores_of(const Engine& engine, std::span<const
   auto next = std::make_move_iterator(scores.begin());
   for (const Sample& sample : samples) {
     const auto end = next + static_cast<std::ptrdiff_t>(sample.texts.size());
-    by_sample.emplace_back(next, end);
+    auto& own = by_sample.emplace_back(next, end);
+    if (sample.windows) own = {mean_of(own)};
     next = end;
   }
   return by_sample;

@@ -17,7 +17,7 @@ std::vector<TextInput> inputs_of(std::span<const Example> examples);
 std::vector<Sample> encode(const Engine& engine, const Task& task, const HeadConfig& head,
                            std::span<const Example> examples);
 
-/// The scores of each sample's texts, a matrix each.
+/// The scores of each sample's texts, a matrix each; of windows of one text, one, their mean.
 std::vector<std::vector<Matrix>> scores_of(const Engine& engine, std::span<const Sample> samples);
 
 /// The same handed out sample by sample, in order: use(number of the sample, scores of its texts).

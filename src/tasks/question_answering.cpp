@@ -208,43 +208,12 @@ std::vector<std::string> QuestionAnsweringTask::labels(std::span<const Example>)
 
 Sample QuestionAnsweringTask::encode(const Example& example, const Tokenizer& tokenizer,
                                      const EncodeOptions& options, const HeadConfig&) const {
-  constexpr std::size_t kSpecial = 3;  // [CLS] question [SEP] context [SEP]
-  const std::size_t limit = options.max_length == 0 ? ~std::size_t{0} : options.max_length;
-  require(limit >= kSpecial + 2, Kind::usage, "max_length: expected at least {} for {}, found {}",
-          kSpecial + 2, name(), limit);
-  const auto tokens_of = [&](const std::string& text) {
-    EncodeOptions all;
-    all.add_special_tokens = false;
-    all.max_bytes = options.max_bytes;
-    return tokenizer.encode(text, {}, all);
-  };
-  // The context gets half of the room at least, and two windows share half of one at most.
-  const Encoding question = tokens_of(example.texts.at(0)),
-                 context = tokens_of(example.texts.at(1));
-  const std::size_t asked = std::min(question.input_ids.size(), (limit - kSpecial) / 2);
-  const std::size_t room = limit - kSpecial - asked;
-  const std::size_t step = room - std::min(options.stride, room / 2);
-  const SpecialIds& special = tokenizer.special();
-  require(special.cls >= 0 && special.sep >= 0, Kind::input,
-          "tokenizer: expected the pieces [CLS] and [SEP] for {}, found not both", name());
-
+  EncodeOptions windows = options;
+  windows.truncation = Truncation::windows;
   Sample sample;
   std::int32_t rows = 0;
-  const std::size_t count = context.input_ids.size();
-  for (std::size_t begin = 0;; begin += step) {
-    const std::size_t end = begin + std::min(room, count - begin);
-    Encoding& window = sample.texts.emplace_back();
-    const auto put = [&](std::int32_t id, std::int32_t type, Span place) {
-      window.input_ids.push_back(id);
-      window.token_type_ids.push_back(type);
-      window.offsets.push_back(place);
-    };
-    put(special.cls, 0, {});
-    for (std::size_t i = 0; i < asked; ++i) put(question.input_ids[i], 0, {});
-    put(special.sep, 0, {});
-    for (std::size_t i = begin; i < end; ++i) put(context.input_ids[i], 1, context.offsets[i]);
-    put(special.sep, 1, {});
-
+  sample.texts = tokenizer.encode_windows(example.texts.at(0), example.texts.at(1), windows);
+  for (const Encoding& window : sample.texts) {
     sample.units.push_back(rows);
     std::vector<std::int32_t>& picks = sample.picks.emplace_back(window.input_ids.size());
     std::iota(picks.begin(), picks.end(), 0);
@@ -252,8 +221,8 @@ Sample QuestionAnsweringTask::encode(const Example& example, const Tokenizer& to
     const auto [first, last] =
         example.places.empty() ? std::pair(0, 0) : answer_rows(window, example.places[0]);
     sample.targets.push_back(first), sample.targets.push_back(last);
-    if (end == count) return sample;
   }
+  return sample;
 }
 
 Answer QuestionAnsweringTask::answer(const Example& example, const Sample& sample,

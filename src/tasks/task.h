@@ -19,6 +19,7 @@ namespace fnet {
 /// An example ready for a model. A unit is what gets an answer of its own: a text, or each word.
 struct Sample {
   std::vector<Encoding> texts;  ///< what the model reads; without offsets and word ids
+  bool windows = false;         ///< the texts are windows of one, whose scores are their mean
   /// Rows of each text that the head scores; empty for a head that gives one row a text.
   std::vector<std::vector<std::int32_t>> picks;
   /// Which row of the scores, counted over all texts, answers each unit; -1: truncation cut it off.

@@ -84,7 +84,8 @@ Sample TextClassificationTask::encode_input(const Example& example, const Tokeni
   std::optional<std::string_view> pair;
   if (example.texts.size() > 1) pair = example.texts[1];
   Sample sample;
-  sample.texts.push_back(tokenizer.encode(example.texts.at(0), pair, options));
+  sample.texts = tokenizer.encode_windows(example.texts.at(0), pair, options);
+  sample.windows = sample.texts.size() > 1;
   sample.units = {0};
   return sample;
 }

@@ -59,14 +59,22 @@ Reading TokenClassificationTask::reading(const Columns& columns, bool labelled) 
 Sample TokenClassificationTask::encode_input(const Example& example, const Tokenizer& tokenizer,
                                              const EncodeOptions& options) const {
   Sample sample;
-  const Encoding& text = sample.texts.emplace_back(tokenizer.encode_words(example.words, options));
-  std::vector<std::int32_t>& picks = sample.picks.emplace_back();
+  sample.texts = tokenizer.encode_windows(example.words, options);
   sample.units.assign(example.words.size(), -1);
-  for (std::size_t token = 0; token < text.input_ids.size(); ++token) {
-    if (!text.first_of_word(token)) continue;
-    sample.units[static_cast<std::size_t>(text.word_ids[token])] =
-        static_cast<std::int32_t>(picks.size());
-    picks.push_back(static_cast<std::int32_t>(token));
+  // Of several windows that one answers a word in which it stands farthest from the ends.
+  std::vector<std::size_t> depths(example.words.size());
+  std::int32_t row = 0;
+  for (const Encoding& text : sample.texts) {
+    std::vector<std::int32_t>& picks = sample.picks.emplace_back();
+    const std::size_t tokens = text.input_ids.size();
+    for (std::size_t token = 0; token < tokens; ++token) {
+      if (!text.first_of_word(token)) continue;
+      const auto word = static_cast<std::size_t>(text.word_ids[token]);
+      const std::size_t depth = 1 + std::min(token, tokens - token);
+      if (depth > depths[word]) depths[word] = depth, sample.units[word] = row;
+      picks.push_back(static_cast<std::int32_t>(token));
+      ++row;
+    }
   }
   return sample;
 }

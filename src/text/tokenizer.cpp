@@ -28,7 +28,7 @@ void check_text(std::string_view text, const char* place, std::size_t max_bytes)
 /// letters.
 std::string_view within_limit(std::string_view text, const EncodeOptions& options) {
   if (text.size() <= options.max_bytes || options.max_length == 0 ||
-      options.truncation == Truncation::error)
+      options.truncation == Truncation::error || options.truncation == Truncation::windows)
     return text;
   const auto inside_letter = [&](std::size_t i) {
     return i < text.size() && (static_cast<unsigned char>(text[i]) & 0xC0U) == 0x80;
@@ -84,12 +84,21 @@ bool truncate(std::vector<Token>& text, std::vector<Token>& pair, std::size_t ro
       keep_first(text, room - b);
       break;
     case Truncation::error:
+    case Truncation::windows:
       fail(Kind::input,
            "text: expected at most {} tokens, found {}; raise max_length or choose a "
            "truncation",
            room, a + b);
   }
   return true;
+}
+
+/// The same for a text that is cut into windows afterwards.
+EncodeOptions whole(EncodeOptions options) {
+  require(options.add_special_tokens, Kind::usage,
+          "truncation: expected special tokens around texts that are read in windows, found none");
+  options.max_length = 0;
+  return options;
 }
 
 /// What other programs would read in the folder of a tokenizer, and this one does not.
@@ -255,6 +264,19 @@ Encoding Tokenizer::encode_words(std::span<const std::string> words,
   }
   out.word_ids = std::move(word_ids);
   return out;
+}
+
+std::vector<Encoding> Tokenizer::encode_windows(std::string_view text,
+                                                std::optional<std::string_view> pair,
+                                                const EncodeOptions& options) const {
+  if (options.truncation != Truncation::windows) return {encode(text, pair, options)};
+  return windows_of(encode(text, pair, whole(options)), options.max_length, options.stride);
+}
+
+std::vector<Encoding> Tokenizer::encode_windows(std::span<const std::string> words,
+                                                const EncodeOptions& options) const {
+  if (options.truncation != Truncation::windows) return {encode_words(words, options)};
+  return windows_of(encode_words(words, whole(options)), options.max_length, options.stride);
 }
 
 Tokenizer Tokenizer::with_max_length(std::int64_t tokens) const {

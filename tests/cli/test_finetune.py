@@ -128,6 +128,11 @@ class Finetune(CliTest):
         long, short = "a lovely film for everyone\n", "a lovely film for everyone and more of it\n"
         self.assertEqual(done("predict", out, stdin=long), done("predict", out, stdin=short))
         self.assertNotEqual(done("predict", out, "--max-length", 30, stdin=long), done("predict", out, stdin=long))
+        windows = ("--truncation", "windows", "--stride", 1)
+        self.assertNotEqual(done("predict", out, *windows, stdin=long), done("predict", out, *windows, stdin=short))
+        self.assertNotEqual(done("embed", out, *windows, stdin=long), done("embed", out, *windows, stdin=short))
+        refused = self.fails("predict", out, "--truncation", "error", stdin=long)
+        self.assertIn("expected at most 2 tokens", refused)
         for flag, value in (("--variant", "tiny"), ("--vocab-size", 100)):
             self.assertIn(f"{flag}: expected none beside --from",
                           self.fails("finetune", *common, "--from", self.classifier, flag, value))  # fmt: skip

@@ -134,6 +134,39 @@ TEST(Task, tagger_picks_the_first_token_of_each_word_that_fits) {
   EXPECT_THAT(cut.targets, ElementsAre(1, 2, 2, 0));
 }
 
+TEST(Task, tagger_reads_each_word_in_the_window_with_most_around_it) {
+  const Tokenizer own = tokenizer();
+  Example example;
+  for (int i = 0; i < 30; ++i) example.words.emplace_back(i % 2 == 0 ? "Anna" : "went");
+  EncodeOptions windows;
+  windows.max_length = 17, windows.stride = 6, windows.truncation = Truncation::windows;
+  const Sample sample = tagger().encode(example, own, windows, head({"a", "b"}));
+  const Encoding whole = own.encode_words(example.words);
+  ASSERT_GT(sample.texts.size(), 2U);
+  ASSERT_EQ(sample.units.size(), 30U);
+  // Where each row of the scores stands: its window, and the token in it.
+  std::vector<std::pair<std::size_t, std::size_t>> places;
+  for (std::size_t t = 0; t < sample.texts.size(); ++t) {
+    for (const std::int32_t pick : sample.picks[t])
+      places.emplace_back(t, static_cast<std::size_t>(pick));
+  }
+  const std::vector<Encoding> texts = own.encode_windows(example.words, windows);
+  for (std::size_t word = 0; word < 30; ++word) {
+    const auto [window, token] = places.at(static_cast<std::size_t>(sample.units[word]));
+    EXPECT_EQ(texts[window].word_ids[token], static_cast<std::int32_t>(word));
+    const auto depth = [](const Encoding& text, std::size_t at) {
+      return std::min(at, text.input_ids.size() - at);
+    };
+    for (const Encoding& other : texts) {
+      for (std::size_t i = 0; i < other.input_ids.size(); ++i) {
+        if (other.first_of_word(i) && other.word_ids[i] == static_cast<std::int32_t>(word)) {
+          EXPECT_LE(depth(other, i), depth(texts[window], token));
+        }
+      }
+    }
+  }
+}
+
 TEST(Task, answers_are_the_most_probable_labels_of_each_unit) {
   const Names labels = {"a", "b", "c"};
   Sample sample;
