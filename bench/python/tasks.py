@@ -295,7 +295,7 @@ def main():
         seconds = time.perf_counter() - begin
         scores = [json.loads(output_of([options.fnet, "evaluate", model, file, "--json"], options.threads))
                   for file in (files[2], files[1])]  # fmt: skip
-        test_score, dev_score = (found["metrics"][task.metric] for found in scores)
+        test_score, dev_score = (found[task.metric] for found in scores)
         print(f"| {name}: `{task.task}` | {task.about} | {task.metric} | {task.baseline(train, test):.3f} "
               f"({task.baseline_is}) | **{test_score:.3f}** | {dev_score:.3f} | {seconds:.0f} |", flush=True)  # fmt: skip
 

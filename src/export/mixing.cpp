@@ -28,10 +28,10 @@ struct Spectrum {
 };
 
 Spectrum spectrum(const OnnxTensor& x) {
-  const OnnxTexts::Waves& waves = x.texts().column_waves();
   const Whole half = x.cols() / 2 + 1;
-  return {value(x, x.graph().add("MatMul", {x.name(), waves.cos}), half),
-          value(x, x.graph().add("MatMul", {x.name(), waves.sin}), half)};
+  const OnnxTensor both =
+      value(x, x.graph().add("MatMul", {x.name(), x.texts().column_waves()}), 2 * half);
+  return {columns(both, 0, half), columns(both, half, half)};
 }
 
 /// Columns k and H − k of a transform differ in the sign of its sines alone: with P and Q for

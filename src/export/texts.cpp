@@ -123,21 +123,19 @@ const OnnxTexts::Waves& OnnxTexts::waves(bool ortho) {
   return waves;
 }
 
-const OnnxTexts::Waves& OnnxTexts::column_waves() {
-  if (!column_waves_.cos.empty()) return column_waves_;
-  column_waves_ = {"column_cosines", "column_sines"};
+const std::string& OnnxTexts::column_waves() {
+  if (!column_waves_.empty()) return column_waves_;
+  column_waves_ = "column_waves";
   const std::int64_t half = hidden_size_ / 2 + 1;
-  std::vector<float> cos, sin;
+  std::vector<float> waves;
   for (std::int64_t i = 0; i < hidden_size_; ++i) {
-    for (std::int64_t k = 0; k < half; ++k) {
-      const double angle =
-          kTurn * static_cast<double>(i * k % hidden_size_) / static_cast<double>(hidden_size_);
-      cos.push_back(static_cast<float>(std::cos(angle)));
-      sin.push_back(static_cast<float>(std::sin(angle)));
+    for (std::int64_t c = 0; c < 2 * half; ++c) {
+      const double angle = kTurn * static_cast<double>(i * (c % half) % hidden_size_) /
+                           static_cast<double>(hidden_size_);
+      waves.push_back(static_cast<float>(c < half ? std::cos(angle) : std::sin(angle)));
     }
   }
-  graph_.add_values(column_waves_.cos, {hidden_size_, half}, cos);
-  graph_.add_values(column_waves_.sin, {hidden_size_, half}, sin);
+  graph_.add_values(column_waves_, {hidden_size_, 2 * half}, waves);
   return column_waves_;
 }
 

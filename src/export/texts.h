@@ -57,8 +57,9 @@ class OnnxTexts {
   /// is none of them. `ortho`: times ortho_scale. The same values whenever it is asked again.
   const Waves& waves(bool ortho);
 
-  /// The same for the columns, k from 0 to H / 2 of H: constants [H, H / 2 + 1].
-  const Waves& column_waves();
+  /// The same for the columns, k from 0 to H / 2 of H: a constant [H, 2 (H / 2 + 1)], cosines before
+  /// sines, so that one product gives both.
+  const std::string& column_waves();
 
   /// x [B, N, …] as the caller of the graph sees it, without rows beyond the inputs' own.
   std::string unpadded(const std::string& x) const;
@@ -74,7 +75,7 @@ class OnnxTexts {
   std::int64_t fixed_;  // rows of a text where `padded_`
   std::string ids_, types_, positions_, tokens_, lengths_, rows_, owned_, scale_, input_rows_;
   std::map<bool, Waves> waves_;
-  Waves column_waves_;
+  std::string column_waves_;
 };
 
 }  // namespace fnet
