@@ -49,8 +49,8 @@ POOL = 50  # batches of texts that are sorted by length together
 AVERAGE_EVERY = 8  # steps between two updates of the weights' average
 IGNORED = -100  # the label of a piece that is not the first of its word
 
-Example = collections.namedtuple("Example", "ids labels")  # labels: one class, or one a token
-Batch = collections.namedtuple("Batch", "ids lengths labels")
+Example = collections.namedtuple("Example", "ids types labels")  # labels: one class, or one a token
+Batch = collections.namedtuple("Batch", "ids types lengths labels")
 
 
 def read_lines(path):
@@ -58,10 +58,10 @@ def read_lines(path):
 
 
 def read_texts(path):
-    """(text, label) of a TSV file with a header."""
+    """([text] or [text, pair], label) of a TSV file with a header."""
     with read_lines(path) as file:
         rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-        return [(row["text"], row["label"]) for row in rows]
+        return [([row[name] for name in ("text", "text_pair") if name in row], row["label"]) for row in rows]
 
 
 def read_sentences(path):
@@ -80,7 +80,7 @@ def read_sentences(path):
 
 
 class Data:
-    """Examples of both files, encoded as `[CLS] … [SEP]`."""
+    """Examples of both files, encoded as `[CLS] … [SEP]`, or `[CLS] … [SEP] … [SEP]` of pairs."""
 
     def __init__(self, options, max_length):
         self.pieces = sentencepiece.SentencePieceProcessor(model_file=options.tokenizer)
@@ -97,9 +97,16 @@ class Data:
         self.number = {label: i for i, label in enumerate(self.labels)}
         self.train, self.dev = [encode(*row) for row in train], [encode(*row) for row in dev]
 
-    def _labelled(self, text, label):
-        ids = [self.cls, *self.pieces.encode(text)[: self.room], self.sep]
-        return Example(ids, self.number.get(label, -1))
+    def _labelled(self, texts, label):
+        sides = self.pieces.encode(texts)
+        room = self.room + 1 - len(sides)
+        while sum(map(len, sides)) > room:
+            max(reversed(sides), key=len).pop()  # of equals the second
+        ids, types = [self.cls], [0]
+        for kind, side in enumerate(sides):
+            ids += [*side, self.sep]
+            types += [kind] * (len(side) + 1)
+        return Example(ids, types, self.number.get(label, -1))
 
     def _tagged(self, words, tags):
         ids, labels = [], []
@@ -108,18 +115,19 @@ class Data:
             ids += pieces
             labels += [self.number.get(tag, -1)] + [IGNORED] * (len(pieces) - 1)
         ids, labels = ids[: self.room], labels[: self.room]
-        return Example([self.cls, *ids, self.sep], [IGNORED, *labels, IGNORED])
+        return Example([self.cls, *ids, self.sep], [0] * (len(ids) + 2), [IGNORED, *labels, IGNORED])
 
     def batch(self, examples, fixed):
         """Padded to the longest, or to `fixed` rows. Labels of tagging are padded likewise."""
         lengths = [len(example.ids) for example in examples]
         rows = fixed or max(lengths)
         ids = torch.tensor([e.ids + [self.pad] * (rows - len(e.ids)) for e in examples])
+        types = torch.tensor([e.types + [0] * (rows - len(e.types)) for e in examples])
         labels = [
             e.labels + [IGNORED] * (rows - len(e.ids)) if isinstance(e.labels, list) else e.labels
             for e in examples
         ]
-        return Batch(ids, torch.tensor(lengths), torch.tensor(labels))
+        return Batch(ids, types, torch.tensor(lengths), torch.tensor(labels))
 
 
 class Mixing:
@@ -178,11 +186,11 @@ class Model:
         if own["pooling"] != "pooler" and not tagging:
             self.pooling = self.net.fnet.pooler = Pooling(own["pooling"])
 
-    def logits(self, ids, lengths):
+    def logits(self, ids, types, lengths):
         self.mixing.lengths = lengths if self.exact else None
         if self.pooling is not None:
             self.pooling.lengths = lengths
-        return self.net(input_ids=ids).logits
+        return self.net(input_ids=ids, token_type_ids=types).logits
 
 
 def class_weights(kind, data):
@@ -204,7 +212,7 @@ def accuracy(model, data, batch_size):
     with torch.no_grad():
         for begin in range(0, len(by_length), batch_size):
             batch = data.batch(by_length[begin : begin + batch_size], model.rows)
-            guess, wanted = model.logits(batch.ids, batch.lengths).argmax(-1), batch.labels
+            guess, wanted = model.logits(batch.ids, batch.types, batch.lengths).argmax(-1), batch.labels
             counted = wanted != IGNORED
             right += int((guess == wanted)[counted].sum())
             count += int(counted.sum())
@@ -295,7 +303,7 @@ def train(options, recipe):
                 special = (ids == data.cls) | (ids == data.sep) | (ids == data.pad)
                 dropped = (torch.rand(ids.shape) < recipe["token_dropout"]) & ~special
                 ids = ids.masked_fill(dropped, data.mask)
-            logits = model.logits(ids, batch.lengths)
+            logits = model.logits(ids, batch.types, batch.lengths)
             loss = F.cross_entropy(
                 logits.flatten(0, -2), batch.labels.flatten(), weight=weights,
                 ignore_index=IGNORED, label_smoothing=recipe["label_smoothing"],
