@@ -6,6 +6,8 @@
 #include "kernels/math.inl"
 #include "kernels/norm.inl"
 //
+#include "kernels/units.inl"
+//
 #include "kernels/convert.inl"
 #include "kernels/product.inl"
 #include "kernels/rows.inl"
@@ -27,13 +29,15 @@ const Table kTable = {
     .lanes = kLanes,
     .product = {.panel = kPanel,
                 .tile_rows = kTileRows,
+                .row_strides = {kRowStride<Dtype::float32>, kRowStride<Dtype::bfloat16>,
+                                kRowStride<Dtype::int8>},
                 .pack = pack,
                 .convert = convert,
                 .pack_rows = pack_rows,
                 .convert_columns = convert_columns,
                 .multiply = multiply,
-                .finish_f32 = finish<float>,
-                .finish_bf16 = finish<std::uint16_t>,
+                .finish_f32 = finish_f32,
+                .finish_bf16 = finish_bf16,
                 .finish_slope = finish_slope,
                 .finish_rows = finish_rows},
     .rows = {.add_norm = add_norm_rows,

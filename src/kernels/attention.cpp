@@ -19,6 +19,7 @@ constexpr std::size_t kBlock = 48;     // of these at a time: whole register til
 struct Shape {
   std::size_t size, panel;         // columns of a head, and of a panel
   std::size_t panels, key_panels;  // of the values, and of a block of keys
+  std::size_t row_stride;          // of a left factor
   Chunks cut;                      // of the product with the keys
   Dtype dtype;
 
@@ -27,6 +28,7 @@ struct Shape {
         panel(isa.product.panel),
         panels((head_size + panel - 1) / panel),
         key_panels((kKeys + panel - 1) / panel),
+        row_stride(isa.product.row_stride(wanted)),
         cut(chunks(head_size, wanted)),
         dtype(wanted) {}
 
@@ -51,7 +53,7 @@ struct Scratch {
     values = cutter.cut<std::uint32_t>(s.panels * s.panel * units_of(kKeys, s.dtype));
     scores = cutter.cut<float>(s.key_panels * s.panel * kBlock);
     weights = cutter.cut<float>(kBlock * kKeys);
-    left = cutter.cut<std::uint32_t>(kBlock * row_stride(s.dtype));
+    left = cutter.cut<std::uint32_t>(kBlock * s.row_stride);
     sums = cutter.cut<float>(blocks * s.panels * s.panel * kBlock);
     most = cutter.cut<float>(kQueries);
     total = cutter.cut<float>(kQueries);

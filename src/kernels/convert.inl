@@ -1,12 +1,4 @@
 // Both factors of a product in the units it is taken in.
-inline constexpr std::size_t kPanel = 2 * kLanes;
-
-inline I32 load_units(const std::uint32_t* p) {
-  I32 v;
-  __builtin_memcpy(&v, p, sizeof v);
-  return v;
-}
-
 struct Range {
   float least, most;  // zero included
   float strange;      // 0, or NaN where a number is not finite
@@ -44,23 +36,47 @@ inline void quantize_row(const float* x, std::size_t n, std::uint8_t* out, float
   }
 }
 
+inline void convert_row(const float* x, std::size_t length, float* out) {
+  for (std::size_t i = 0; i < length; i += kLanes) {
+    store(out + i, length - i < kLanes ? load_part(x + i, length - i) : load(x + i));
+  }
+}
+inline void convert_row(const float* x, std::size_t length, std::uint16_t* out) {
+  for (std::size_t i = 0; i < length; i += kLanes) {
+    store_bf16(out + i, length - i < kLanes ? load_part(x + i, length - i) : load(x + i));
+  }
+}
+
+template <Dtype dtype>
+void convert_as(const float* x, std::size_t stride, std::size_t rows, std::size_t length,
+                LeftChunk out) {
+  constexpr bool kWiden = Step<dtype>::kHalves > 1;
+  std::uint32_t narrow[kWiden ? most_units(dtype) + kLanes : 1] = {};
+  for (std::size_t r = 0; r < rows; ++r, x += stride) {
+    std::uint32_t* row = out.units + r * kRowStride<dtype>;
+    std::uint32_t* units = kWiden ? narrow : row;
+    if constexpr (dtype == Dtype::int8) {
+      quantize_row(x, length, (std::uint8_t*)units, out.scale + r, out.zero + r);
+    } else if constexpr (dtype == Dtype::bfloat16) {
+      convert_row(x, length, (std::uint16_t*)units);
+    } else {
+      convert_row(x, length, (float*)units);
+    }
+    for (std::size_t i = 0; kWiden && i < units_of(length, dtype); i += kLanes) {
+      put_left<dtype>(row, i, load_units(narrow + i));
+    }
+  }
+}
+
 inline void convert(Dtype dtype, const float* x, std::size_t stride, std::size_t rows,
                     std::size_t length, LeftChunk out) noexcept {
-  for (std::size_t r = 0; r < rows; ++r, x += stride) {
-    std::uint32_t* units = out.units + r * row_stride(dtype);
-    // The stride leaves room for a whole vector past the last number.
-    if (dtype == Dtype::int8) {
-      quantize_row(x, length, (std::uint8_t*)units, out.scale + r, out.zero + r);
-      continue;
-    }
-    for (std::size_t i = 0; i < length; i += kLanes) {
-      const F32 v = length - i < kLanes ? load_part(x + i, length - i) : load(x + i);
-      if (dtype == Dtype::float32) {
-        store((float*)units + i, v);
-      } else {
-        store_bf16((std::uint16_t*)units + i, v);
-      }
-    }
+  switch (dtype) {
+    case Dtype::float32:
+      return convert_as<Dtype::float32>(x, stride, rows, length, out);
+    case Dtype::bfloat16:
+      return convert_as<Dtype::bfloat16>(x, stride, rows, length, out);
+    case Dtype::int8:
+      return convert_as<Dtype::int8>(x, stride, rows, length, out);
   }
 }
 
@@ -110,7 +126,7 @@ inline void pack(Dtype dtype, const float* weights, std::size_t stride, std::siz
                  std::size_t length, const float* scale, std::uint32_t* units,
                  std::int32_t* sums) noexcept {
   const std::size_t count = units_of(length, dtype);
-  constexpr std::size_t kStride = row_stride(Dtype::float32);
+  constexpr std::size_t kStride = kRowStride<Dtype::float32>;
   float converted[kLanes * kStride];  // some columns of a longest chunk
   for (std::size_t j = 0; j < kPanel; ++j) {
     float* column = converted + j % kLanes * kStride;
@@ -157,7 +173,7 @@ inline void pack_rows(Dtype dtype, const float* b, std::size_t stride, std::size
 inline void convert_columns(Dtype dtype, const float* x, std::size_t stride, std::size_t rows,
                             std::size_t length, LeftChunk out) noexcept {
   if (dtype == Dtype::float32) {
-    transpose_units(x, stride, length, rows, (float*)out.units, row_stride(dtype));
+    transpose_units(x, stride, length, rows, (float*)out.units, kRowStride<Dtype::float32>);
     return;
   }
   constexpr std::size_t kNumbers = kLanes * per_unit(Dtype::bfloat16);  // of a row in one vector
@@ -170,10 +186,9 @@ inline void convert_columns(Dtype dtype, const float* x, std::size_t stride, std
         t[i] = at < length ? units_of_columns(dtype, x + r, stride, at, length, n) : F32{};
       }
       transpose(t);
-      // The stride leaves room for a whole vector past the last number.
       for (std::size_t i = 0; i < n; ++i) {
-        store((float*)out.units + (r + i) * row_stride(dtype) + k / per_unit(Dtype::bfloat16),
-              t[i]);
+        put_left<Dtype::bfloat16>(out.units + (r + i) * kRowStride<Dtype::bfloat16>,
+                                  k / per_unit(Dtype::bfloat16), (I32)t[i]);
       }
     }
   }

@@ -12,7 +12,8 @@ namespace {
 std::size_t row_bytes(const FeedForward& layer) {
   const PackedMatrix& down = *layer.down;
   const Dtype dtype = down.dtype();
-  return (layer.up->chunks().count + 1) * row_stride(dtype) * sizeof(std::uint32_t) +
+  return (layer.up->chunks().count + 1) * down.isa().product.row_stride(dtype) *
+             sizeof(std::uint32_t) +
          (dtype == Dtype::int8 ? longest_chunk(dtype) * sizeof(float) : 0) +
          down.panels() * down.isa().product.panel * sizeof(float);
 }
@@ -32,8 +33,9 @@ struct Block {
     const Dtype dtype = layer.up->dtype();
     const std::size_t floats =
         dtype == Dtype::int8 ? hidden_chunks * rows * longest_chunk(dtype) : 0;
-    const auto input = LeftBlock::cut(cutter, rows, layer.up->chunks().count, dtype);
-    const auto hidden = LeftBlock::cut(cutter, rows, hidden_chunks, dtype);
+    const Table& isa = layer.up->isa();
+    const auto input = LeftBlock::cut(cutter, rows, layer.up->chunks().count, dtype, isa);
+    const auto hidden = LeftBlock::cut(cutter, rows, hidden_chunks, dtype, isa);
     float* hidden_f32 = cutter.cut<float>(floats);
     float* sums = cutter.cut<float>(layer.down->panels() * layer.down->isa().product.panel * rows);
     return {layer, input, hidden, hidden_f32, sums};
@@ -57,15 +59,11 @@ struct Block {
         .rows = rows,
         .columns = columns};
     const std::size_t at = column % layer.down->chunks().length;
-    const std::size_t stride = row_stride(dtype);
     std::uint32_t* units = hidden.chunk(slot).units;
     if (dtype == Dtype::float32) {
-      kernels().finish_f32(epilogue, reinterpret_cast<float*>(units) + at, stride);
+      kernels().finish_f32(epilogue, reinterpret_cast<float*>(units) + at, hidden.stride);
     } else if (dtype == Dtype::bfloat16) {
-      auto* out = reinterpret_cast<std::uint16_t*>(units) + at;
-      kernels().finish_bf16(epilogue, out, 2 * stride);
-      // The last unit must be whole: its weight is zero, but old memory may hold a NaN.
-      for (std::size_t r = 0; columns % 2 != 0 && r < rows; ++r) out[2 * r * stride + columns] = 0;
+      kernels().finish_bf16(epilogue, units, at);
     } else {
       kernels().finish_f32(epilogue, hidden_f32 + slot * hidden.rows * longest_chunk(dtype) + at,
                            longest_chunk(dtype));

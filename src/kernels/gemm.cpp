@@ -48,10 +48,11 @@ void gemm(Dtype dtype, std::size_t m, std::size_t n, std::size_t k, MatrixView a
   const std::size_t panel_units = units_of(k, dtype);
   const auto threads = static_cast<std::size_t>(pool.size());
   const Split groups{panels, (panels * width + kMostColumns - 1) / kMostColumns};
-  const std::size_t row_bytes = (row_stride(dtype) + groups.largest() * width) * sizeof(float);
+  const std::size_t row_bytes =
+      (kernels.row_stride(dtype) + groups.largest() * width) * sizeof(float);
   const RowBlocks rows(m, most_rows(isa, dtype, row_bytes), threads);
 
-  const std::size_t left_units = rows.largest() * row_stride(dtype);
+  const std::size_t left_units = rows.largest() * kernels.row_stride(dtype);
   const std::size_t sums_size = rows.largest() * groups.largest() * width;
   const std::size_t of_thread = (left_units + sums_size + 15) / 16 * 16;
   auto* packed = reinterpret_cast<std::uint32_t*>(

@@ -98,7 +98,7 @@ void linear(const float* x, std::size_t rows, const PackedMatrix& weights, const
   const auto threads = static_cast<std::size_t>(pool.size());
   const bool by_rows = split_rows(rows, pool, weights.isa());
   const std::size_t row_bytes =
-      weights.chunks().count * row_stride(weights.dtype()) * sizeof(std::uint32_t) +
+      weights.chunks().count * kernels.row_stride(weights.dtype()) * sizeof(std::uint32_t) +
       width * sizeof(float);
   const RowBlocks blocks(rows,
                          by_rows ? most_rows(weights.isa(), weights.dtype(), row_bytes) : rows,
@@ -109,8 +109,9 @@ void linear(const float* x, std::size_t rows, const PackedMatrix& weights, const
     float* sums;
   };
   const auto cut = [&](Cutter& cutter, std::size_t left_rows) {
-    return Scratch{LeftBlock::cut(cutter, left_rows, weights.chunks().count, weights.dtype()),
-                   cutter.cut<float>(blocks.largest() * width)};
+    return Scratch{
+        LeftBlock::cut(cutter, left_rows, weights.chunks().count, weights.dtype(), weights.isa()),
+        cutter.cut<float>(blocks.largest() * width)};
   };
   const auto panel_of = [&](const Scratch& scratch, std::size_t block_rows, std::size_t panel,
                             float* out) {
@@ -142,10 +143,11 @@ void linear(const float* x, std::size_t rows, const PackedMatrix& weights, const
     return;
   }
   Cutter measure;
-  LeftBlock::cut(measure, rows, weights.chunks().count, weights.dtype());
+  LeftBlock::cut(measure, rows, weights.chunks().count, weights.dtype(), weights.isa());
   for (std::size_t t = 0; t < threads; ++t) measure.cut<float>(rows * width);
   Cutter cutter(workspace.take(measure.used()));
-  const LeftBlock left = LeftBlock::cut(cutter, rows, weights.chunks().count, weights.dtype());
+  const LeftBlock left =
+      LeftBlock::cut(cutter, rows, weights.chunks().count, weights.dtype(), weights.isa());
   auto* sums = cutter.cut<float>(threads * rows * width);
   const Split parts{rows, std::min(rows, threads)};
   const auto convert = [&](std::size_t part, int) {

@@ -1,98 +1,37 @@
 // Products of a block of rows with packed weights; see product_kernels.h for the layouts.
-// Units as 16-bit numbers.
-using I16 = std::int16_t __attribute__((vector_size(sizeof(I32))));
-using U16 = std::uint16_t __attribute__((vector_size(sizeof(I32))));
-
-// One step of a sum: a word of the left factor, in every lane, times a vector of words of the
-// right. A word is a unit where the instruction set has such a product (kHalves 1); else a unit's
-// two halves follow each other, widened: bfloat16 to float32, bytes to pairs of 16 bits.
-template <Dtype dtype>
-struct Step {
-  static constexpr std::size_t kHalves = 1;
-  using Sum = F32;
-  static F32 apply(F32 sum, I32 a, I32 b) { return fma((F32)a, (F32)b, sum); }
-};
-template <>
-struct Step<Dtype::bfloat16> {
-  static constexpr std::size_t kHalves = kBf16Halves;
-  using Sum = F32;
-  static F32 apply(F32 sum, I32 a, I32 b) { return dot_bf16(sum, a, b); }
-  static I32 right(I32 units, std::size_t h) {
-    return h == 0 ? units & static_cast<int>(0xffff0000) : units << 16;
-  }
-  static I32 left(I32 units, std::size_t h) { return right(units, h); }
-};
-template <>
-struct Step<Dtype::int8> {
-  static constexpr std::size_t kHalves = kInt8Halves;
-  using Sum = I32;
-  static I32 apply(I32 sum, I32 a, I32 b) { return dot_int8(sum, a, b); }
-  static I32 right(I32 units, std::size_t h) {  // signed, the even bytes first
-    return (I32)((h == 0 ? (I16)((U16)units << 8) : (I16)units) >> 8);
-  }
-  static I32 left(I32 units, std::size_t h) {  // unsigned
-    return (I32)(h == 0 ? (U16)units & 0xff : (U16)units >> 8);
-  }
-};
-
-// Steps after which a sum in float32 is put down and a new one begun: 64 terms keep the rounding
-// error below that of the usual libraries; 16-bit factors have larger errors of their own, and sums
-// of bytes are exact.
+// Units after which a sum in float32 is put down and a new one begun. 64 terms keep the rounding
+// error below that of the usual libraries; 16-bit factors have larger errors of their own, so that
+// only the room in L1 for what is widened bounds them; sums of bytes are exact.
 constexpr std::size_t most_steps(Dtype dtype) {
-  return dtype == Dtype::float32 ? 64 : longest_chunk(dtype);
+  const bool widened = dtype == Dtype::bfloat16 && Step<Dtype::bfloat16>::kHalves > 1;
+  return dtype == Dtype::float32 || widened ? 64 : most_units(dtype);
 }
 
 template <Dtype dtype, std::size_t kRows>
 using TileSums = typename Step<dtype>::Sum[kRows][2];
 
-// Adds `steps` units; of each, half h of row r stands at a[h] + r · stride. Fetches one line of
-// `next` a unit.
+// Adds `steps` units. Fetches one line of `next` a unit.
 template <Dtype dtype, std::size_t kRows>
 __attribute__((always_inline)) inline void add_steps(TileSums<dtype, kRows>& sums,
-                                                     const std::uint32_t* const* a,
-                                                     std::size_t stride, const std::uint32_t* b,
+                                                     const std::uint32_t* a, const std::uint32_t* b,
                                                      std::size_t steps, const char* next) {
   using S = Step<dtype>;
   // A step of narrow vectors is short: several in a row make the end of 64 foreseeable.
 #pragma GCC unroll(kLanes < 16 ? 4 : 1)
-  for (std::size_t i = 0; i < steps; ++i, b += kPanel) {
+  for (std::size_t i = 0; i < steps; ++i) {
     __builtin_prefetch(next + 64 * i, 0, 2);
 #pragma GCC unroll 2
-    for (std::size_t h = 0; h < S::kHalves; ++h) {
-      I32 b0 = load_units(b);
-      I32 b1 = load_units(b + kLanes);
-      if constexpr (S::kHalves > 1) b0 = S::right(b0, h), b1 = S::right(b1, h);
+    for (std::size_t h = 0; h < S::kHalves; ++h, b += kPanel) {
+      const I32 b0 = load_units(b);
+      const I32 b1 = load_units(b + kLanes);
 #pragma GCC unroll 12
       for (std::size_t r = 0; r < kRows; ++r) {
-        const I32 left = I32{} + static_cast<int>(a[h][r * stride + i]);
+        const I32 left =
+            I32{} + static_cast<int>(a[h * most_units(dtype) + r * kRowStride<dtype> + i]);
         sums[r][0] = S::apply(sums[r][0], left, b0);
         sums[r][1] = S::apply(sums[r][1], left, b1);
       }
     }
-  }
-}
-
-// Adds units whose left factor has to be widened first, some at a time so that they stay in L1.
-template <Dtype dtype, std::size_t kRows>
-__attribute__((always_inline)) inline void add_widened(TileSums<dtype, kRows>& sums,
-                                                       const std::uint32_t* a,
-                                                       const std::uint32_t* b, std::size_t steps,
-                                                       const char* next) {
-  constexpr std::size_t kWide = 64;
-  alignas(64) std::uint32_t wide[2][kRows][kWide];
-  const std::uint32_t* const halves[2] = {wide[0][0], wide[1][0]};
-  for (std::size_t i = 0; i < steps; i += kWide) {
-    const std::size_t some = steps - i < kWide ? steps - i : kWide;
-    for (std::size_t r = 0; r < kRows; ++r) {
-      for (std::size_t k = 0; k < some; k += kLanes) {
-        const I32 units = load_units(a + r * row_stride(dtype) + i + k);
-        for (std::size_t h = 0; h < 2; ++h) {
-          const I32 half = Step<dtype>::left(units, h);
-          __builtin_memcpy(&wide[h][r][k], &half, sizeof half);
-        }
-      }
-    }
-    add_steps<dtype, kRows>(sums, halves, kWide, b + i * kPanel, some, next + 64 * i);
   }
 }
 
@@ -121,12 +60,7 @@ template <Dtype dtype, std::size_t kRows>
 void tile(LeftChunk left, const RightChunk& right, float* out, bool add,
           const char* next) noexcept {
   TileSums<dtype, kRows> sums = {};
-  if constexpr (Step<dtype>::kHalves == 1) {
-    const std::uint32_t* a = left.units;
-    add_steps<dtype, kRows>(sums, &a, row_stride(dtype), right.units, right.count, next);
-  } else {
-    add_widened<dtype, kRows>(sums, left.units, right.units, right.count, next);
-  }
+  add_steps<dtype, kRows>(sums, left.units, right.units, right.count, next);
 #pragma GCC unroll 12
   for (std::size_t r = 0; r < kRows; ++r) {
     put_sums<dtype>(sums[r], left, right, r, out + r * kPanel, add);
@@ -134,6 +68,19 @@ void tile(LeftChunk left, const RightChunk& right, float* out, bool add,
 }
 
 using TileFunction = void (*)(LeftChunk, const RightChunk&, float*, bool, const char*) noexcept;
+
+// The halves of units [count][panel], widened, as [count][2][panel]: once for all tiles.
+template <Dtype dtype>
+inline void widen_right(const std::uint32_t* units, std::size_t count, std::uint32_t* wide) {
+  for (std::size_t i = 0; i < count * kPanel; i += kPanel, wide += 2 * kPanel) {
+#pragma GCC unroll 4
+    for (std::size_t part = 0; part < 4; ++part) {
+      const std::size_t half = part / 2, at = part % 2 * kLanes;
+      const I32 words = Step<dtype>::right(load_units(units + i + at), half);
+      __builtin_memcpy(wide + half * kPanel + at, &words, sizeof words);
+    }
+  }
+}
 
 constexpr std::size_t fit(std::size_t rows) { return rows < kTileRows ? rows : kTileRows; }
 
@@ -148,12 +95,19 @@ void multiply_as(LeftChunk left, std::size_t rows, const RightChunk& right, floa
   const std::size_t count = (rows + kTileRows - 1) / kTileRows;
   const std::size_t height = rows / count;
   const std::size_t taller = rows % count;
+  constexpr bool kWiden = Step<dtype>::kHalves > 1;
+  alignas(64) std::uint32_t wide[kWiden ? 2 * most_steps(dtype) * kPanel : 1];
   // Piece by piece, so that one of the weights stays in L1 for all tiles.
   for (std::size_t k = 0; k < right.count; k += most_steps(dtype)) {
     RightChunk piece = right;
     piece.units += k * kPanel;
     piece.count = right.count - k < most_steps(dtype) ? right.count - k : most_steps(dtype);
     const std::size_t bytes = piece.count * kPanel * 4;
+    const auto* const read = (const char*)piece.units;
+    if constexpr (kWiden) {
+      widen_right<dtype>(piece.units, piece.count, wide);
+      piece.units = wide;
+    }
     LeftChunk rows_left = left;
     rows_left.units += k;
     float* out = sums;
@@ -163,9 +117,9 @@ void multiply_as(LeftChunk left, std::size_t rows, const RightChunk& right, floa
       // already; of a wider one, two tiles share the fetching.
       constexpr bool kShared = kPanel * 4 > 64;
       const char* fetched = next + k * kPanel * 4 + (i % 2 == 0 ? 0 : bytes / 2);
-      if (!kShared && i > 0) fetched = (const char*)piece.units;
+      if (!kShared && i > 0) fetched = read;
       kTiles[h - 1](rows_left, piece, out, add || k > 0, fetched);
-      rows_left.units += h * row_stride(dtype);
+      rows_left.units += h * kRowStride<dtype>;
       if constexpr (dtype == Dtype::int8) rows_left.scale += h, rows_left.zero += h;
       out += h * kPanel;
     }
@@ -203,59 +157,91 @@ inline F32 finished(const Epilogue& e, std::size_t at, F32 bias, F32 gate_bias) 
   return Act::apply(v);
 }
 
-inline void put(float* p, F32 v) { store(p, v); }
-inline void put(std::uint16_t* p, F32 v) { store_bf16(p, v); }
-inline void put_part(float* p, std::size_t n, F32 v) { store_part(p, n, v); }
-inline void put_part(std::uint16_t* p, std::size_t n, F32 v) {
-  std::uint16_t lanes[kLanes];
-  store_bf16(lanes, v);
-  __builtin_memcpy(p, lanes, n * sizeof *p);
-}
+// Where an epilogue's result goes: numbers in rows `stride` apart, or a left factor in bfloat16.
+struct NumberRows {
+  float* out;
+  std::size_t stride;
+};
+struct LeftRows {
+  std::uint32_t* units;
+  std::size_t column;
+};
 
-template <class Act, bool kGated, class Out>
-void finish_as(const Epilogue& e, Out* out, std::size_t stride) {
+template <class Act, bool kGated>
+void finish_as(const Epilogue& e, NumberRows to) {
   for (std::size_t column = 0; column < e.columns; column += kLanes) {
     const std::size_t n = e.columns - column < kLanes ? e.columns - column : kLanes;
     const F32 bias = e.bias != nullptr ? load_part(e.bias + column, n) : F32{};
     const F32 gate_bias = e.gate_bias != nullptr ? load_part(e.gate_bias + column, n) : F32{};
     for (std::size_t r = 0; r < e.rows; ++r) {
       const F32 v = finished<Act, kGated>(e, r * kPanel + column, bias, gate_bias);
-      Out* p = out + r * stride + column;
+      float* p = to.out + r * to.stride + column;
       if (n == kLanes) {
-        put(p, v);
+        store(p, v);
       } else {
-        put_part(p, n, v);
+        store_part(p, n, v);
       }
     }
   }
 }
 
-template <class Act, class Out>
-void finish_gated(const Epilogue& e, Out* out, std::size_t stride) {
-  return e.gate_sums != nullptr ? finish_as<Act, true>(e, out, stride)
-                                : finish_as<Act, false>(e, out, stride);
+// All of the panel: a row has room for it, and an unfinished unit must be whole, for old memory may
+// hold a NaN.
+template <class Act, bool kGated>
+void finish_as(const Epilogue& e, LeftRows to) {
+  F32 bias[2] = {}, gate_bias[2] = {};
+  for (std::size_t h = 0; h * kLanes < e.columns; ++h) {
+    const std::size_t left = e.columns - h * kLanes, n = left < kLanes ? left : kLanes;
+    if (e.bias != nullptr) bias[h] = load_part(e.bias + h * kLanes, n);
+    if (e.gate_bias != nullptr) gate_bias[h] = load_part(e.gate_bias + h * kLanes, n);
+  }
+  constexpr bool kWiden = Step<Dtype::bfloat16>::kHalves > 1;
+  const std::size_t at = to.column / per_unit(Dtype::bfloat16);
+  std::uint32_t narrow[kLanes];  // a panel in bfloat16
+  for (std::size_t r = 0; r < e.rows; ++r) {
+    std::uint32_t* row = to.units + r * kRowStride<Dtype::bfloat16>;
+    auto* numbers = (std::uint16_t*)(kWiden ? narrow : row + at);
+#pragma GCC unroll 2
+    for (std::size_t h = 0; h < 2; ++h) {
+      const std::size_t from = r * kPanel + h * kLanes;
+      store_bf16(numbers + h * kLanes, finished<Act, kGated>(e, from, bias[h], gate_bias[h]));
+    }
+    if constexpr (kWiden) put_left<Dtype::bfloat16>(row, at, load_units(narrow));
+  }
 }
 
-template <class Out>
-void finish(const Epilogue& e, Out* out, std::size_t stride) noexcept {
+template <class Act, class To>
+void finish_gated(const Epilogue& e, To to) {
+  return e.gate_sums != nullptr ? finish_as<Act, true>(e, to) : finish_as<Act, false>(e, to);
+}
+
+template <class To>
+void finish(const Epilogue& e, To to) {
   switch (e.activation) {
     case Activation::none:
-      return finish_gated<None>(e, out, stride);
+      return finish_gated<None>(e, to);
     case Activation::gelu:
-      return finish_gated<Gelu>(e, out, stride);
+      return finish_gated<Gelu>(e, to);
     case Activation::gelu_tanh:
-      return finish_gated<GeluTanh>(e, out, stride);
+      return finish_gated<GeluTanh>(e, to);
     case Activation::relu:
-      return finish_gated<Relu>(e, out, stride);
+      return finish_gated<Relu>(e, to);
     case Activation::sigmoid:
-      return finish_gated<Sigmoid>(e, out, stride);
+      return finish_gated<Sigmoid>(e, to);
     case Activation::silu:
-      return finish_gated<Silu>(e, out, stride);
+      return finish_gated<Silu>(e, to);
     case Activation::squared_relu:
-      return finish_gated<SquaredRelu>(e, out, stride);
+      return finish_gated<SquaredRelu>(e, to);
     case Activation::tanh:
-      return finish_gated<Tanh>(e, out, stride);
+      return finish_gated<Tanh>(e, to);
   }
+}
+
+inline void finish_f32(const Epilogue& e, float* out, std::size_t stride) noexcept {
+  finish(e, NumberRows{out, stride});
+}
+inline void finish_bf16(const Epilogue& e, std::uint32_t* units, std::size_t column) noexcept {
+  finish(e, LeftRows{units, column});
 }
 
 template <class Act>

@@ -77,13 +77,13 @@ void add_piece(const std::uint32_t* left, std::size_t upper, std::size_t lower,
     for (std::size_t line = 0; line < 4 * kPanel * kTileUnits && next != nullptr; line += 64) {
       __builtin_prefetch(next + 4 * kPanel * i + line, 0, 2);
     }
-    add_tile<dtype, kLower>(left + i, upper, row_stride(dtype), right.units + i * kPanel);
+    add_tile<dtype, kLower>(left + i, upper, kRowStride<dtype>, right.units + i * kPanel);
   }
   if (whole < right.count) {  // what follows the last units is not theirs
     alignas(64) std::uint32_t rows[kAmxRows][kTileUnits] = {}, weights[kTileUnits][kPanel] = {};
     const std::size_t rest = right.count - whole;
     for (std::size_t r = 0; r < upper + lower; ++r) {
-      __builtin_memcpy(rows[r], left + r * row_stride(dtype) + whole, 4 * rest);
+      __builtin_memcpy(rows[r], left + r * kRowStride<dtype> + whole, 4 * rest);
     }
     __builtin_memcpy(weights, right.units + whole * kPanel, 4 * rest * kPanel);
     add_tile<dtype, kLower>(rows[0], upper, kTileUnits, weights[0]);
@@ -117,7 +117,7 @@ void multiply_some(const LeftChunk& left, std::size_t rows, const RightChunk& ri
         shaped = height;
       }
       const auto add_rows = height > upper ? add_piece<dtype, true> : add_piece<dtype, false>;
-      add_rows(left.units + at * row_stride(dtype) + k, upper, height - upper, piece,
+      add_rows(left.units + at * kRowStride<dtype> + k, upper, height - upper, piece,
                (std::uint32_t*)sums[at], k == 0, i == 0 && next ? next + 4 * kPanel * k : nullptr);
       at += height;
     }
@@ -133,7 +133,7 @@ void multiply_tiles(LeftChunk left, std::size_t rows, const RightChunk& right, f
   for (std::size_t first = 0; first < rows; first += kAmxBlock) {
     const std::size_t some = rows - first < kAmxBlock ? rows - first : kAmxBlock;
     multiply_some<dtype>(left, some, right, out, add, first == 0 ? next : nullptr);
-    left.units += some * row_stride(dtype);
+    left.units += some * kRowStride<dtype>;
     if constexpr (dtype == Dtype::int8) left.scale += some, left.zero += some;
     out += some * kPanel;
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -7,7 +8,8 @@
 
 namespace fnet::kernels {
 
-/// One chunk of the left factor, converted: [rows, row_stride(dtype)] units.
+/// One chunk of the left factor, converted: rows of ProductKernels::row_stride() words, which hold
+/// the units in the order in which the instruction set takes them.
 struct LeftChunk {
   std::uint32_t* units;
   float* scale;        ///< int8: x ≈ scale · (unsigned byte − zero), [rows]
@@ -37,6 +39,10 @@ struct Epilogue {
 struct ProductKernels {
   std::size_t panel;      ///< Columns of a weight panel.
   std::size_t tile_rows;  ///< Rows of a full register tile.
+  std::array<std::size_t, kDtypeNames.size()> row_strides;
+
+  /// Words from one row of a converted chunk to the next.
+  std::size_t row_stride(Dtype dtype) const { return row_strides[static_cast<std::size_t>(dtype)]; }
 
   /// Packs weights [columns, length], rows `stride` apart, as one chunk of a panel. int8 divides by
   /// `scale` [columns] and writes the sum of each column.
@@ -58,7 +64,8 @@ struct ProductKernels {
                    bool add, const void* next) noexcept;
   /// Writes the epilogue's result to out, rows `stride` apart.
   void (*finish_f32)(const Epilogue&, float* out, std::size_t stride) noexcept;
-  void (*finish_bf16)(const Epilogue&, std::uint16_t* out, std::size_t stride) noexcept;
+  /// Writes it to the units of a left factor in bfloat16, from a column on: a multiple of `panel`.
+  void (*finish_bf16)(const Epilogue&, std::uint32_t* units, std::size_t column) noexcept;
   /// out = sums · act′(at), rows of `at` and out `stride` apart: the way back through finish_f32.
   void (*finish_slope)(Activation, const float* sums, const float* at, std::size_t rows,
                        std::size_t columns, float* out, std::size_t stride) noexcept;

@@ -51,7 +51,8 @@ inline bool split_rows(std::size_t rows, const ThreadPool& pool, const Table& is
 
 /// Rows of a block, `row` bytes each, that stay in L2 beside two pieces of the weights.
 inline std::size_t most_rows(const Table& isa, Dtype dtype, std::size_t row) {
-  const std::size_t piece = isa.product.panel * row_stride(dtype) * sizeof(std::uint32_t);
+  const std::size_t piece =
+      isa.product.panel * longest_chunk(dtype) / per_unit(dtype) * sizeof(std::uint32_t);
   return rows_in_l2(2 * piece, row, isa.product.tile_rows);
 }
 
@@ -76,18 +77,21 @@ class Cutter {
 /// A block of rows of a left factor, every chunk converted.
 struct LeftBlock {
   LeftChunk base;
-  std::size_t rows;
+  std::size_t rows, stride;
   Dtype dtype;
 
-  static LeftBlock cut(Cutter& cutter, std::size_t rows, std::size_t chunks, Dtype dtype) {
-    auto* units = cutter.cut<std::uint32_t>(rows * chunks * row_stride(dtype));
+  static LeftBlock cut(Cutter& cutter, std::size_t rows, std::size_t chunks, Dtype dtype,
+                       const Table& isa) {
+    const std::size_t stride = isa.product.row_stride(dtype);
+    auto* units = cutter.cut<std::uint32_t>(rows * chunks * stride);
     const std::size_t scales = dtype == Dtype::int8 ? rows * chunks : 0;
-    return {{units, cutter.cut<float>(scales), cutter.cut<std::int32_t>(scales)}, rows, dtype};
+    return {
+        {units, cutter.cut<float>(scales), cutter.cut<std::int32_t>(scales)}, rows, stride, dtype};
   }
   /// Chunk c, from row `first` on.
   LeftChunk chunk(std::size_t c, std::size_t first = 0) const {
     const std::size_t at = c * rows + first;
-    return {base.units + at * row_stride(dtype), base.scale + at, base.zero + at};
+    return {base.units + at * stride, base.scale + at, base.zero + at};
   }
   /// Converts x [count, k] into the rows from `first` on, for products with `w`.
   void convert(const float* x, std::size_t first, std::size_t count, const PackedMatrix& w) const {

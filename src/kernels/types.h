@@ -90,10 +90,4 @@ constexpr Chunks chunks(std::size_t k, Dtype dtype) {
   return {count, ((k + count - 1) / count + 31) / 32 * 32};  // whole panels of every ISA
 }
 
-/// Units from one row of a converted chunk to the next: fixed, so that a tile's addresses are
-/// constants, and no multiple of 4 KiB, which would put all rows of a tile into one cache set.
-constexpr std::size_t row_stride(Dtype dtype) {
-  return longest_chunk(dtype) / per_unit(dtype) + 16;
-}
-
 }  // namespace fnet::kernels
