@@ -64,7 +64,7 @@ void check_lengths(const std::vector<std::int64_t>& lengths, std::int64_t texts,
   }
 }
 
-/// Throws input where an id is no row of its table; a GPU would read past the end.
+/// Throws input where an id is no row of its table.
 void check_ids(const at::Tensor& ids, std::int64_t count, std::string_view name,
                std::string_view key) {
   const auto [low, high] = at::aminmax(ids);

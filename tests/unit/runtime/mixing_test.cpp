@@ -90,6 +90,7 @@ WeightSource faint_weights() {
 TEST(FinalNorm, of_pre_norm_models_has_the_epsilon_of_the_config) {
   Config config = small_config();
   config.norm_position = "pre";
+  config.mixers = {"identity"};
   config.embedding_projection = false;
   const auto texts = random_encodings(2, 9, config, 1);
   const auto columns = static_cast<std::size_t>(config.hidden_size);

@@ -49,22 +49,21 @@ TEST(Encoder, in_training_without_rates_is_its_formula_to_the_bit) {
     rows.add(9), rows.add(9);
     const Context<TorchTensor> root{
         .w = Weights<TorchTensor>(map), .config = config, .rows = rows, .layer = -1};
-    const auto norm = [&](const at::Tensor& x, Context<TorchTensor> c, const char* place) {
-      c = c.under(place);
-      return TorchTensor(apply(LayerNorm(), TorchTensor(x), c)).value;
+    const auto norm = [&](const at::Tensor& x, const Context<TorchTensor>& c, const char* place) {
+      return fnet::apply(LayerNorm(), TorchTensor(x), c.under(place)).value;
     };
     const at::Tensor position = at::arange(9).repeat({2});
     at::Tensor x = at::embedding(map.at("embeddings.word_embeddings.weight"), ids.reshape({-1})) +
                    map.at("embeddings.token_type_embeddings.weight").value[0] +
                    at::embedding(map.at("embeddings.position_embeddings.weight"), position);
     const auto embeddings = root.under("embeddings");
-    x = linear(TorchTensor(norm(x, embeddings, "LayerNorm")), embeddings, "projection");
+    x = linear(TorchTensor(norm(x, embeddings, "LayerNorm")), embeddings, "projection").value;
     for (std::int64_t layer = 0; layer < config.num_hidden_layers; ++layer) {
       Context<TorchTensor> block = root.under("encoder.layer." + std::to_string(layer));
       block.layer = layer;
-      block.activation = Activation::gelu_tanh;
+      block.activation = Parts(config).activation;
       const auto feed_forward = [&](const at::Tensor& v) {
-        return TorchTensor(apply(Mlp(), TorchTensor(v), block)).value;
+        return fnet::apply(Mlp(), TorchTensor(v), block).value;
       };
       const auto mix = [&](const at::Tensor& v) { return fourier_mix(v, rows, false).value; };
       if (pre) {
@@ -159,8 +158,8 @@ TEST(FNetModules, name_ids_and_types_that_have_no_row) {
 TEST(FNetModules, blocks_and_mixing_want_three_axes) {
   nn::FNetEncoderBlock block(small_config());
   nn::FourierMixing mixing;
-  for (const std::vector<std::int64_t>& shape :
-       {std::vector<std::int64_t>{16, 48}, {2, 2, 8, 48}}) {
+  const std::vector<std::vector<std::int64_t>> shapes = {{16, 48}, {2, 2, 8, 48}};
+  for (const auto& shape : shapes) {
     const at::Tensor x = at::zeros(shape);
     const Error error = error_of([&] { block->forward(x); });
     EXPECT_EQ(error.kind(), Error::Kind::usage);
@@ -225,7 +224,7 @@ TEST(DropPath, of_each_layer_has_its_own_rate_in_both_branches_apart) {
     EXPECT_NEAR(share(no_mixing), p, 0.02) << layer;
     EXPECT_NEAR(share(no_feed_forward), p, 0.02) << layer;
     EXPECT_NEAR(share(no_mixing & no_feed_forward), p * p, 0.02) << "independent, " << layer;
-    EXPECT_LT(difference(rest, at::where(no_feed_forward, 0.0, 1 / (1 - p))), 1e-4);
+    EXPECT_LT(difference(rest, at::where(no_feed_forward, 0.0, 1 / (1 - p))), 0.01);
   }
 }
 
