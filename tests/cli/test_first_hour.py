@@ -244,7 +244,8 @@ class Repeated(CliTest):
             value = int(default) + 1 if float(default).is_integer() else float(default) * 2
             given[flag] = value if value <= float(most) else float(default) / 2
         self.assertGreater(len(given), 18)
-        data = self.write("given.tsv", "text\tlabel\n" + "a fine film\tgood\na dull film\tbad\n" * 8)
+        rows = "".join(f"{line}\t{'ab'[i % 2]}\n" for i, line in enumerate(CORPUS.splitlines()))
+        data = self.write("given.tsv", "text\tlabel\n" + rows)
         out = self.folder / "given"
         done("finetune", "--train", data, "-o", out, *(part for flag in given.items() for part in flag))
         run = json.loads((out / "run.json").read_text())
