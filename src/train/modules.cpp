@@ -64,6 +64,15 @@ void check_lengths(const std::vector<std::int64_t>& lengths, std::int64_t texts,
   }
 }
 
+/// Throws input where an id is no row of its table.
+void check_ids(const at::Tensor& ids, std::int64_t count, std::string_view name,
+               std::string_view key) {
+  const auto [low, high] = at::aminmax(ids);
+  const std::int64_t least = low.item<std::int64_t>(), most = high.item<std::int64_t>();
+  require(least >= 0 && most < count, Kind::input, "{}: expected 0 to {} ({} - 1), found {}", name,
+          count - 1, key, least < 0 ? least : most);
+}
+
 /// Where packed rows come from in a flat [B·N, …]: entry t is the row's index there, or `padding`.
 struct Packing {
   Rows rows;
@@ -164,25 +173,24 @@ PackedInputs pack_inputs(const FNetModelImpl& model, const Inputs& in) {
   const at::Tensor pad_id =
       at::full({1}, c.pad_token_id, at::TensorOptions(at::kLong).device(given.device()));
   if (in.input_ids.defined()) {
-    packed.vectors =
-        model.word_embeddings(gather(in.input_ids.reshape({-1}).to(at::kLong), pad_id));
+    const at::Tensor ids = gather(in.input_ids.reshape({-1}).to(at::kLong), pad_id);
+    check_ids(ids, c.vocab_size, "input_ids", "vocab_size");
+    packed.vectors = model.word_embeddings(ids);
   } else {
     packed.vectors = gather(given.reshape({-1, c.hidden_size}), model.word_embeddings(pad_id));
   }
   if (in.token_type_ids.defined()) {
     packed.types = gather(in.token_type_ids.reshape({-1}).to(at::kLong), at::zeros_like(pad_id));
+    check_ids(packed.types, c.type_vocab_size, "token_type_ids", "type_vocab_size");
   }
   if (places.defined()) {
     const at::Tensor flat = places.to(at::kLong).expand({texts, columns}).reshape({-1});
-    const auto [low, high] = at::aminmax(flat);
-    require(low.item<std::int64_t>() >= 0 && high.item<std::int64_t>() < c.max_position_embeddings,
-            Kind::input, "position_ids: expected 0 to {} (max_position_embeddings - 1), found {}",
-            c.max_position_embeddings - 1,
-            low.item<std::int64_t>() < 0 ? low.item<std::int64_t>() : high.item<std::int64_t>());
     // Padding rows keep their own.
     const at::Tensor own =
         at::tensor(packed.packing.rows.positions<std::int64_t>(), at::kLong).to(given.device());
     packed.positions = at::where(index == texts * columns, own, gather(flat, own.slice(0, 0, 1)));
+    check_ids(packed.positions, c.max_position_embeddings, "position_ids",
+              "max_position_embeddings");
   }
   return packed;
 }

@@ -11,6 +11,9 @@ from pathlib import Path
 from support import BIN, CAN_EXPORT, CAN_TRAIN, FNET, SOURCE, CliTest, fnet
 
 NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
+# Of docs/seed-coverage.md: `file: test, test`, and how many tests and defects of each kind the seed has.
+NAMED_TESTS = re.compile(r"`((?:unit|property|parity|tables|cli|live|long)/[\w/]+):\s+(\w+(?:,\s+\w+)*)`")
+SEED_IDS = {"M": 20, "E": 3, "P": 4, "X": 2, "F": 23, "B": 42, "R": 14, "10.2.": 30}
 BLOCK = re.compile(r"<!-- run -->\n```console\n(.*?)```", re.DOTALL)
 
 
@@ -55,6 +58,32 @@ class Documents(CliTest):
         for page in [*SOURCE.glob("*.md"), *SOURCE.glob("docs/**/*.md")]:
             for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
                 self.assertTrue((page.parent / target).exists(), f"{page.name}: {target}")
+
+    def test_the_seeds_tests_and_defects_have_a_row_and_tests_that_exist(self):
+        page = (SOURCE / "docs" / "seed-coverage.md").read_text(encoding="utf-8")
+        ids = [f"{kind}{i}" for kind, count in SEED_IDS.items() for i in range(1, count + 1)]
+        rows = re.findall(r"^\| (\S+) \| .+ \| (.+) \|$", page, re.MULTILINE)
+        self.assertEqual([row for row, _ in rows if re.fullmatch(r"[MEPXFBR]\d+|10\.2\.\d+", row)], ids)
+        words = dict(re.findall(r"^\| \*\*(\w+)\*\* \| (.+) \|$", page, re.MULTILINE))
+        for word, meaning in words.items():
+            self.assertRegex(meaning, NAMED_TESTS, word)
+        self.assertLessEqual(set(re.findall(r"\*\*(\w+)\*\*", page)), set(words))
+        said = re.compile(NAMED_TESTS.pattern + r"|\*\*\w+\*\*|impossible|the same|program|to come with pretraining")
+        for row, here in rows:
+            if row in ids:
+                self.assertRegex(here, said, row)
+        for golden in re.findall(r"`(\w+\.json)`", page):
+            self.assertTrue((SOURCE / "tests/golden/model" / golden).exists() or golden == "config.json", golden)
+        named = [(file, test) for file, tests in NAMED_TESTS.findall(page) for test in re.split(r",\s+", tests)]
+        self.assertGreater(len(set(named)), 100)
+        sources = {}
+        for file, test in named:
+            if file not in sources:
+                found = [path for path in SOURCE.glob(f"tests/{file}.*") if path.suffix in (".cpp", ".py")]
+                self.assertEqual(len(found), 1, f"{file}: no such file of tests")
+                sources[file] = found[0].read_text(encoding="utf-8")
+            known = re.search(rf"(TEST(_F|_P)?\(\w+,\s*|    def ){test}\b", sources[file])
+            self.assertTrue(known, f"{file} has no test {test}")
 
     def run_page(self, page):
         """Every console block of a page, as a newcomer has it: a clean home, in whose name is a space, and an installed

@@ -233,6 +233,28 @@ class Repeated(CliTest):
             run.pop("out"), run["results"].pop("seconds")
         self.assertEqual(*runs)
 
+    def test_every_flag_reaches_the_run(self):
+        given = {"--epochs": 1, "--threads": 1, "--vocab-size": 60, "--seed": 9, "--stride": 3, "--max-length": 20,
+                 "--class-weights": "balanced", "--wide": "off", "--dtype": "bfloat16", "--metric": "macro_f1",
+                 "--set": "hidden_size=24"}  # fmt: skip
+        numbers = re.findall(r"^  (--[a-z-]+) (\S+)\.\.(\S+)=(\S+)", done("finetune", "--help"), re.MULTILINE)
+        for flag, _, most, default in numbers:  # each another value than its default
+            if flag in given or flag == "--minutes":  # of --auto alone, which chooses the others
+                continue
+            value = int(default) + 1 if float(default).is_integer() else float(default) * 2
+            given[flag] = value if value <= float(most) else float(default) / 2
+        self.assertGreater(len(given), 18)
+        rows = "".join(f"{line}\t{'ab'[i % 2]}\n" for i, line in enumerate(CORPUS.splitlines()))
+        data = self.write("given.tsv", "text\tlabel\n" + rows)
+        out = self.folder / "given"
+        done("finetune", "--train", data, "-o", out, *(part for flag in given.items() for part in flag))
+        run = json.loads((out / "run.json").read_text())
+        self.assertEqual(run["set"], [given.pop("--set")])
+        self.assertEqual(run["config"]["hidden_size"], 24)
+        names = {"--lr": "learning_rate"}
+        for flag, value in given.items():
+            self.assertEqual(run[names.get(flag, flag[2:].replace("-", "_"))], value, flag)
+
     def test_it_has_hashes_versions_and_results(self):
         data, out = self.train("noted", "--from", self.classifier)
         run = json.loads((out / "run.json").read_text())

@@ -1,8 +1,13 @@
 // Walks kinds.def: for every row the fused kernels answer as the formulas of blocks/ do.
 #include <gtest/gtest.h>
 
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include "fnet/engine.h"
 #include "models.h"
+#include "temporary.h"
 
 namespace fnet {
 namespace {
@@ -38,6 +43,25 @@ void expect_equal(const Config& config) {
 
 TEST(Tables, fused_kernels_equal_the_formulas_for_every_row) {
   for (const Config& config : every_row()) expect_equal(config);
+}
+
+TEST(Tables, a_feed_forward_of_one_unit_works_or_says_why_not) {
+  std::vector<std::string_view> refused;
+  for (const KindRow& row : ffn_kinds()) {
+    Config config = small_config();
+    config.hidden_size = 2;
+    config.intermediate_size = 1;
+    config.ffn_type = row.name;
+    const std::string reason = message_of([&] { Engine(config, lively_weights()); });
+    if (reason == "no error") {
+      expect_equal(config);
+    } else {
+      EXPECT_NE(reason.find("intermediate_size"), std::string::npos) << reason;
+      refused.push_back(row.name);
+    }
+  }
+  EXPECT_EQ(refused,
+            (std::vector<std::string_view>{"differential", "monarch"}));  // halves, four blocks
 }
 
 TEST(Tables, every_row_is_accepted_and_round_trips_through_config_json) {

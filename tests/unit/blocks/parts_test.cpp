@@ -3,11 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <map>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "blocks/model.h"
+#include "model/init.h"
 #include "model/kinds.h"
 #include "temporary.h"
 
@@ -148,6 +151,18 @@ TEST(Parameters, of_the_variants_are_those_of_hugging_face_and_of_the_seed) {
     config.pooling = "mean";
     EXPECT_EQ(parameters(config), count) << variant;
   }
+  // Its tests count two DFT matrices a block too, which nothing here has.
+  for (const auto& [vocabulary, positions, with_matrices] :
+       {std::tuple(512, 16, 1'718'272), std::tuple(100'277, 128, 27'415'808)}) {
+    Config config = Config::preset("tiny");
+    config.vocab_size = vocabulary;
+    config.max_position_embeddings = positions;
+    config.type_vocab_size = 2;
+    config.embedding_projection = config.pooler = false;
+    config.pooling = "mean";
+    const std::int64_t matrices = 4 * 2 * (positions * positions + 256 * 256);
+    EXPECT_EQ(parameters(config), with_matrices - matrices);
+  }
 }
 
 TEST(Parameters, of_every_feed_forward_and_norm_follow_from_its_formula) {
@@ -203,6 +218,30 @@ TEST(Parameters, of_every_feed_forward_and_norm_follow_from_its_formula) {
   config = Config();
   config.position_embedding = "sinusoidal";
   EXPECT_EQ(parameters(Config()) - parameters(config), 512 * 768);
+}
+
+TEST(Parameters, start_with_the_deviation_of_the_config) {
+  Config config;
+  config.vocab_size = 200;
+  config.hidden_size = 64;
+  config.intermediate_size = 160;
+  config.num_hidden_layers = 2;
+  config.task = "text-classification";
+  for (int i = 0; i < 40; ++i) config.labels.push_back(std::to_string(i));
+  for (const char* ffn : {"mlp", "glu", "swiglu"}) {
+    config.ffn_type = ffn;
+    std::size_t matrices = 0;
+    for (const WeightSpec& spec : model_weights(config)) {
+      if (spec.shape.size() != 2) continue;
+      double square = 0;
+      const auto values = initial_values(spec, 0.05, 1);
+      for (const float v : values) square += double{v} * v;
+      const auto n = static_cast<double>(values.size());
+      EXPECT_NEAR(std::sqrt(square / n), 0.05, 0.05 * 4 / std::sqrt(2 * n)) << ffn << spec.name;
+      ++matrices;
+    }
+    EXPECT_GE(matrices, 3U + 2 + 2 * 2 + 1);  // tables, projection and pooler, maps, head
+  }
 }
 
 TEST(SwiGlu, takes_its_width_from_a_factor_as_the_seed_does) {

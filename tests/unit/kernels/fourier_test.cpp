@@ -134,6 +134,72 @@ TEST_P(FourierIsa, scales_orthonormal_plans) {
     EXPECT_NEAR(ortho[i], plain[i] / std::sqrt(120.0), 1e-6);
 }
 
+// The complex transform is unitary: of its real part and its imaginary part, which is the real part
+// less the Hartley transform, the energies add up to the text's.
+TEST_P(FourierIsa, of_an_orthonormal_plan_keeps_the_energy) {
+  for (const std::size_t hidden : {1, 8, 37, 64}) {
+    for (const std::size_t length : {1, 2, 9, 31, 48, 127}) {
+      const Values x = reference::normals(length * hidden, 10);
+      const Values real = mixed(FourierPlan(length, hidden, true), x, *GetParam());
+      const Values hartley =
+          mixed(FourierPlan(length, hidden, true, SpectrumPart::hartley), x, *GetParam());
+      double energy = 0.0, kept = 0.0;
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        const double imaginary = static_cast<double>(real[i]) - hartley[i];
+        energy += static_cast<double>(x[i]) * x[i];
+        kept += static_cast<double>(real[i]) * real[i] + imaginary * imaginary;
+      }
+      EXPECT_NEAR(kept / energy, 1.0, 1e-6) << length << " × " << hidden;
+    }
+  }
+}
+
+TEST_P(FourierIsa, scales_with_its_input_to_the_bit_from_tiny_to_huge) {
+  for (const std::size_t length : {48, 127}) {
+    const std::size_t hidden = 40;
+    const FourierPlan plan(length, hidden, true);
+    const Values x = reference::normals(length * hidden, 11);
+    const Values y = mixed(plan, x, *GetParam());
+    for (const float scale : {0x1p-27F, 0x1p7F, 0x1p60F}) {  // 7e-9 to 1e18
+      Values scaled = x, wanted = y;
+      for (float& v : scaled) v *= scale;
+      for (float& v : wanted) v *= scale;
+      EXPECT_EQ(mixed(plan, scaled, *GetParam()), wanted) << length << ", " << scale;
+    }
+  }
+}
+
+TEST_P(FourierIsa, of_another_plan_of_the_size_has_equal_bits) {
+  const Values x = reference::normals(100 * 67, 12);
+  EXPECT_EQ(mixed(FourierPlan(100, 67, false), x, *GetParam()),
+            mixed(FourierPlan(100, 67, false), x, *GetParam()));
+}
+
+TEST_P(FourierIsa, sees_the_order_of_rows_and_moves_them_all) {
+  const std::size_t order[] = {3, 1, 7, 0, 5, 2, 6, 4};  // no reversal, no shift
+  const std::size_t hidden = 16;
+  const FourierPlan plan(8, hidden, false);
+  const Values x = reference::normals(8 * hidden, 13);
+  const Values y = mixed(plan, x, *GetParam());
+  Values permuted(x.size()), changed = x;
+  for (std::size_t i = 0; i < x.size(); ++i)
+    permuted[i] = x[order[i / hidden] * hidden + i % hidden];
+  for (std::size_t k = 0; k < hidden; ++k) changed[k] += 0.5F;
+  const Values of_permuted = mixed(plan, permuted, *GetParam());
+  const Values of_changed = mixed(plan, changed, *GetParam());
+  float far = 0.0F;
+  for (std::size_t n = 0; n < 8; ++n) {
+    float moved = 0.0F;
+    for (std::size_t k = 0; k < hidden; ++k) {
+      const std::size_t i = n * hidden + k;
+      far = std::max(far, std::abs(of_permuted[i] - y[order[n] * hidden + k]));
+      moved = std::max(moved, std::abs(of_changed[i] - y[i]));
+    }
+    EXPECT_GT(moved, 1.0F) << n;
+  }
+  EXPECT_GT(far, 1.0F);
+}
+
 TEST_P(FourierIsa, is_its_own_transpose_and_linear) {
   for (const std::size_t length : {1, 6, 33, 100, 127}) {
     for (const SpectrumPart part : kParts) {
@@ -283,6 +349,13 @@ TEST(FourierPlan, refuses_sizes_it_cannot_hold) {
   EXPECT_THROW(FourierPlan(0, 8, false), Error);
   EXPECT_THROW(FourierPlan(8, 0, false), Error);
   EXPECT_THROW(FourierPlan(std::size_t{1} << 25, 8, false), Error);
+}
+
+TEST(FourierPlan, holds_no_matrix) {
+  for (const std::size_t length : {512, 1000, 1021, 4096}) {
+    const FourierPlan plan(length, 768, false);
+    EXPECT_LT(plan.bytes(), 64 * length * sizeof(float)) << length;  // a matrix: length² of them
+  }
 }
 
 TEST(FourierPlans, keeps_the_latest_within_its_budget) {

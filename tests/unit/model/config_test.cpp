@@ -88,6 +88,40 @@ TEST(Config, names_key_value_and_what_is_allowed) {
               HasSubstr("twice"));
 }
 
+TEST(Config, refuses_numbers_out_of_range_when_it_is_made_not_when_it_is_used) {
+  for (const char* setting : {"vocab_size=0",
+                              "hidden_size=0",
+                              "hidden_size=-8",
+                              "num_hidden_layers=0",
+                              "intermediate_size=0",
+                              "intermediate_size=-10",
+                              "max_position_embeddings=0",
+                              "type_vocab_size=0",
+                              "hidden_dropout_prob=-0.1",
+                              "hidden_dropout_prob=1",
+                              "hidden_dropout_prob=1.5",
+                              "initializer_range=-0.1",
+                              "layer_norm_eps=0",
+                              "layer_norm_eps=-1e-6",
+                              "embedding_norm_eps=-1e-6",
+                              "drop_path_rate=-0.1",
+                              "drop_path_rate=1",
+                              "norm_position=middle",
+                              "position_embedding=rotary",
+                              "fourier_norm=forward",
+                              "norm_type=unknown_norm",
+                              "ffn_type=unknown_ffn"}) {
+    const std::string key = std::string(setting).substr(0, std::string(setting).find('='));
+    EXPECT_THAT(message_of([&] {
+                  Config config;
+                  config.assign(setting);
+                  config.validate();
+                }),
+                AllOf(HasSubstr(key + ": expected"), HasSubstr("found")))
+        << setting;
+  }
+}
+
 TEST(Config, refuses_the_keys_of_another_family_with_the_reason) {
   EXPECT_THAT(message_of([] { parse(R"({"hidden_dim": 64})"); }),
               AllOf(HasSubstr("hidden_dim"), HasSubstr("keras-hub")));
