@@ -18,33 +18,35 @@ const Task& task_for(const HeadConfig& head, std::string_view unit) {
 }  // namespace
 
 std::vector<std::vector<Prediction>> Engine::classify(std::span<const Encoding> batch,
-                                                      std::size_t top_k) const {
-  const HeadConfig head = config().head("");
+                                                      std::size_t top_k,
+                                                      std::string_view name) const {
+  const HeadConfig head = config().head(name);
   const Task& task = task_for(head, "texts");
   Sample sample;
   sample.units = {0};
   std::vector<std::vector<Prediction>> result;
-  for (const Matrix& text : scores(batch)) {
+  for (const Matrix& text : scores(batch, {}, name)) {
     result.push_back(task.answer({}, sample, {&text, 1}, head, {.top_k = top_k}).front());
   }
   return result;
 }
 
 std::vector<std::vector<Prediction>> Engine::classify(std::span<const TextInput> texts,
-                                                      std::size_t top_k) const {
+                                                      std::size_t top_k,
+                                                      std::string_view name) const {
   std::vector<Encoding> batch;
   for (const TextInput& text : texts) batch.push_back(encode(text));
-  return classify(batch, top_k);
+  return classify(batch, top_k, name);
 }
 
 std::vector<std::vector<Prediction>> Engine::tag(
-    std::span<const std::vector<std::string>> sentences) const {
-  const HeadConfig head = config().head("");
+    std::span<const std::vector<std::string>> sentences, std::string_view name) const {
+  const HeadConfig head = config().head(name);
   const Task& task = task_for(head, "words");
   std::vector<Example> examples;
   for (const auto& words : sentences) examples.emplace_back().words = words;
   const std::vector<Sample> samples = fnet::encode(*this, task, head, examples);
-  const auto scores = scores_of(*this, samples);
+  const auto scores = scores_of(*this, samples, name);
   std::vector<std::vector<Prediction>> result;
   for (std::size_t s = 0; s < samples.size(); ++s) {
     auto& tags = result.emplace_back();
@@ -56,19 +58,19 @@ std::vector<std::vector<Prediction>> Engine::tag(
 }
 
 std::vector<Prediction> Engine::answer(const std::string& question, const std::string& context,
-                                       std::size_t top_k) const {
-  const HeadConfig head = config().head("");
+                                       std::size_t top_k, std::string_view name) const {
+  const HeadConfig head = config().head(name);
   const Task& task = task_for(head, "questions");
   Example example;
   example.texts = {question, context};
   const Sample sample = task.encode(example, tokenizer(), encode_options(), head);
-  const auto scores = scores_of(*this, {&sample, 1});
+  const auto scores = scores_of(*this, {&sample, 1}, name);
   return task.answer(example, sample, scores[0], head, {.top_k = top_k}).front();
 }
 
 std::vector<std::vector<std::vector<Prediction>>> Engine::fill_mask(
-    std::span<const TextInput> texts, std::size_t top_k) const {
-  const HeadConfig head = config().head("");
+    std::span<const TextInput> texts, std::size_t top_k, std::string_view name) const {
+  const HeadConfig head = config().head(name);
   const Task& task = task_for(head, "masks");
   std::vector<Example> examples;
   for (const TextInput& text : texts) {
@@ -77,10 +79,13 @@ std::vector<std::vector<std::vector<Prediction>>> Engine::fill_mask(
   }
   const std::vector<Sample> samples = fnet::encode(*this, task, head, examples);
   std::vector<Answer> result;
-  for_each_scores(*this, samples, [&](std::size_t i, std::span<const Matrix> scores) {
-    result.push_back(task.answer(examples[i], samples[i], scores, head,
-                                 {.top_k = top_k, .tokenizer = &tokenizer()}));
-  });
+  for_each_scores(
+      *this, samples,
+      [&](std::size_t i, std::span<const Matrix> scores) {
+        result.push_back(task.answer(examples[i], samples[i], scores, head,
+                                     {.top_k = top_k, .tokenizer = &tokenizer()}));
+      },
+      name);
   return result;
 }
 
