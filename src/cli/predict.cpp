@@ -96,7 +96,7 @@ void print_all_answers(const Engine& engine, const InputFlags& input, AnswerOpti
 
 void run(const Flags& flags) {
   const Engine engine = flags.model.load();
-  require_head(engine.config(), flags.model.directory, flags.head == kAllHeads ? "" : flags.head);
+  require_head(engine.config(), flags.model.directory, flags.head);
   if (flags.head == kAllHeads) {
     require(flags.format != "tsv", Kind::usage,
             "format: expected jsonl for all heads, found tsv: a line holds what each answers");

@@ -135,9 +135,11 @@ void set_heads(Config& config, const std::vector<TaskSetup>& tasks, const Log& l
     log(fmt::format("model: its heads {} learn nothing, though the encoder below them may change",
                     fmt::join(others, ", ")));
   config = config_for(std::move(config), own);
+  Config plain = config;
+  plain.no_answer = false;
   for (const TaskSetup& task : tasks) {
     if (task.head.empty()) continue;
-    HeadConfig head = config_for(config, task).head("");
+    HeadConfig head = config_for(plain, task).head("");
     head.pooling = task.options.pooling;
     head.wide_features = 0;
     config.heads[task.head] = head;

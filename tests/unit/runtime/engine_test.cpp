@@ -228,7 +228,8 @@ TEST(Engine, answers_by_all_heads_in_one_pass_as_by_each_alone) {
     const auto own = engine.scores(texts);
     EXPECT_EQ(own[7].data, all.at("mood")[7].data);
     const auto named = engine.classify(std::span(texts).first(1), 1, "topic");
-    EXPECT_EQ(named[0][0].label, all.at("topic")[0].data[0] > all.at("topic")[0].data[1] ? "x" : "y");
+    EXPECT_EQ(named[0][0].label,
+              all.at("topic")[0].data[0] > all.at("topic")[0].data[1] ? "x" : "y");
     if (!tags) continue;
     std::vector<std::vector<std::int32_t>> picks(texts.size());
     picks[299] = {1};

@@ -126,7 +126,9 @@ struct TwoHeads {
     return {std::move(parts), schedule()};
   }
 
-  std::span<const Sample> batch(std::size_t i) const { return i == 0 ? text_samples : word_samples; }
+  std::span<const Sample> batch(std::size_t i) const {
+    return i == 0 ? text_samples : word_samples;
+  }
 
   using Gradients = std::map<std::string, at::Tensor>;
 
@@ -256,14 +258,18 @@ TEST(TaskConfig, says_what_is_wrong_with_it) {
               HasSubstr("tasks: expected each name once, found 'a' twice"));
   EXPECT_THAT(refusal(R"({"tasks": [{"train": "x"}]})"), HasSubstr("tasks[0]: expected a name"));
   EXPECT_THAT(refusal(R"({"tasks": {"a.b": {"train": "x"}}})"), HasSubstr("letters, digits"));
-  EXPECT_THAT(refusal(R"({"tasks": {"all": {"train": "x"}}})"), HasSubstr("another name than 'all'"));
+  EXPECT_THAT(refusal(R"({"tasks": {"all": {"train": "x"}}})"),
+              HasSubstr("another name than 'all'"));
   EXPECT_THAT(refusal(R"({"alpha": 1.5, "tasks": {"mood": {"train": "x"}}})"),
               HasSubstr("alpha: expected 0 to 1, found 1.5"));
-  EXPECT_THAT(refusal(R"({"tasks": {"a": {"train": "x", "main": true}, "b": {"train": "x", "main": true}}})"),
-              HasSubstr("tasks.b: expected one main task, found 'a' before it"));
+  EXPECT_THAT(
+      refusal(
+          R"({"tasks": {"a": {"train": "x", "main": true}, "b": {"train": "x", "main": true}}})"),
+      HasSubstr("tasks.b: expected one main task, found 'a' before it"));
   EXPECT_THAT(refusal(task(R"(, "trian": 1)")), HasSubstr("found 'trian'; did you mean 'train'?"));
   EXPECT_THAT(refusal(task(R"(, "weight": 0)")), HasSubstr("mood: weight: expected more than 0"));
-  EXPECT_THAT(refusal(task(R"(, "weight": "2")")), HasSubstr("tasks.mood.weight: expected a number"));
+  EXPECT_THAT(refusal(task(R"(, "weight": "2")")),
+              HasSubstr("tasks.mood.weight: expected a number"));
   EXPECT_THAT(refusal(task(R"(, "weight": 2, "loss_weight": 2)")),
               HasSubstr("expected weight once, found it again"));
   EXPECT_THAT(refusal(task(R"(, "columns": {"lable": "x"})")), HasSubstr("did you mean 'label'?"));
