@@ -108,6 +108,7 @@ struct FNET_API Config {
   /// empty: regression where it has one label, else single_label_classification.
   std::string problem_type;
   bool no_answer = false;  ///< of question answering: a question may have no answer
+  std::string head_name;   ///< of the model's own head, beside the further ones; may be empty
 
   /// Further heads on the same encoder, by name; their weights stand under `heads.<name>.`
   std::map<std::string, HeadConfig> heads;
@@ -166,11 +167,19 @@ struct FNET_API Config {
   /// Whether the model has a head of its own.
   bool has_head() const { return task != "encoder"; }
 
-  /// The head of this name; empty: the model's own. Throws: usage where there is none.
+  /// The head of this name; empty or head_name: the model's own. Throws: usage where there is none.
   HeadConfig head(std::string_view name = {}) const;
 
-  /// Their names, the model's own first.
+  /// Their names as weights and `heads` have them, the model's own first, which is empty there.
   std::vector<std::string> head_names() const;
+
+  /// A head's name among head_names(): head_name becomes the empty one.
+  std::string_view head_key(std::string_view name) const {
+    return name == head_name ? std::string_view() : name;
+  }
+
+  /// What to call a head of head_names(): its name, of the model's own head_name or else its task.
+  std::string head_title(std::string_view key) const;
 
   /// One key: its name, its value as text, what is allowed, and what it means; for `--help`, `info`
   /// and the documentation.

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -39,6 +40,12 @@ struct EngineOptions {
 /// The values of a weight [shape], row-major, by its Hugging Face name.
 using WeightSource =
     std::function<std::vector<float>(const std::string& name, std::span<const std::int64_t> shape)>;
+
+/// A head to ask, and the rows that it scores.
+struct HeadQuery {
+  std::string_view head;                                  ///< a name as Engine::scores takes it
+  std::span<const std::vector<std::int32_t>> picks = {};  ///< likewise
+};
 
 /// Where in a pass a hidden state stands; a block is mixing, then feed_forward.
 enum class Stage : std::uint8_t {
@@ -145,27 +152,39 @@ class FNET_API Engine {
                              std::span<const std::vector<std::int32_t>> picks = {},
                              std::string_view head = {}) const;
 
+  /// The same of several heads by one pass of the encoder: for each query what scores() gives, bit
+  /// for bit.
+  std::vector<std::vector<Matrix>> scores(std::span<const Encoding> batch,
+                                          std::span<const HeadQuery> heads) const;
+
+  /// The scores of every head by its name, from one pass: of the model's own head under head_name,
+  /// or its task where that is empty. Throws: usage for a model without heads.
+  std::map<std::string, std::vector<Matrix>> all_scores(std::span<const Encoding> batch) const;
+
   /// The `top_k` most probable labels of each text, best first; of a regression its number under
-  /// its one label.
+  /// its one label. `head`: as in scores(), here and below.
   std::vector<std::vector<Prediction>> classify(std::span<const TextInput> texts,
-                                                std::size_t top_k = 1) const;
+                                                std::size_t top_k = 1,
+                                                std::string_view head = {}) const;
   std::vector<std::vector<Prediction>> classify(std::span<const Encoding> batch,
-                                                std::size_t top_k = 1) const;
+                                                std::size_t top_k = 1,
+                                                std::string_view head = {}) const;
 
   /// The tag of each word, read at the word's first piece. A word that truncation dropped gets the
   /// empty label with score 0.
-  std::vector<std::vector<Prediction>> tag(
-      std::span<const std::vector<std::string>> sentences) const;
+  std::vector<std::vector<Prediction>> tag(std::span<const std::vector<std::string>> sentences,
+                                           std::string_view head = {}) const;
 
   /// The `top_k` best answers to a question that stand in a context, best first. The first has an
   /// empty text where the model may and does find that there is none. Source: the rules of SQuAD.
   std::vector<Prediction> answer(const std::string& question, const std::string& context,
-                                 std::size_t top_k = 1) const;
+                                 std::size_t top_k = 1, std::string_view head = {}) const;
 
   /// Of each text, for each [MASK] in it, the `top_k` most probable tokens, best first; none where
   /// truncation cut the [MASK] off. Throws: input for a text without [MASK].
   std::vector<std::vector<std::vector<Prediction>>> fill_mask(std::span<const TextInput> texts,
-                                                              std::size_t top_k = 5) const;
+                                                              std::size_t top_k = 5,
+                                                              std::string_view head = {}) const;
 
  private:
   struct Impl;

@@ -16,18 +16,49 @@
 
 namespace fnet {
 
-/// What `finetune` is to do. The defaults are the recipe for a few thousand labelled texts.
-struct FinetuneOptions {
+/// What a task learns from and how: what each of several tasks has for itself.
+struct TaskOptions {
   std::string task = "text-classification";  ///< a row of the tasks' table
   /// Of text-classification: as Config has it; empty: as the labels say, see docs/data-formats.md
   std::string problem_type;
   /// Data files: see docs/data-formats.md. Without `dev`, a tenth of `train` is held out.
   std::filesystem::path train, dev;
-  std::filesystem::path out;    ///< model directory to write
-  bool overwrite = false;       ///< `out` may hold a model or a log
   std::string input_format;     ///< of both; empty: by the files' extensions
   Columns columns;              ///< of both
   bool skip_bad_lines = false;  ///< count bad lines instead of failing
+  double token_dropout = -1;    ///< share of the input tokens that [MASK] replaces in training;
+                                ///< below 0: 0.4 for text-classification, else 0
+  double label_smoothing = -1;  ///< share of the target spread over all classes; below 0: 0.1
+                                ///< where each text or word has one of them, else 0
+  std::string class_weights = "none";  ///< or balanced: classes count alike in the loss
+  /// A head that counts words and pairs of words too (on, off). auto: where the task can have one,
+  /// for a new model or one that has it already, if that does better on dev.
+  std::string wide = "auto";
+  /// Of sentence-similarity: so many first numbers of each vector learn to tell likeness alone.
+  std::vector<std::int64_t> matryoshka_dims;
+  std::string metric;  ///< that selects the best epoch; empty: the task's
+};
+
+/// One of several tasks: a head of its own on the encoder that all share.
+struct NamedTask : TaskOptions {
+  std::string name;             ///< of the head: letters, digits, `_` and `-`
+  double weight = 1;            ///< of its loss
+  std::string pooling;          ///< what its head reads of a text; empty: as the model's own
+  std::int64_t num_labels = 0;  ///< that its data must have; 0: however many they have
+};
+
+/// What `finetune` is to do. The defaults are the recipe for a few thousand labelled texts.
+struct FinetuneOptions : TaskOptions {
+  /// In place of the one task: several, the first of them the model's own head, the others
+  /// Config::heads. `train` and `dev` are then empty, and `metric` is `mean`, of each task's own
+  /// metric, or `<name>.<metric>`; empty: mean. See load_tasks.
+  std::vector<NamedTask> tasks;
+  /// A task of N training examples has a part of the steps that is proportional to N^alpha: 1 by
+  /// their number, 0 all alike.
+  double alpha = 0.5;
+
+  std::filesystem::path out;  ///< model directory to write
+  bool overwrite = false;     ///< `out` may hold a model or a log
 
   std::filesystem::path from;    ///< a model directory to start from; empty: a new model
   std::string variant = "tiny";  ///< of a new model
@@ -54,22 +85,11 @@ struct FinetuneOptions {
   double warmup = 0.1;           ///< share of the steps until the peak; then linear to 0
   double weight_decay = 0.01;    ///< AdamW's; biases and norms are left out
   double max_grad_norm = 1;      ///< the gradient's norm is clipped to it; 0: never
-  double token_dropout = -1;     ///< share of the input tokens that [MASK] replaces in training;
-                                 ///< below 0: 0.4 for text-classification, else 0
-  double label_smoothing = -1;   ///< share of the target spread over all classes; below 0: 0.1
-                                 ///< where each text or word has one of them, else 0
   double average = 0.998;        ///< decay of the weights' moving average, which is what is
                                  ///< evaluated and saved; 0: the last weights
-  std::string class_weights = "none";  ///< or balanced: classes count alike in the loss
-  /// A head that counts words and pairs of words too (on, off). auto: where the task can have one,
-  /// for a new model or one that has it already, if that does better on dev.
-  std::string wide = "auto";
-  /// Of sentence-similarity: so many first numbers of each vector learn to tell likeness alone.
-  std::vector<std::int64_t> matryoshka_dims;
-  std::size_t max_length = 0;  ///< tokens a text; 0: the model's limit
-  std::size_t stride = 128;    ///< tokens that two windows of a long context share
-  std::string metric;          ///< that selects the best epoch; empty: the task's
-  std::int64_t patience = 0;   ///< epochs without a better one before it stops; 0: never
+  std::size_t max_length = 0;    ///< tokens a text; 0: the model's limit
+  std::size_t stride = 128;      ///< tokens that two windows of a long context share
+  std::int64_t patience = 0;     ///< epochs without a better one before it stops; 0: never
   /// Of the factors of products in training steps, or bfloat16: faster where the CPU multiplies it
   /// faster (AMX, Zen 4 and later). Weights, sums and the scores on dev are float32.
   std::string dtype = "float32";
@@ -155,6 +175,11 @@ struct AutoReport {
 /// left does not do for some epochs. Throws: as `finetune`; usage where `minutes` is not above 0.
 FNET_API AutoReport finetune_auto(const FinetuneOptions& options, double minutes,
                                   const TrainingCallbacks& callbacks = {});
+
+/// Takes `tasks`, `alpha` and `metric` (where none is set) from a file of several tasks:
+/// docs/data-formats.md. What a task there does not say is as the options have it for one task;
+/// paths are relative to the file. Throws: input, with the key and what is allowed.
+FNET_API void load_tasks(const std::filesystem::path& file, FinetuneOptions& options);
 
 /// The options of an earlier run, from the run.json that it left beside its model. Throws: input.
 FNET_API FinetuneOptions load_run(const std::filesystem::path& run_json);

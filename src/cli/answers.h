@@ -7,9 +7,9 @@
 
 namespace fnet::cli {
 
-/// Prints what the model's own head answers to each example of the input, as `tsv` or `jsonl`, and
-/// warns of what was cut off.
+/// Prints what a head answers to each example of the input, as `tsv` or `jsonl`, and warns of what
+/// was cut off.
 void print_answers(const Engine& engine, const InputFlags& input, AnswerOptions options,
-                   const std::string& format);
+                   const std::string& format, const std::string& head = {});
 
 }  // namespace fnet::cli

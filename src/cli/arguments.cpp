@@ -37,10 +37,11 @@ Options add_options(CLI::App& app, const FlagSet& flags) {
   Options options;
   for (const Flag& flag : flags.flags()) {
     const std::string& variable = flag.rules.environment;
-    const std::string& unless = flag.rules.unless;
+    const std::vector<std::string>& unless = flag.rules.unless;
     // Not a text that CLI11 could write to: it would take that as the flag's value.
-    const std::string help = flag.help + (variable.empty() ? "" : " (or " + variable + ")") +
-                             (unless.empty() ? "" : " (required without " + unless + ")");
+    const std::string help =
+        flag.help + (variable.empty() ? "" : " (or " + variable + ")") +
+        (unless.empty() ? "" : fmt::format(" (required without {})", fmt::join(unless, " or ")));
     CLI::Option* option = nullptr;
     const char letter = flag.rules.letter;
     const std::string names = letter == 0 ? flag.name : fmt::format("-{},{}", letter, flag.name);
@@ -134,7 +135,8 @@ void fill(const FlagSet& flags, const Options& options, const std::string& comma
       if (flag.rules.then) flag.rules.then();
     } else if (flag.rules.required) {
       const bool given = std::ranges::any_of(flags.flags(), [&](const Flag& other) {
-        return other.name == flag.rules.unless && options.at(&other)->count() > 0;
+        return std::ranges::count(flag.rules.unless, other.name) > 0 &&
+               options.at(&other)->count() > 0;
       });
       if (!given) fail_missing(flag, command);
     } else if (!flag.rules.environment.empty()) {

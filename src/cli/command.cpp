@@ -150,6 +150,24 @@ void require_libraries(const std::filesystem::path& program, std::string_view ad
 
 }  // namespace
 
+void add_head(FlagSet& flags, std::string& head, std::string_view more) {
+  flags.add(
+      "--head", &head,
+      fmt::format("one of the model's further heads by its name; without it its own{}", more));
+}
+
+void require_head(const Config& config, const std::filesystem::path& directory,
+                  const std::string& head) {
+  const std::vector<std::string> names = config.head_names();
+  require(!names.empty(), Kind::usage,
+          "{}: expected a model with a head, found an encoder; 'fnet embed' gives its vectors, "
+          "'fnet finetune' a head",
+          directory.string());
+  require(config.has_head() || !head.empty(), Kind::usage,
+          "head: expected one of '{}', for the model has none of its own, found none",
+          fmt::join(names, "', '"));
+}
+
 void run_trainer(char** argv) {
   const std::filesystem::path trainer = find_program("fnet-train");
   require(!trainer.empty(), Kind::usage,

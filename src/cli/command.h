@@ -53,6 +53,14 @@ std::string model_name(const std::filesystem::path& directory);
 /// The tokenizer of a directory or file; what it warns of goes to the log.
 Tokenizer load_tokenizer(const std::filesystem::path& path);
 
+/// --head, and what stands there for every head.
+void add_head(FlagSet& flags, std::string& head, std::string_view more = {});
+inline constexpr std::string_view kAllHeads = "all";
+
+/// Throws: usage where a model has no head of this name, with what to do.
+void require_head(const Config& config, const std::filesystem::path& directory,
+                  const std::string& head);
+
 /// --similarity, and what its words stand for.
 void add_similarity(FlagSet& flags, std::string& similarity);
 Similarity similarity_named(std::string_view name);

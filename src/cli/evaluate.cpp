@@ -14,21 +14,20 @@ namespace {
 struct Flags {
   ModelFlags model;
   InputFlags input;
+  std::string head;
   bool json = false;
 };
 
 void run(const Flags& flags) {
   const Engine engine = flags.model.load();
-  require(engine.config().has_head(), Kind::usage,
-          "{}: expected a model with a head, found an encoder; 'fnet finetune' gives it one",
-          flags.model.directory.string());
-  const HeadConfig head = engine.config().head("");
+  require_head(engine.config(), flags.model.directory, flags.head);
+  const HeadConfig head = engine.config().head(flags.head);
   const Task& task = task_of(head);
   const auto scorer = task.scorer(head);
   const Reading reading = task.reading(flags.input.columns, true);
   flags.input.for_each_batch(engine, reading, [&](std::span<const Example> batch) {
     const std::vector<Sample> samples = encode(engine, task, head, batch);
-    const auto scores = scores_of(engine, samples);
+    const auto scores = scores_of(engine, samples, flags.head);
     for (std::size_t i = 0; i < batch.size(); ++i) scorer->add(batch[i], samples[i], scores[i]);
   });
   const Evaluation evaluation = scorer->finish();
@@ -50,6 +49,7 @@ Action declare_evaluate(FlagSet& set) {
   set.add("FILE", &flags->input.path,
           "labelled texts, words with tags, or questions; -: standard input");
   set.add("--data", &flags->input.path, "the same as FILE", {.without = {"FILE"}});
+  add_head(set, flags->head);
   set.add("--json", &flags->json, "one JSON object instead of tables");
   flags->input.declare(set);
   return [flags] { run(*flags); };

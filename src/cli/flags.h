@@ -36,7 +36,7 @@ struct FlagRules {
   bool several = false;                   ///< a list takes all that follows, up to the next flag
   std::string environment = {};           ///< a variable that stands in for the flag
   std::vector<std::string> without = {};  ///< flags that leave it no meaning: not both
-  std::string unless = {};                ///< a flag in whose presence it is not required
+  std::vector<std::string> unless = {};   ///< flags in whose presence it is not required
   std::function<void()> then = {};        ///< runs once it is read, before the flags that follow
   std::string option = {};  ///< the library's name for it; else as the flag: max_length
 };

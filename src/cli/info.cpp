@@ -214,6 +214,14 @@ std::string model_text(const ordered_json& all, const Config& config) {
     text += fmt::format("labels   {}: {}\n", config.labels.size(),
                         printable(fmt::format("{}", fmt::join(config.labels, ", "))));
   }
+  const std::vector<std::string> heads = config.head_names();
+  for (const std::string& key : heads) {
+    if (config.heads.empty()) break;  // its own is told above
+    const HeadConfig head = config.head(key);
+    text += fmt::format("head     {}: {}", printable(config.head_title(key)), head.task);
+    if (!head.labels.empty()) text += fmt::format(", {} labels", head.labels.size());
+    text += key.empty() ? ", the model's own\n" : "\n";
+  }
   if (config.wide_features > 0)
     text += fmt::format("wide     {} words and pairs of words\n", config.wide_features);
   text += "\nparameters\n";

@@ -91,7 +91,7 @@ class ProgressBar {
 struct Flags {
   bool recipes = false;
   double minutes = 10;
-  std::filesystem::path config;
+  std::filesystem::path config, task_config;
   FinetuneOptions options;
   ReadOptions read;
 };
@@ -133,6 +133,7 @@ void finetune(const Flags& flags) {
   FinetuneOptions options = flags.options;
   options.input_format = flags.read.format;
   options.skip_bad_lines = flags.read.skip_bad_lines;
+  if (!flags.task_config.empty()) load_tasks(flags.task_config, options);
   std::signal(SIGINT, ask_to_stop);
   std::signal(SIGTERM, ask_to_stop);
 
@@ -182,13 +183,18 @@ Action declare_finetune(FlagSet& set) {
           }});
   set.add("--task", &o.task, "what the model learns", {.words = tasks, .other_words = true});
   add_problem_type(set, o.problem_type);
+  set.add(
+      "--task-config", &flags->task_config,
+      "several tasks, each with a head, data and a loss of its own on one encoder: a JSON file, "
+      "see docs/data-formats.md",
+      {.without = {"--task", "--problem-type", "--train", "--dev"}});
   set.add("--train", &o.train,
           "training data: TSV, CSV, JSONL, CoNLL or fastText's lines, plain or gzip",
-          {.required = true, .unless = "--config"});
+          {.required = true, .unless = {"--config", "--task-config"}});
   set.add("--dev", &o.dev,
           "data that selects the best epoch; without it a tenth of --train, chosen by --seed");
   set.add("--out", &o.out, "model directory to write",
-          {.required = true, .letter = 'o', .unless = "--config"});
+          {.required = true, .letter = 'o', .unless = {"--config"}});
   set.add("--overwrite", &o.overwrite,
           "replace the model that --out holds, once there is a better one or training ends");
   set.add("--auto", &flags->recipes,

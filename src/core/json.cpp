@@ -40,30 +40,38 @@ struct Cursor {
   bool operator==(const Cursor& other) const { return byte == other.byte; }
 };
 
-/// Builds the value.
+/// Builds the value, as json or ordered_json.
+template <class Json>
 class Tree : public JsonEvents {  // NOLINT(bugprone-exception-escape): of nlohmann's assertions
  public:
-  json root;
+  Json root;
 
  protected:
   void begin(bool is_object) override {
-    open_.push_back(add(is_object ? json::object() : json::array()));
+    open_.push_back(add(is_object ? Json::object() : Json::array()));
   }
   void key(std::string& name) override { key_ = name; }
-  void value(json&& scalar) override { add(std::move(scalar)); }
+  void value(json&& scalar) override { add(Json(std::move(scalar))); }
   void end() override { open_.pop_back(); }
 
  private:
-  json* add(json&& value) {
+  Json* add(Json&& value) {
     if (open_.empty()) return &(root = std::move(value));
-    json& parent = *open_.back();
+    Json& parent = *open_.back();
     if (parent.is_array()) return &parent.emplace_back(std::move(value));
     return &(parent[key_] = std::move(value));
   }
 
-  std::vector<json*> open_;
+  std::vector<Json*> open_;
   std::string key_;
 };
+
+template <class Json>
+Json parsed(std::string_view text, std::string_view source, const JsonLimits& limits) {
+  Tree<Json> tree;
+  tree.parse(text, source, limits);
+  return std::move(tree.root);
+}
 
 }  // namespace
 
@@ -185,9 +193,12 @@ void JsonEvents::parse(std::string_view text, std::string_view source, const Jso
 }
 
 json parse_json(std::string_view text, std::string_view source, const JsonLimits& limits) {
-  Tree tree;
-  tree.parse(text, source, limits);
-  return std::move(tree.root);
+  return parsed<json>(text, source, limits);
+}
+
+nlohmann::ordered_json read_ordered_json_file(const std::filesystem::path& path,
+                                              const JsonLimits& limits) {
+  return parsed<nlohmann::ordered_json>(read_file(path, limits.max_bytes), path.native(), limits);
 }
 
 json read_json_file(const std::filesystem::path& path, const JsonLimits& limits) {

@@ -25,6 +25,10 @@ nlohmann::json parse_json(std::string_view text, std::string_view source,
 /// The same for a file.
 nlohmann::json read_json_file(const std::filesystem::path& path, const JsonLimits& limits = {});
 
+/// The same with the keys of objects in the file's order.
+nlohmann::ordered_json read_ordered_json_file(const std::filesystem::path& path,
+                                              const JsonLimits& limits = {});
+
 /// The value as T, one of std::string, bool, std::int64_t and double, without conversions other
 /// than integer to double. Throws: input, as `source: place: expected an integer, found "12"`.
 template <class T>

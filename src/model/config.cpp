@@ -267,6 +267,10 @@ void Config::validate() const {
       "config: pooling: expected another one, found 'pooler' in a model without pooler weights");
   require(has_head() || wide_features == 0, fnet::Kind::input,
           "config: wide_features: expected 0 for a model without a head, found {}", wide_features);
+  require(head_name.find('.') == head_name.npos && !heads.contains(head_name), fnet::Kind::input,
+          "config: head_name: expected a name without a dot that no other of the heads has, found "
+          "'{}'",
+          printable(head_name));
   for (const std::string& name : head_names()) check_head(name, head(name), *this);
 }
 
@@ -283,13 +287,17 @@ std::int64_t Config::longest_text() const {
 }
 
 HeadConfig Config::head(std::string_view name) const {
-  if (name.empty()) {
+  if (head_key(name).empty()) {
     require(has_head(), fnet::Kind::usage, "model: expected one with a head, found an encoder");
     return {task, labels, pooling, problem_type, no_answer, wide_features};
   }
   const auto found = heads.find(std::string(name));
-  require(found != heads.end(), fnet::Kind::usage, "head: expected one of '{}', found '{}'",
-          fmt::join(head_names(), "', '"), printable(name));
+  if (found == heads.end()) {
+    std::vector<std::string> names;
+    for (const std::string& key : head_names()) names.push_back(head_title(key));
+    fail(fnet::Kind::usage, "head: expected one of '{}', found '{}'", fmt::join(names, "', '"),
+         printable(name));
+  }
   HeadConfig head = found->second;
   if (head.pooling.empty()) head.pooling = pooling;
   return head;
@@ -300,6 +308,10 @@ std::vector<std::string> Config::head_names() const {
   if (has_head()) names.emplace_back();
   for (const auto& [name, head] : heads) names.push_back(name);
   return names;
+}
+
+std::string Config::head_title(std::string_view key) const {
+  return std::string(!key.empty() ? key : head_name.empty() ? task : head_name);
 }
 
 std::vector<Config::Field> Config::describe() const {

@@ -80,6 +80,8 @@ void config_fields(Visit&& field) {
         "of a text classifier; empty: regression where it has one label, else single label");
   field("no_answer", &C::no_answer, Allowed::any(),
         "of question answering: whether a question may have no answer");
+  field("head_name", &C::head_name, Allowed::any(),
+        "name of the model's own head, beside those of heads");
   field("pooling", &C::pooling, Allowed::one_of(pooling_kinds()),
         "the vector that stands for a text");
   field("wide_features", &C::wide_features, range(0, 1'000'000),

@@ -21,7 +21,6 @@
 #include "runtime/engine_impl.h"
 #include "runtime/model.h"
 #include "runtime/packed_file.h"
-#include "runtime/picked_rows.h"
 
 namespace fnet {
 namespace {
@@ -34,8 +33,9 @@ kernels::Dtype product_type(std::string_view name) {
   return *found;
 }
 
-/// Throws input where a pass overflowed.
-void require_finite(std::span<const Matrix> results, std::string_view what) {
+}  // namespace
+
+void Engine::Impl::require_finite(std::span<const Matrix> results, std::string_view what) {
   std::size_t bad = 0, all = 0;
   for (const Matrix& matrix : results) {
     for (std::size_t i = 0; i < matrix.rows; ++i) {
@@ -48,8 +48,6 @@ void require_finite(std::span<const Matrix> results, std::string_view what) {
           "weights overflow",
           what, bad, all);
 }
-
-}  // namespace
 
 Engine::Impl::Impl(const Config& config_, const WeightSource& weights,
                    const EngineOptions& options_, std::optional<Tokenizer> tokenizer_,
@@ -216,7 +214,7 @@ Matrix Engine::embed(std::span<const Encoding> batch, std::string_view pooling,
     const Tensor pooled = m.model->head_context("", none, kind, rows).pool(x);
     std::ranges::copy(pooled.values(), result.row(begin).begin());
   });
-  require_finite({&result, 1}, "embedding");
+  Impl::require_finite({&result, 1}, "embedding");
   if (normalize) normalize_rows(result);
   return result;
 }
@@ -243,61 +241,10 @@ Matrix Engine::embed(std::span<const TextInput> texts, std::string_view pooling,
 
 std::vector<Matrix> Engine::embed_tokens(std::span<const Encoding> batch, bool normalize) const {
   std::vector<Matrix> result = forward(batch);
-  require_finite(result, "embedding");
+  Impl::require_finite(result, "embedding");
   for (Matrix& text : result) {
     if (normalize) normalize_rows(text);
   }
-  return result;
-}
-
-std::vector<Matrix> Engine::scores(std::span<const Encoding> batch,
-                                   std::span<const std::vector<std::int32_t>> picks,
-                                   std::string_view head) const {
-  const Impl& m = *impl_;
-  require(picks.empty() || picks.size() == batch.size(), Kind::usage,
-          "picks: expected one list for each of {} texts, found {}", batch.size(), picks.size());
-  const HeadConfig own = m.config.head(head);
-  const Head formula = head_for(own.task);
-  const Pooling pooling = pooling_named(own.pooling);
-  const bool pooled = is_pooled(formula);
-  require(!pooled || picks.empty(), Kind::usage,
-          "picks: expected none for a head that reads one vector a text");
-  const bool first = pooled && Impl::reads_first_row(pooling);
-  std::vector<Matrix> result;
-  m.run(batch, first, [&](ThreadPool&, std::size_t begin, const Batch& packed, const Tensor& x) {
-    const std::int64_t texts = packed.rows.texts();
-    const Rows rows = first ? single_rows(texts) : packed.rows;
-    const auto texts_of = [&](auto all) {
-      return all.empty() ? all : all.subspan(begin, static_cast<std::size_t>(texts));
-    };
-    PickedRows picked;
-    if (pooled) {
-      picked.counts.assign(static_cast<std::size_t>(texts), 1);
-    } else {
-      picked = picked_rows(rows, texts_of(picks));
-    }
-    if (!pooled && picked.rows.empty()) {  // no kernel runs over no rows
-      result.resize(result.size() + picked.counts.size());
-      return;
-    }
-    HeadContext<Tensor> context = m.model->head_context(head, own, pooling, rows);
-    const Tensor::Ids ids = picked.rows;
-    if (!pooled) context.picked = &ids;
-    Bags ngrams;
-    if (own.wide_features > 0) {
-      ngrams = m.model->ngrams_of(texts_of(batch));
-      context.ngrams = &ngrams;
-    }
-    const Tensor scored = apply(formula, x, context);
-    std::int64_t row = 0;
-    for (const std::size_t count : picked.counts) {
-      Matrix& matrix = result.emplace_back(count, static_cast<std::size_t>(scored.cols()));
-      for (std::size_t r = 0; r < count; ++r, ++row) {
-        std::ranges::copy(scored.row(row), matrix.row(r).begin());
-      }
-    }
-  });
-  require_finite(result, "scores");
   return result;
 }
 

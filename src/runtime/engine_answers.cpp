@@ -27,25 +27,27 @@ std::vector<Example> examples_of(std::span<const TextInput> texts) {
 }  // namespace
 
 std::vector<std::vector<Prediction>> Engine::classify(std::span<const Encoding> batch,
-                                                      std::size_t top_k) const {
-  const HeadConfig head = config().head("");
+                                                      std::size_t top_k,
+                                                      std::string_view name) const {
+  const HeadConfig head = config().head(name);
   const Task& task = task_for(head, "texts");
   Sample sample;
   sample.units = {0};
   std::vector<std::vector<Prediction>> result;
-  for (const Matrix& text : scores(batch)) {
+  for (const Matrix& text : scores(batch, {}, name)) {
     result.push_back(task.answer({}, sample, {&text, 1}, head, {.top_k = top_k}).front());
   }
   return result;
 }
 
 std::vector<std::vector<Prediction>> Engine::classify(std::span<const TextInput> texts,
-                                                      std::size_t top_k) const {
-  const HeadConfig head = config().head("");
+                                                      std::size_t top_k,
+                                                      std::string_view name) const {
+  const HeadConfig head = config().head(name);
   const Task& task = task_for(head, "texts");
   const std::vector<Example> examples = examples_of(texts);
   const std::vector<Sample> samples = fnet::encode(*this, task, head, examples);
-  const auto scores = scores_of(*this, samples);
+  const auto scores = scores_of(*this, samples, name);
   std::vector<std::vector<Prediction>> result;
   for (std::size_t i = 0; i < samples.size(); ++i) {
     result.push_back(
@@ -55,13 +57,13 @@ std::vector<std::vector<Prediction>> Engine::classify(std::span<const TextInput>
 }
 
 std::vector<std::vector<Prediction>> Engine::tag(
-    std::span<const std::vector<std::string>> sentences) const {
-  const HeadConfig head = config().head("");
+    std::span<const std::vector<std::string>> sentences, std::string_view name) const {
+  const HeadConfig head = config().head(name);
   const Task& task = task_for(head, "words");
   std::vector<Example> examples;
   for (const auto& words : sentences) examples.emplace_back().words = words;
   const std::vector<Sample> samples = fnet::encode(*this, task, head, examples);
-  const auto scores = scores_of(*this, samples);
+  const auto scores = scores_of(*this, samples, name);
   std::vector<std::vector<Prediction>> result;
   for (std::size_t s = 0; s < samples.size(); ++s) {
     auto& tags = result.emplace_back();
@@ -73,27 +75,30 @@ std::vector<std::vector<Prediction>> Engine::tag(
 }
 
 std::vector<Prediction> Engine::answer(const std::string& question, const std::string& context,
-                                       std::size_t top_k) const {
-  const HeadConfig head = config().head("");
+                                       std::size_t top_k, std::string_view name) const {
+  const HeadConfig head = config().head(name);
   const Task& task = task_for(head, "questions");
   Example example;
   example.texts = {question, context};
   const Sample sample = task.encode(example, tokenizer(), encode_options(), head);
-  const auto scores = scores_of(*this, {&sample, 1});
+  const auto scores = scores_of(*this, {&sample, 1}, name);
   return task.answer(example, sample, scores[0], head, {.top_k = top_k}).front();
 }
 
 std::vector<std::vector<std::vector<Prediction>>> Engine::fill_mask(
-    std::span<const TextInput> texts, std::size_t top_k) const {
-  const HeadConfig head = config().head("");
+    std::span<const TextInput> texts, std::size_t top_k, std::string_view name) const {
+  const HeadConfig head = config().head(name);
   const Task& task = task_for(head, "masks");
   const std::vector<Example> examples = examples_of(texts);
   const std::vector<Sample> samples = fnet::encode(*this, task, head, examples);
   std::vector<Answer> result;
-  for_each_scores(*this, samples, [&](std::size_t i, std::span<const Matrix> scores) {
-    result.push_back(task.answer(examples[i], samples[i], scores, head,
-                                 {.top_k = top_k, .tokenizer = &tokenizer()}));
-  });
+  for_each_scores(
+      *this, samples,
+      [&](std::size_t i, std::span<const Matrix> scores) {
+        result.push_back(task.answer(examples[i], samples[i], scores, head,
+                                     {.top_k = top_k, .tokenizer = &tokenizer()}));
+      },
+      name);
   return result;
 }
 

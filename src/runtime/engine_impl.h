@@ -19,7 +19,8 @@
 #include "runtime/model.h"
 #include "runtime/packed_file.h"
 
-// What an Engine is inside: engine.cpp answers with it, engine_watch.cpp looks into its passes.
+// What an Engine is inside: engine.cpp and engine_scores.cpp answer with it, engine_watch.cpp looks
+// into its passes.
 namespace fnet {
 
 struct Engine::Impl {
@@ -81,6 +82,9 @@ struct Engine::Impl {
   static bool reads_first_row(const Pooling& pooling) {
     return row_of(pooling).reach == Reach::first_row;
   }
+
+  /// Throws: input where a pass overflowed.
+  static void require_finite(std::span<const Matrix> results, std::string_view what);
 
   Impl(const Config& config_, const WeightSource& weights, const EngineOptions& options_,
        std::optional<Tokenizer> tokenizer_, PackedFile* file);

@@ -36,6 +36,8 @@ struct Evaluation {
   std::optional<EntityReport> entities;                 ///< where labels mark entities
   std::vector<Mistake> worst;                           ///< wrong with most confidence first
   std::size_t cut_off = 0;                              ///< units that truncation cut off
+  std::string head;                                     ///< of one among `heads`: its name
+  std::vector<Evaluation> heads;                        ///< of several tasks: each one's
 
   /// Throws: usage where there is none of this name.
   double metric(std::string_view name) const;

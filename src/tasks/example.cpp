@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <sstream>
 #include <utility>
 
 #include "core/error.h"
@@ -78,6 +79,25 @@ Reading read_texts_or_words(const Columns& columns, std::string purpose) {
     return example;
   };
   return texts;
+}
+
+std::vector<std::string> words_of(const std::string& text) {
+  std::istringstream in(text);
+  std::vector<std::string> words;
+  for (std::string word; in >> word;) words.push_back(word);
+  return words;
+}
+
+Example with_words(const Example& example) {
+  Example other = example;
+  if (!example.texts.empty()) other.words = words_of(example.texts[0]);
+  return other;
+}
+
+Example with_text(const Example& example) {
+  Example other = example;
+  if (example.texts.empty()) other.texts = {fmt::format("{}", fmt::join(example.words, " "))};
+  return other;
 }
 
 ExampleReader::ExampleReader(DataReader reader, Reading reading)

@@ -48,6 +48,14 @@ Reading read_texts(const Columns& columns, std::string purpose);
 /// A text, a pair of texts, or words: what the record has.
 Reading read_texts_or_words(const Columns& columns, std::string purpose);
 
+/// A text's words: what white space parts.
+std::vector<std::string> words_of(const std::string& text);
+
+/// An example as a task takes it that reads words or a text: of a text its words, of words the text
+/// that they make with spaces between.
+Example with_words(const Example& example);
+Example with_text(const Example& example);
+
 /// A stream of examples from a file. Where the file's header or format tells that a needed field is
 /// missing, that is said before the first record.
 class ExampleReader {

@@ -2,21 +2,10 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "core/error.h"
 
 namespace fnet {
-namespace {
-
-std::vector<std::string> split(const std::string& text) {
-  std::istringstream in(text);
-  std::vector<std::string> words;
-  for (std::string word; in >> word;) words.push_back(word);
-  return words;
-}
-
-}  // namespace
 
 std::vector<std::string> TokenClassificationTask::metrics(
     std::span<const std::string> labels) const {
@@ -35,7 +24,7 @@ Reading TokenClassificationTask::reading(const Columns& columns, bool labelled) 
       Example example;
       example.line = record.line;
       example.words = record.find(columns.tokens) != nullptr ? record.list(columns.tokens)
-                                                             : split(record.text(columns.text));
+                                                             : words_of(record.text(columns.text));
       return example;
     };
     return reading;

@@ -28,7 +28,12 @@ constexpr Recipe kRecipes[] = {
     {"attention over the rows", [](FinetuneOptions& o) { o.set.emplace_back("pooling=attention"); },
      true},
     {"half the learning rate", [](FinetuneOptions& o) { o.learning_rate /= 2; }, false},
-    {"less token dropout", [](FinetuneOptions& o) { o.token_dropout = 0.2; }, false},
+    {"less token dropout",
+     [](FinetuneOptions& o) {
+       o.token_dropout = 0.2;
+       for (NamedTask& task : o.tasks) task.token_dropout = 0.2;
+     },
+     false},
     {"another seed", [](FinetuneOptions& o) { ++o.seed; }, false},
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <memory>
 #include <set>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "core/error.h"
 #include "train/finetune.h"
 #include "train/loop.h"
+#include "train/multi_task.h"
 #include "train/run_directory.h"
 #include "train/setup.h"
 #include "train/task_objective.h"
@@ -20,6 +22,62 @@ namespace {
 
 using Log = std::function<void(std::string_view)>;
 
+/// How the steps of an epoch, in which each example could be read once, are parted among the tasks.
+TaskSchedule schedule_of(const FinetuneOptions& o, const TrainingSetup& setup) {
+  std::vector<std::int64_t> sizes;
+  std::int64_t steps = 0;
+  for (const TaskSetup& task : setup.tasks) {
+    sizes.push_back(static_cast<std::int64_t>(task.train_examples.size()));
+    steps += (sizes.back() + o.batch_size - 1) / o.batch_size;
+  }
+  return {sizes, o.alpha, steps, o.seed};
+}
+
+/// One objective for all tasks; `part`: for the task of this number.
+std::unique_ptr<Objective> objective_of(
+    const FinetuneOptions& o, const TrainingSetup& setup,
+    const std::function<std::unique_ptr<Objective>(std::size_t)>& part) {
+  if (!setup.several()) return part(0);
+  std::vector<MultiTaskObjective::Part> parts;
+  for (std::size_t i = 0; i < setup.tasks.size(); ++i) {
+    const TaskSetup& task = setup.tasks[i];
+    parts.push_back({task.options.name, part(i), task.options.weight, task.metric});
+  }
+  return std::make_unique<MultiTaskObjective>(std::move(parts), schedule_of(o, setup));
+}
+
+/// What the setup's model learns by.
+std::unique_ptr<Objective> objective_of(const FinetuneOptions& o, const TrainingSetup& setup) {
+  return objective_of(o, setup, [&](std::size_t i) {
+    const TaskSetup& task = setup.tasks[i];
+    const bool wide = setup.wide && task.head.empty();
+    return std::make_unique<TaskObjective>(
+        *task.task, setup.model, setup.tokenizer, task.dev_examples, task.dev,
+        TaskObjective::Options{.label_smoothing = task.options.label_smoothing,
+                               .token_dropout = task.options.token_dropout,
+                               .class_weights = task.class_weights,
+                               .weigh_wide = wide,
+                               .may_drop_wide = task.options.wide == "auto",
+                               .matryoshka_dims = task.options.matryoshka_dims,
+                               .seed = o.seed,
+                               .head = task.head});
+  });
+}
+
+/// What it learns from; takes the training samples.
+std::unique_ptr<Source> source_of(const FinetuneOptions& o, TrainingSetup& setup) {
+  std::vector<std::unique_ptr<Source>> sources;
+  for (TaskSetup& task : setup.tasks) {
+    std::vector<std::size_t> lines;
+    for (const Example& example : task.train_examples) lines.push_back(example.line);
+    sources.push_back(std::make_unique<MemorySource>(std::move(task.train), std::move(lines),
+                                                     task.options.train.string(), o.batch_size,
+                                                     o.seed));
+  }
+  if (!setup.several()) return std::move(sources.front());
+  return std::make_unique<MultiTaskSource>(std::move(sources), schedule_of(o, setup));
+}
+
 /// The metric of the model that a directory holds, or nothing where it cannot be compared.
 std::optional<double> score_of(const std::filesystem::path& directory,
                                const FinetuneOptions& options, const TrainingSetup& setup,
@@ -28,9 +86,13 @@ std::optional<double> score_of(const std::filesystem::path& directory,
     const auto other = load_other(directory, options, setup);
     if (!other) return {};
     other->model->to(loop.device, loop.type);
-    const Evaluation evaluation = TaskObjective(*setup.task, other->model, other->tokenizer,
-                                                setup.dev_examples, other->dev, {})
-                                      .evaluate();
+    const Evaluation evaluation =
+        objective_of(options, setup, [&](std::size_t i) {
+          const TaskSetup& task = setup.tasks[i];
+          return std::make_unique<TaskObjective>(*task.task, other->model, other->tokenizer,
+                                                 task.dev_examples, other->dev[i],
+                                                 TaskObjective::Options{.head = task.head});
+        })->evaluate();
     if (!std::isfinite(evaluation.loss)) return {};
     return evaluation.metric(setup.metric);
   } catch (const Error& error) {
@@ -117,19 +179,9 @@ TrainingReport finetune(const FinetuneOptions& options, const TrainingCallbacks&
     setup.tokenizer.save(place);
   });
 
-  TaskObjective objective(*setup.task, setup.model, setup.tokenizer, setup.dev_examples, setup.dev,
-                          {.label_smoothing = setup.label_smoothing,
-                           .token_dropout = setup.token_dropout,
-                           .class_weights = setup.class_weights,
-                           .weigh_wide = setup.wide,
-                           .may_drop_wide = options.wide == "auto",
-                           .matryoshka_dims = options.matryoshka_dims,
-                           .seed = options.seed});
-  std::vector<std::size_t> lines;
-  for (const Example& example : setup.train_examples) lines.push_back(example.line);
-  MemorySource source(std::move(setup.train), std::move(lines), options.train.string(),
-                      options.batch_size, options.seed);
-  TrainingReport report = Loop(loop, source, objective, directory, callbacks).run();
+  const auto objective = objective_of(options, setup);
+  const auto source = source_of(options, setup);
+  TrainingReport report = Loop(loop, *source, *objective, directory, callbacks).run();
 
   report.skipped_lines = setup.skipped_lines;
   report.written = directory.finish(report.interrupted || only_better);

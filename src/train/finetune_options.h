@@ -76,6 +76,14 @@ void run_options(Visit&& option) {
   });
 }
 
+/// Those of them that each of several tasks has for itself.
+template <class Visit>
+void task_options(Visit&& option) {
+  run_options([&](std::string_view name, auto member) {
+    if constexpr (requires(TaskOptions task) { task.*member; }) option(name, member);
+  });
+}
+
 template <class Visit>
 void column_options(Visit&& option) {
   option("text", &Columns::text);

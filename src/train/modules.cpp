@@ -199,6 +199,7 @@ Config without_head(Config config) {
   config.task = "encoder";
   config.labels.clear();
   config.heads.clear();
+  config.head_name.clear();
   config.wide_features = 0;
   return config;
 }
@@ -330,7 +331,7 @@ at::Tensor FNetWithHeadImpl::scores(const at::Tensor& hidden, const Rows& rows,
   const Pooling pooling = pooling_named(own.pooling);
   const WeightMap map = weight_map(*this);
   const Weights<TorchTensor> root(map);
-  HeadContext<TorchTensor> context{{.w = root.under(head_place(head)),
+  HeadContext<TorchTensor> context{{.w = root.under(head_place(config().head_key(head))),
                                     .config = config(),
                                     .rows = rows,
                                     .activation = parts().activation,

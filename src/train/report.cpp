@@ -254,14 +254,31 @@ void settings_rows(std::string& html, const std::string& prefix,
   }
 }
 
+/// What is known of a task's answers beside its metrics.
+std::string details(const Evaluation& best) {
+  const std::string entities =
+      best.entities ? classes_table("Entities", best.entities->classes) : "";
+  return entities + classes_table("Classes", best.report ? best.report->classes : best.labels) +
+         (best.report ? confusion_matrix(*best.report) : "") + worst_errors(best.worst);
+}
+
+/// What a run learned from, or its tasks' names where they are several.
+std::string subject(const nlohmann::ordered_json& run) {
+  if (!run.contains("tasks"))
+    return fmt::format("{} on {}", run.value("task", "training"),
+                       std::filesystem::path(run.value("train", "")).filename().string());
+  std::string names;
+  for (const auto& [name, task] : run["tasks"].items())
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", name);
+  return names;
+}
+
 }  // namespace
 
 std::string html_report(const nlohmann::ordered_json& run, const TrainingReport& report,
                         const Evaluation& best) {
   const std::string title = fmt::format(
-      "{}: {} on {}", std::filesystem::path(run.value("out", "model")).filename().string(),
-      run.value("task", "training"),
-      std::filesystem::path(run.value("train", "")).filename().string());
+      "{}: {}", std::filesystem::path(run.value("out", "model")).filename().string(), subject(run));
   std::string html;
   if (report.best_epoch) {
     html += *report.best_epoch > 0
@@ -277,11 +294,10 @@ std::string html_report(const nlohmann::ordered_json& run, const TrainingReport&
     html += fmt::format("<p>{} steps were skipped: their loss or gradient was not finite.</p>\n",
                         report.skipped_steps);
   }
-  const std::string entities =
-      best.entities ? classes_table("Entities", best.entities->classes) : "";
-  html += curves(report) + epochs_table(report) + entities +
-          classes_table("Classes", best.report ? best.report->classes : best.labels) +
-          (best.report ? confusion_matrix(*best.report) : "") + worst_errors(best.worst);
+  html += curves(report) + epochs_table(report) + details(best);
+  for (const Evaluation& head : best.heads)
+    html += fmt::format("<h2>{}: {} {}</h2>\n", escape_html(head.head), head.count, head.unit) +
+            details(head);
   html += "<details><summary>Settings: run.json</summary>\n<table class='s'>\n";
   settings_rows(html, "", run);
   return html_page(title, html + "</table></details>\n", kStyle);

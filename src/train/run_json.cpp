@@ -9,6 +9,8 @@
 #include "core/json.h"
 #include "model/weights.h"
 #include "train/finetune_options.h"
+#include "train/json_options.h"
+#include "train/task_config.h"
 
 namespace fnet {
 namespace {
@@ -27,45 +29,43 @@ nlohmann::ordered_json data_json(const std::filesystem::path& path,
           {"fingerprint", fmt::format("{:016x}", fingerprint(examples))}};
 }
 
-/// A member of run.json as the value of an option.
+/// A member of run.json, where there is one, as the value of an option.
 template <class T>
-void assign(const nlohmann::json& json, const std::string& source, std::string_view name,
-            T& value) {
+void take(const nlohmann::json& json, const std::string& source, std::string_view name, T& value) {
   const auto found = json.find(std::string(name));
-  if (found == json.end() || found->is_null()) return;
-  if constexpr (std::is_same_v<T, std::vector<std::string>> ||
-                std::is_same_v<T, std::vector<std::int64_t>>) {
-    require(found->is_array(), Kind::input, "{}: {}: expected a list, found {}", source, name,
-            found->type_name());
-    for (const auto& one : *found)
-      value.push_back(json_cast<typename T::value_type>(one, source, name));
-  } else if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
-    const auto number = json_cast<std::int64_t>(*found, source, name);
-    require(std::in_range<T>(number), Kind::input, "{}: {}: expected a smaller number, found {}",
-            source, name, number);
-    value = static_cast<T>(number);
-  } else if constexpr (std::is_same_v<T, std::filesystem::path>) {
-    value = json_cast<std::string>(*found, source, name);
-  } else {
-    value = json_cast<T>(*found, source, name);
-  }
+  if (found != json.end() && !found->is_null()) assign(*found, source, name, value);
 }
 
 }  // namespace
 
-nlohmann::ordered_json run_json(const FinetuneOptions& o, const TrainingSetup& setup) {
+nlohmann::ordered_json run_json(const FinetuneOptions& options, const TrainingSetup& setup) {
+  FinetuneOptions o = options;
+  if (!setup.several()) static_cast<TaskOptions&>(o) = setup.tasks.front().options;
   nlohmann::ordered_json run = {{"fnet", FNET_VERSION}, {"torch", TORCH_VERSION}};
-  run_options([&](std::string_view name, auto member) {
-    const auto& value = o.*member;
-    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::filesystem::path>)
-      run[std::string(name)] = value.string();
-    else
-      run[std::string(name)] = value;
-  });
+  run_options(
+      [&](std::string_view name, auto member) { run[std::string(name)] = json_of(o.*member); });
   column_options([&](const char* name, auto member) { run["columns"][name] = o.columns.*member; });
   if (!o.from.empty()) run["variant"] = "";
-  run["data"] = {{"train", data_json(o.train, setup.train_examples)},
-                 {"dev", data_json(dev_file(o), setup.dev_examples)}};
+  for (const TaskSetup& task : setup.tasks) {
+    const nlohmann::ordered_json data = {
+        {"train", data_json(task.options.train, task.train_examples)},
+        {"dev", data_json(dev_file(task.options), task.dev_examples)}};
+    if (setup.several()) {
+      run["data"][task.options.name] = data;
+    } else {
+      run["data"] = data;
+    }
+  }
+  if (setup.several()) {
+    std::vector<NamedTask> tasks;
+    for (const TaskSetup& task : setup.tasks) {
+      tasks.push_back(task.options);
+      tasks.back().metric = task.metric;
+    }
+    for (const char* name : {"task", "problem_type", "train", "dev"}) run.erase(name);
+    run["tasks"] = tasks_json(tasks);
+    run["alpha"] = o.alpha;
+  }
   run["from_sha256"] = weight_hashes(o.from);
   if (!setup.weights.is_null()) run["weights"] = setup.weights;
   run["frozen"] = setup.frozen;
@@ -76,17 +76,23 @@ nlohmann::ordered_json run_json(const FinetuneOptions& o, const TrainingSetup& s
 }
 
 FinetuneOptions load_run(const std::filesystem::path& file) {
-  const nlohmann::json json = read_json_file(file);
+  const nlohmann::ordered_json ordered = read_ordered_json_file(file);
+  const nlohmann::json json = ordered;
   const std::string source = file.string();
-  require(json.is_object() && json.contains("train") && json.contains("task"), Kind::input,
-          "{}: expected the run.json of a training, with 'task' and 'train'", source);
+  const bool several = json.is_object() && json.contains("tasks");
+  require(several || (json.is_object() && json.contains("train") && json.contains("task")),
+          Kind::input, "{}: expected the run.json of a training, with 'task' and 'train'", source);
   FinetuneOptions o;
-  run_options([&](std::string_view name, auto member) { assign(json, source, name, o.*member); });
+  run_options([&](std::string_view name, auto member) { take(json, source, name, o.*member); });
   if (o.variant.empty()) o.variant = FinetuneOptions().variant;
   if (const auto columns = json.find("columns"); columns != json.end() && columns->is_object()) {
     column_options([&](std::string_view name, auto member) {
-      assign(*columns, source, name, o.columns.*member);
+      take(*columns, source, name, o.columns.*member);
     });
+  }
+  if (several) {
+    take(json, source, "alpha", o.alpha);
+    o.tasks = tasks_from_json(ordered["tasks"], source, {}, o);
   }
   return o;
 }

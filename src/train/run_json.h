@@ -8,11 +8,6 @@
 
 namespace fnet {
 
-/// Where the dev examples come from.
-inline const std::filesystem::path& dev_file(const FinetuneOptions& o) {
-  return o.dev.empty() ? o.train : o.dev;
-}
-
 /// run.json without results: the options, the data and what the model starts from. `load_run` reads
 /// the options again.
 nlohmann::ordered_json run_json(const FinetuneOptions& options, const TrainingSetup& setup);

@@ -3,85 +3,24 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <numeric>
+#include <cmath>
+#include <iterator>
 #include <optional>
-#include <set>
+#include <utility>
 
 #include "core/error.h"
-#include "core/random.h"
 #include "model/batch.h"
 #include "train/finetune_options.h"
+#include "train/multi_task.h"
 #include "train/run_json.h"
 #include "train/start.h"
-#include "train/task_objective.h"
+#include "train/task_config.h"
 #include "train/wide_head.h"
 
 namespace fnet {
 namespace {
 
 using Log = std::function<void(std::string_view)>;
-
-/// Stream of the choice of examples that are held out; epochs and steps have those below.
-constexpr std::uint64_t kHoldOutStream = std::uint64_t{1} << 60;
-
-/// Throws usage where the options name a metric that is not among `names`.
-void check_metric(const FinetuneOptions& o, const std::vector<std::string>& names,
-                  std::string_view purpose) {
-  require(o.metric.empty() || std::ranges::find(names, o.metric) != names.end(), Kind::usage,
-          "metric: expected one of {} for {}, found '{}'", fmt::join(names, ", "), purpose,
-          printable(o.metric));
-}
-
-std::vector<Example> read(const std::filesystem::path& path, const Task& task,
-                          const FinetuneOptions& options, std::size_t& skipped) {
-  ReadOptions read;
-  read.format = options.input_format;
-  read.skip_bad_lines = options.skip_bad_lines;
-  ExampleReader reader(DataReader(path, read), task.reading(options.columns, true));
-  std::vector<Example> examples;
-  for (Example example; reader.next(example);) examples.push_back(std::move(example));
-  skipped += reader.skipped();
-  require(!examples.empty(), Kind::input, "{}: expected at least one example, found none",
-          path.string());
-  return examples;
-}
-
-/// Takes a tenth of the examples, at least one, out of `train`; which, `seed` tells.
-std::vector<Example> hold_out(std::vector<Example>& train, const std::filesystem::path& file,
-                              std::uint64_t seed) {
-  require(train.size() > 1, Kind::input,
-          "{}: expected at least two examples, one of them to select the best epoch, found {}",
-          file.string(), train.size());
-  std::vector<std::size_t> order(train.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  Philox(seed, kHoldOutStream).shuffle(order);
-  order.resize(std::max<std::size_t>(1, train.size() / 10));
-  std::ranges::sort(order);
-  std::vector<Example> dev, rest;
-  for (std::size_t i = 0, next = 0; i < train.size(); ++i) {
-    const bool held = next < order.size() && order[next] == i;
-    next += held;
-    (held ? dev : rest).push_back(std::move(train[i]));
-  }
-  train = std::move(rest);
-  return dev;
-}
-
-/// Examples as the task encodes them. Throws: input, with the place in the file.
-std::vector<Sample> encode(const Task& task, const std::vector<Example>& examples,
-                           const Tokenizer& tokenizer, const EncodeOptions& options,
-                           const HeadConfig& head, const std::filesystem::path& file) {
-  std::vector<Sample> samples;
-  samples.reserve(examples.size());
-  for (const Example& example : examples) {
-    try {
-      samples.push_back(task.encode(example, tokenizer, options, head));
-    } catch (const Error& error) {
-      throw error.within(fmt::format("{}:{}", file.string(), example.line));
-    }
-  }
-  return samples;
-}
 
 Config new_config(const FinetuneOptions& options, const Tokenizer& tokenizer) {
   Config config = Config::preset(options.variant);
@@ -97,59 +36,133 @@ Config new_config(const FinetuneOptions& options, const Tokenizer& tokenizer) {
   return config;
 }
 
-bool same_labels(const std::vector<std::string>& a, const std::vector<std::string>& b) {
-  return std::set(a.begin(), a.end()) == std::set(b.begin(), b.end());
+/// Throws usage where an option's value is not allowed.
+template <class Options>
+void check_ranges(const Options& o) {
+  finetune_options([&](std::string_view name, auto member, const Allowed& allowed,
+                       std::string_view) {
+    if constexpr (requires { o.*member; }) {
+      const auto& value = o.*member;
+      if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::string>) {
+        require(allowed.names.empty() || std::ranges::count(allowed.names, value) > 0, Kind::usage,
+                "{}: expected {}, found '{}'", name, allowed.text(), printable(value));
+      } else {
+        const auto number = static_cast<double>(value);
+        require(allowed.low == allowed.high || (number >= allowed.low && number <= allowed.high),
+                Kind::usage, "{}: expected {}, found {}", name, allowed.text(), value);
+      }
+    }
+  });
 }
 
-/// Whether a model's head answers this task with these labels.
-bool is_for(const Config& config, const Task& task, const std::vector<std::string>& labels) {
-  return config.has_head() && config.task == task.name() && &task_of(config.head("")) == &task &&
-         same_labels(config.labels, labels);
+/// Does something for one of several tasks; its errors begin with the task's name.
+void for_task(const NamedTask& task, const std::function<void()>& run) {
+  try {
+    run();
+  } catch (const Error& error) {
+    if (task.name.empty() || error.kind() != Kind::usage) throw;
+    throw error.within(task.name);
+  }
 }
 
-/// The task that the options name, by our own name from now on. Throws: usage.
-const Task& named_task(FinetuneOptions& o) {
-  const HeadConfig asked = head_for_task(o.task, o.problem_type);
-  o.task = asked.task, o.problem_type = asked.problem_type;
-  return task_of(asked);
+void check_tasks(const FinetuneOptions& o) {
+  require(o.train.empty() && o.dev.empty(), Kind::usage,
+          "train: expected none beside several tasks, which have their own, found '{}'",
+          o.train.empty() ? o.dev.string() : o.train.string());
+  require(o.alpha >= 0 && o.alpha <= 1, Kind::usage, "alpha: expected 0 to 1, found {}", o.alpha);
+  std::set<std::string> names;
+  for (const NamedTask& task : o.tasks) {
+    check_task_name(task.name);
+    require(names.insert(task.name).second, Kind::usage,
+            "tasks: expected each name once, found '{}' twice", task.name);
+    for_task(task, [&] {
+      check_ranges(task);
+      require(!task.train.empty(), Kind::usage,
+              "train: expected a file with training data, found none");
+      require(
+          std::isfinite(task.weight) && task.weight > 0, Kind::usage,
+          "weight: expected more than 0, found {}; a task that is not to be learned is left out",
+          task.weight);
+      require(task.wide != "on" || &task == &o.tasks.front(), Kind::usage,
+              "wide: expected auto or off for a head beside the model's own, found 'on'; the "
+              "first task's head may have a wide part");
+    });
+  }
 }
 
-/// What of the loss only a choice among classes has.
-void check_smoothing(FinetuneOptions& o, const Task& task) {
-  const bool classes = task.loss() == Loss::cross_entropy;
-  if (o.label_smoothing < 0) o.label_smoothing = task.label_smoothing();
-  require(o.label_smoothing == 0 || task.has_classes(), Kind::usage,
-          "label_smoothing: expected 0 for a task without classes, found {}", o.label_smoothing);
-  require(o.class_weights == "none" || classes, Kind::usage,
-          "class_weights: expected none unless each text or word has one label, found '{}'",
-          o.class_weights);
+/// The tasks of the options, read: one without a name, or several.
+std::vector<TaskSetup> read_tasks(const FinetuneOptions& o, std::size_t& skipped, const Log& log) {
+  std::vector<NamedTask> named = o.tasks;
+  if (named.empty()) named.push_back({static_cast<const TaskOptions&>(o), "", 1, "", 0});
+  std::vector<TaskSetup> tasks;
+  for (NamedTask& task : named) {
+    for_task(task, [&] { tasks.push_back(read_task(task, o.seed, skipped, log)); });
+    if (tasks.size() > 1) tasks.back().head = task.name;
+  }
+  return tasks;
 }
 
-/// Throws usage where the sizes of vectors' beginnings do not fit.
-void check_dims(const FinetuneOptions& o, const Task& task, const Config& config) {
-  require(o.matryoshka_dims.empty() || task.loss() == Loss::similarity, Kind::usage,
-          "matryoshka_dims: expected none for {}, which compares no vectors", o.task);
-  for (const std::int64_t dim : o.matryoshka_dims)
-    require(dim >= 1 && dim <= config.hidden_size, Kind::usage,
-            "matryoshka_dims: expected 1 to {} (hidden_size), found {}", config.hidden_size, dim);
+/// Finds out which heads of the model to start from fit, whose labels these then are in its order.
+void take_heads(const Config& config, const FinetuneOptions& o, std::vector<TaskSetup>& tasks,
+                const Log& log) {
+  for (TaskSetup& task : tasks) {
+    task.fits = has_head_for(config, task);
+    if (task.fits) {
+      task.labels = config.head(task.head).labels;
+    } else if (task.head.empty()) {
+      log(fmt::format("model: {} is for {}: a new head for {} with {} labels", o.from.string(),
+                      config.has_head()
+                          ? fmt::format("{} with {} labels", config.task, config.labels.size())
+                          : "no task",
+                      task.options.task, task.labels.size()));
+    } else {
+      log(fmt::format("model: {} has no head '{}' like this: a new one for {} with {} labels",
+                      o.from.string(), task.head, task.options.task, task.labels.size()));
+    }
+  }
+}
+
+/// Gives a config the tasks' heads. Those that it has beside them stay.
+void set_heads(Config& config, const std::vector<TaskSetup>& tasks, const Log& log) {
+  const TaskSetup& own = tasks.front();
+  if (!own.options.name.empty() || !own.fits) config.head_name = own.options.name;
+  config.heads.erase(config.head_name);
+  std::vector<std::string> others;
+  for (const auto& [name, head] : config.heads) {
+    if (std::ranges::find(tasks, name, &TaskSetup::head) == tasks.end()) others.push_back(name);
+  }
+  if (!others.empty())
+    log(fmt::format("model: its heads {} learn nothing, though the encoder below them may change",
+                    fmt::join(others, ", ")));
+  config = config_for(std::move(config), own);
+  Config plain = config;
+  plain.no_answer = false;
+  for (const TaskSetup& task : tasks) {
+    if (task.head.empty()) continue;
+    HeadConfig head = config_for(plain, task).head("");
+    head.pooling = task.options.pooling;
+    head.wide_features = 0;
+    config.heads[task.head] = head;
+  }
+}
+
+/// The metrics that may select the best epoch, the default first.
+std::vector<std::string> all_metrics(const TrainingSetup& setup) {
+  std::vector<std::pair<std::string, std::vector<std::string>>> names;
+  for (const TaskSetup& task : setup.tasks)
+    names.emplace_back(task.options.name, task.task->metrics_on(task.dev_examples, task.labels));
+  return MultiTaskObjective::metrics(names);
 }
 
 }  // namespace
 
 void check_options(const FinetuneOptions& o) {
-  finetune_options([&](std::string_view name, auto member, const Allowed& allowed,
-                       std::string_view) {
-    const auto& value = o.*member;
-    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::string>) {
-      require(allowed.names.empty() || std::ranges::count(allowed.names, value) > 0, Kind::usage,
-              "{}: expected {}, found '{}'", name, allowed.text(), printable(value));
-    } else {
-      const auto number = static_cast<double>(value);
-      require(allowed.low == allowed.high || (number >= allowed.low && number <= allowed.high),
-              Kind::usage, "{}: expected {}, found {}", name, allowed.text(), value);
-    }
-  });
-  require(!o.train.empty(), Kind::usage, "train: expected a file with training data, found none");
+  check_ranges(o);
+  if (!o.tasks.empty()) {
+    check_tasks(o);
+  } else {
+    require(!o.train.empty(), Kind::usage, "train: expected a file with training data, found none");
+  }
   require(!o.out.empty(), Kind::usage,
           "out: expected a directory to write the model to, found none");
   require(!o.skip_mismatch || !o.from.empty(), Kind::usage,
@@ -159,69 +172,40 @@ void check_options(const FinetuneOptions& o) {
           printable(o.resize_positions));
 }
 
-TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
-  FinetuneOptions o = options;
-  const Task& named = named_task(o);
-  check_metric(o, named.metrics({}), o.task);
+TrainingSetup set_up(const FinetuneOptions& o, const Log& log) {
   std::size_t skipped = 0;
-  std::vector<Example> train = read(o.train, named, o, skipped);
-  const Task* chosen = &named;
-  std::vector<std::string> labels;
-  try {
-    if (o.problem_type.empty()) chosen = &named.for_examples(train);
-    labels = chosen->labels(train);
-  } catch (const Error& error) {
-    throw error.within(o.train.string());
-  }
-  const Task& task = *chosen;
-  if (o.token_dropout < 0) o.token_dropout = task.token_dropout();
-  check_smoothing(o, task);
-  std::vector<Example> dev =
-      o.dev.empty() ? hold_out(train, o.train, o.seed) : read(o.dev, task, o, skipped);
-  log(fmt::format(
-      "data: {} training and {} dev examples, {}{}", train.size(), dev.size(),
-      task.has_classes() ? fmt::format("{} labels", labels.size()) : std::string(task.unit()),
-      skipped > 0 ? fmt::format(", {} bad lines skipped", skipped) : ""));
+  std::vector<TaskSetup> tasks = read_tasks(o, skipped, log);
+  TaskSetup& own = tasks.front();
 
   Config config;
-  bool new_head = true;
   std::optional<Tokenizer> tokenizer;
   std::optional<StartingModel> start;
   if (!o.from.empty()) {
     start = read_start(o, log);
     config = start->config;
     tokenizer = start->tokenizer;
-    new_head = !is_for(config, task, labels);
-    if (new_head) {
-      log(fmt::format("model: {} is for {}: a new head for {} with {} labels", o.from.string(),
-                      config.has_head()
-                          ? fmt::format("{} with {} labels", config.task, config.labels.size())
-                          : "no task",
-                      o.task, labels.size()));
-    } else {
-      labels = config.labels;
-    }
+    take_heads(config, o, tasks, log);
   } else {
     if (o.tokenizer.empty()) {
-      tokenizer = learn_tokenizer(train, o.vocab_size, o.seed);
+      std::vector<Example> texts;
+      for (const TaskSetup& task : tasks)
+        std::ranges::copy(task.train_examples, std::back_inserter(texts));
+      tokenizer = learn_tokenizer(texts, o.vocab_size, o.seed);
       log(fmt::format("tokenizer: {} pieces learned from {} texts", tokenizer->vocab_size(),
-                      train.size()));
+                      texts.size()));
     } else {
       tokenizer = Tokenizer::load(o.tokenizer);
     }
     config = new_config(o, *tokenizer);
   }
+  const bool fits = std::ranges::all_of(tasks, &TaskSetup::fits);
   const bool had_wide = config.wide_features > 0;
-  const bool wide = wants_wide(o, task, had_wide);
+  const bool wide = wants_wide(own.options, *own.task, o.from.empty() || had_wide);
   config.wide_features = 0;
-  config.task = o.task;
-  config.labels = labels;
-  config.problem_type = task.problem_type();
-  task.configure(config, train);
+  set_heads(config, tasks, log);
   const std::int64_t positions = config.max_position_embeddings;
   for (const std::string& setting : o.set) config.assign(setting);
   config.validate();
-  check_dims(o, task, config);
   if (!o.from.empty() && config.max_position_embeddings != positions) {
     log(fmt::format("model: {} positions become {}: {}", positions, config.max_position_embeddings,
                     o.resize_positions == "interpolate"
@@ -239,74 +223,51 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
           "max_length: expected at most {}, the model's limit, found {}", limit, o.max_length);
   EncodeOptions encoding;
   encoding.max_length = most_tokens(config, tokenizer->config().model_max_length, o.max_length);
-  encoding.ngrams = wide;
   encoding.stride = o.stride;
   tokenizer = tokenizer->with_max_length(static_cast<std::int64_t>(encoding.max_length));
+  for (TaskSetup& task : tasks) {
+    encoding.ngrams = wide && &task == &own;
+    for_task(task.options, [&] { encode_task(task, config, *tokenizer, encoding, log); });
+  }
 
-  TrainingSetup setup{.task = &task,
-                      .train_examples = std::move(train),
-                      .dev_examples = std::move(dev),
-                      .train = {},
-                      .dev = {},
-                      .model = nullptr,
+  NgramTable ngrams;
+  if (wide) ngrams = learn_ngrams(own.train, own.labels.size());
+  config.wide_features = static_cast<std::int64_t>(ngrams.keys().size());
+  TrainingSetup setup{.tasks = std::move(tasks),
+                      .model = std::make_shared<nn::FNetWithHeadImpl>(config, o.seed),
                       .tokenizer = *tokenizer,
                       .metric = o.metric,
-                      .fits = !new_head,
+                      .fits = fits,
                       .frozen = {},
-                      .token_dropout = o.token_dropout,
-                      .label_smoothing = o.label_smoothing,
-                      .class_weights = {},
+                      .wide = config.wide_features > 0,
                       .skipped_lines = skipped,
                       .weights = {},
                       .run = {}};
-  const HeadConfig head = config.head("");
-  setup.train = encode(task, setup.train_examples, setup.tokenizer, encoding, head, o.train);
-  const auto has_answer = [](const Sample& sample) {
-    return std::ranges::any_of(sample.units, [](std::int32_t row) { return row >= 0; });
-  };
-  require(std::ranges::any_of(setup.train, has_answer), Kind::usage,
-          "max_length: expected room for a word, found {}, which cuts all of them off",
-          encoding.max_length);
-  setup.dev = encode(task, setup.dev_examples, setup.tokenizer, encoding, head, dev_file(o));
-  std::ptrdiff_t cut = 0;
-  for (const Sample& sample : setup.dev) cut += std::ranges::count(sample.units, -1);
-  if (cut > 0) {
-    log(fmt::format("{}: {} {} beyond the length that the model reads, counted as wrong",
-                    dev_file(o).string(), cut, task.unit()));
-  }
-  NgramTable ngrams;
-  if (wide) ngrams = learn_ngrams(setup.train, labels.size());
-  config.wide_features = static_cast<std::int64_t>(ngrams.keys().size());
-  setup.wide = config.wide_features > 0;
-  setup.model = std::make_shared<nn::FNetWithHeadImpl>(config, o.seed);
   if (start) {
-    setup.weights = load_start(*setup.model, o, *start, new_head, had_wide || setup.wide, log);
+    setup.weights = load_start(*setup.model, o, *start, !fits, had_wide || setup.wide, log);
   }
   setup.frozen = frozen_weights(*setup.model, o, log);
   std::int64_t parameters = 0;
   for (const at::Tensor& parameter : setup.model->parameters()) parameters += parameter.numel();
   log(fmt::format("model: {} layers, hidden {}, {} parameters, length policy {}",
                   config.num_hidden_layers, config.hidden_size, parameters, config.length_policy));
-  if (o.class_weights == "balanced")
-    setup.class_weights = balanced_weights(setup.train, labels.size());
+  TaskSetup& first = setup.tasks.front();
   if (setup.wide) {
-    fit_wide_head(*setup.model, ngrams, setup.train, setup.class_weights);
-    log(fmt::format("wide head: {} words and pairs of words, {:.1f} MB", config.wide_features,
-                    4e-6 * static_cast<double>(ngrams.keys().size() * (labels.size() + 2))));
+    fit_wide_head(*setup.model, ngrams, first.train, first.class_weights);
+    log(fmt::format("wide head{}: {} words and pairs of words, {:.1f} MB",
+                    setup.several() ? " of " + first.options.name : "", config.wide_features,
+                    4e-6 * static_cast<double>(ngrams.keys().size() * (first.labels.size() + 2))));
   }
-  for (Sample& sample : setup.train) {  // each step copies what it reads
+  for (Sample& sample : first.train) {  // each step copies what it reads
     for (Encoding& text : sample.texts) text.ngrams.reset();
   }
-  if (const float scale = task.value_scale(setup.train); scale != 1) {
-    log(fmt::format("scores: {} stands for a cosine of 1", scale));
-    for (auto* samples : {&setup.train, &setup.dev}) {
-      for (Sample& sample : *samples)
-        for (float& value : sample.values) value /= scale;
-    }
+  if (setup.several()) {
+    const std::vector<std::string> names = all_metrics(setup);
+    check_metric(o.metric, names, "these tasks");
+    if (setup.metric.empty()) setup.metric = names.front();
+  } else {
+    setup.metric = first.metric;
   }
-  const std::vector<std::string> metrics = task.metrics_on(setup.dev_examples, labels);
-  check_metric(o, metrics, "these dev data");
-  if (setup.metric.empty()) setup.metric = metrics.front();
   setup.run = run_json(o, setup);
   return setup;
 }
@@ -314,7 +275,9 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
 std::optional<OtherModel> load_other(const std::filesystem::path& directory,
                                      const FinetuneOptions& options, const TrainingSetup& setup) {
   const Config config = Config::load(directory);
-  if (!is_for(config, *setup.task, setup.config().labels)) return {};
+  if (!std::ranges::all_of(setup.tasks,
+                           [&](const TaskSetup& task) { return has_head_for(config, task); }))
+    return {};
   OtherModel other{
       std::make_shared<nn::FNetWithHeadImpl>(config, options.seed), Tokenizer::load(directory), {}};
   other.model->load_weights(directory);
@@ -323,9 +286,10 @@ std::optional<OtherModel> load_other(const std::filesystem::path& directory,
   if (options.max_length > 0)
     encoding.max_length = std::min(encoding.max_length, options.max_length);
   encoding.stride = options.stride;
-  encoding.ngrams = config.wide_features > 0;
-  other.dev = encode(*setup.task, setup.dev_examples, other.tokenizer, encoding, config.head(""),
-                     dev_file(options));
+  for (const TaskSetup& task : setup.tasks) {
+    encoding.ngrams = config.wide_features > 0 && task.head.empty();
+    other.dev.push_back(encode_dev(task, config, other.tokenizer, encoding));
+  }
   return other;
 }
 

@@ -13,29 +13,27 @@
 
 #include "fnet/finetune.h"
 #include "fnet/train.h"
-#include "tasks/task.h"
+#include "train/task_setup.h"
 
 namespace fnet {
 
 /// Everything that a training starts from.
 struct TrainingSetup {
-  const Task* task = nullptr;
-  std::vector<Example> train_examples, dev_examples;
-  std::vector<Sample> train, dev;  ///< of the examples, one each
+  std::vector<TaskSetup> tasks;  ///< the first answered by the model's own head
   std::shared_ptr<nn::FNetWithHeadImpl> model;
   Tokenizer tokenizer;
-  std::string metric;                 ///< that selects the best epoch
-  bool fits = false;                  ///< the model comes with a head for these labels
-  std::set<std::string> frozen;       ///< weights that do not learn
-  double token_dropout = 0;           ///< as resolved
-  double label_smoothing = 0;         ///< as resolved
-  std::vector<double> class_weights;  ///< as resolved
-  bool wide = false;                  ///< the model has a wide part, fitted to `train`
-  std::size_t skipped_lines = 0;      ///< bad lines
-  nlohmann::ordered_json weights;     ///< what was loaded of `from`
-  nlohmann::ordered_json run;         ///< run.json: the resolved options, config, versions and data
+  std::string metric;              ///< that selects the best epoch
+  bool fits = false;               ///< the model comes with a head for each task's labels
+  std::set<std::string> frozen;    ///< weights that do not learn
+  bool wide = false;               ///< its own head has a wide part, fitted to the task's data
+  std::size_t skipped_lines = 0;   ///< bad lines
+  nlohmann::ordered_json weights;  ///< what was loaded of `from`
+  nlohmann::ordered_json run;      ///< run.json: the resolved options, config, versions and data
 
   const Config& config() const { return model->config(); }
+
+  /// Whether its tasks are several, known by their names.
+  bool several() const { return !tasks.front().options.name.empty(); }
 };
 
 /// Throws usage where an option makes no sense by itself.
@@ -46,14 +44,14 @@ void check_options(const FinetuneOptions& options);
 TrainingSetup set_up(const FinetuneOptions& options,
                      const std::function<void(std::string_view)>& log);
 
-/// Another model for the setup's task and labels, ready to be scored on its dev data.
+/// Another model for the setup's tasks and labels, ready to be scored on their dev data.
 struct OtherModel {
   std::shared_ptr<nn::FNetWithHeadImpl> model;
   Tokenizer tokenizer;
-  std::vector<Sample> dev;
+  std::vector<std::vector<Sample>> dev;  ///< of each task
 };
 
-/// The model of a directory, or nothing where it is for another task or other labels.
+/// The model of a directory, or nothing where it is for other tasks or labels.
 /// Throws: input where its files are bad.
 std::optional<OtherModel> load_other(const std::filesystem::path& directory,
                                      const FinetuneOptions& options, const TrainingSetup& setup);

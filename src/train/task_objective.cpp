@@ -30,7 +30,7 @@ TaskObjective::TaskObjective(const Task& task, std::shared_ptr<nn::FNetWithHeadI
       examples_(examples),
       dev_(dev),
       options_(std::move(options)),
-      head_(model_->config().head("")) {
+      head_(model_->config().head(options_.head)) {
   if (head_.wide_features == 0) return;
   const at::NoGradGuard no_grad;
   const auto buffers = model_->named_buffers();
@@ -77,7 +77,7 @@ Scored TaskObjective::scores(std::span<const Sample* const> samples, Batch& batc
     }
   }
   const at::Tensor picks = text > 0 ? tensor(rows) : at::Tensor();
-  out.logits = model_->scores(hidden, batch.rows, picks);
+  out.logits = model_->scores(hidden, batch.rows, picks, options_.head);
   return out;
 }
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "core/bags.h"
@@ -20,15 +21,16 @@ namespace fnet {
 class TaskObjective : public Objective {
  public:
   struct Options {
-    double label_smoothing = 0;         ///< share of the target spread over all classes
-    double token_dropout = 0;           ///< share of the tokens that [MASK] replaces in training
-    std::vector<double> class_weights;  ///< [C]; empty: all alike
+    double label_smoothing = 0;  ///< share of the target spread over all classes
+    double token_dropout = 0;    ///< share of the tokens that [MASK] replaces in training
+    std::vector<double> class_weights = {};  ///< [C]; empty: all alike
     /// How much the model's wide part counts beside its deep one is chosen at each evaluation, for
     /// the lowest loss; else it stays as it is.
     bool weigh_wide = false;
     bool may_drop_wide = false;                      ///< nothing is among the choices
     std::vector<std::int64_t> matryoshka_dims = {};  ///< as in LossOptions
     std::uint64_t seed = 1;
+    std::string head = {};  ///< of the model; empty: its own
   };
 
   /// `examples` are what `dev` was encoded from; both must outlive this object, as the task.

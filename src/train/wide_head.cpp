@@ -15,11 +15,11 @@ constexpr std::size_t kMostBytes = 4'000'000;
 
 }  // namespace
 
-bool wants_wide(const FinetuneOptions& options, const Task& task, bool has) {
+bool wants_wide(const TaskOptions& options, const Task& task, bool may_begin) {
   const bool may_be = may_be_wide(head_for(task.name())) && task.loss() == Loss::cross_entropy;
   require(may_be || options.wide != "on", Kind::usage,
           "wide: expected auto or off unless each text has one label of several, found 'on'");
-  if (options.wide == "auto") return may_be && (options.from.empty() || has);
+  if (options.wide == "auto") return may_be && may_begin;
   return options.wide == "on";
 }
 

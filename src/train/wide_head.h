@@ -11,9 +11,9 @@
 
 namespace fnet {
 
-/// Whether training ends in a model with a wide part; `has`: it starts from one that has it.
-/// Throws: usage where it is asked for and the task can have none.
-bool wants_wide(const FinetuneOptions& options, const Task& task, bool has);
+/// Whether training ends in a model with a wide part; `may_begin`: it starts from a new one, or
+/// from one that has it. Throws: usage where it is asked for and the task can have none.
+bool wants_wide(const TaskOptions& options, const Task& task, bool may_begin);
 
 /// The n-grams of samples that a wide part can hold, which scores `labels` in at most 4 MB.
 NgramTable learn_ngrams(std::span<const Sample> samples, std::size_t labels);

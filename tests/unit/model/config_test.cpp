@@ -352,6 +352,16 @@ TEST(Config, keeps_further_heads_by_name) {
   EXPECT_EQ(config.head("names").pooling, config.pooling);
   EXPECT_THAT(message_of([&] { config.head("tpoic"); }), HasSubstr("'names', 'topic'"));
   EXPECT_THAT(message_of([&] { config.head(); }), HasSubstr("found an encoder"));
+  config.task = "text-classification";
+  config.labels = {"a", "b"};
+  config.head_name = "mood";
+  EXPECT_EQ(config.head_key("mood"), "");
+  EXPECT_EQ(config.head_title(""), "mood");
+  EXPECT_EQ(config.head("mood").task, config.task);
+  EXPECT_EQ(parse(config.to_json()).head_name, "mood");
+  config.head_name = "topic";
+  EXPECT_THAT(message_of([&] { config.validate(); }), HasSubstr("head_name: expected a name"));
+  config.head_name = "";
   config.heads["topic"].labels = {"a", "a"};
   EXPECT_THAT(message_of([&] { config.validate(); }),
               AllOf(HasSubstr("heads.topic"), HasSubstr("'a' twice")));

@@ -208,6 +208,41 @@ TEST(Engine, answers_by_every_head_of_a_model) {
   EXPECT_THAT(message_of([&] { engine.scores(texts, picks, "tags"); }), HasSubstr("picks"));
 }
 
+TEST(Engine, answers_by_all_heads_in_one_pass_as_by_each_alone) {
+  Config config = small_config();
+  config.task = "text-classification";
+  config.labels = {"a", "b", "c"};
+  config.head_name = "mood";
+  config.heads["topic"] = {"text-classification", {"x", "y"}, "cls", "", false};
+  for (const bool tags : {false, true}) {  // all read first rows, or one reads all rows
+    if (tags) config.heads["tags"] = {"token-classification", {"O", "B", "I"}, "", "", false};
+    const Engine engine(config, lively_weights());
+    const auto texts = random_encodings(300, 24, config, 8);  // more than a pass takes
+    const auto all = engine.all_scores(texts);
+    EXPECT_EQ(all.size(), tags ? 3U : 2U);
+    for (const auto& [name, scores] : all) {
+      const auto alone = engine.scores(texts, {}, name);
+      ASSERT_EQ(scores.size(), alone.size());
+      for (std::size_t i = 0; i < alone.size(); ++i) EXPECT_EQ(scores[i].data, alone[i].data);
+    }
+    const auto own = engine.scores(texts);
+    EXPECT_EQ(own[7].data, all.at("mood")[7].data);
+    const auto named = engine.classify(std::span(texts).first(1), 1, "topic");
+    EXPECT_EQ(named[0][0].label,
+              all.at("topic")[0].data[0] > all.at("topic")[0].data[1] ? "x" : "y");
+    if (!tags) continue;
+    std::vector<std::vector<std::int32_t>> picks(texts.size());
+    picks[299] = {1};
+    const std::vector<HeadQuery> queries = {{"tags", picks}, {"mood"}};
+    const auto some = engine.scores(texts, queries);
+    EXPECT_EQ(some[0][0].rows, 0U);
+    EXPECT_TRUE(std::ranges::equal(some[0][299].row(0), all.at("tags")[299].row(1)));
+    EXPECT_EQ(some[1][3].data, own[3].data);
+  }
+  EXPECT_THAT(message_of([&] { Engine(small_config(), lively_weights()).all_scores({}); }),
+              HasSubstr("found an encoder"));
+}
+
 TEST(Engine, embeds_tokens_as_forward_and_with_length_one_where_asked) {
   const Engine engine(small_config(), lively_weights());
   const auto texts = random_encodings(3, 20, engine.config(), 4);
