@@ -104,6 +104,10 @@ class FNET_API Engine {
   /// Tokens of a text under encode_options(). Throws: input where the text is bad, or too long with
   /// Truncation::error.
   Encoding encode(const TextInput& input) const;
+  /// Rows of numbers, of a model that reads them: a sequence [steps, numbers in a step], or an
+  /// image [height, width, channels]. Throws: input where the shape is none that the model reads,
+  /// or a number is not finite.
+  Encoding encode(const Array& array) const;
   Encoding encode_words(std::span<const std::string> words) const;
 
   /// The last hidden state of each text, [N, H]; N its tokens.

@@ -23,6 +23,8 @@ struct FinetuneOptions {
   std::string problem_type;
   /// Data files: see docs/data-formats.md. Without `dev`, a tenth of `train` is held out.
   std::filesystem::path train, dev;
+  /// Of data that are numbers: files with the labels alone. Empty: they stand in the data files.
+  std::filesystem::path train_labels, dev_labels;
   std::filesystem::path out;    ///< model directory to write
   bool overwrite = false;       ///< `out` may hold a model or a log
   std::string input_format;     ///< of both; empty: by the files' extensions

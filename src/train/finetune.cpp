@@ -114,7 +114,7 @@ TrainingReport finetune(const FinetuneOptions& options, const TrainingCallbacks&
   }
   directory.start(setup.run, [&](const std::filesystem::path& place) {
     setup.model->save(place);
-    setup.tokenizer.save(place);
+    if (setup.tokenizer) setup.tokenizer.save(place);
   });
 
   TaskObjective objective(*setup.task, setup.model, setup.tokenizer, setup.dev_examples, setup.dev,

@@ -127,12 +127,21 @@ struct PackedInputs {
 
 PackedInputs pack_inputs(const FNetModelImpl& model, const Inputs& in) {
   const Config& c = model.config();
-  require(in.input_ids.defined() != in.inputs_embeds.defined(), Kind::usage,
-          "inputs: expected either input_ids or inputs_embeds");
-  const at::Tensor& given = in.input_ids.defined() ? in.input_ids : in.inputs_embeds;
+  const bool numbers = c.reads_numbers();
+  const at::Tensor& own = numbers ? in.input_values : in.input_ids;
+  require(own.defined() != in.inputs_embeds.defined(), Kind::usage,
+          "inputs: expected either {} or inputs_embeds", numbers ? "input_values" : "input_ids");
+  require(!(numbers ? in.input_ids : in.input_values).defined(), Kind::usage,
+          "inputs: expected {} for input_type {}, found {}", numbers ? "input_values" : "input_ids",
+          c.input_type, numbers ? "input_ids" : "input_values");
+  const at::Tensor& given = own.defined() ? own : in.inputs_embeds;
   require(given.dim() == (in.input_ids.defined() ? 2 : 3), Kind::usage,
-          "inputs: expected input_ids [B, N] or inputs_embeds [B, N, H], found {} axes",
+          "inputs: expected input_ids [B, N], input_values [B, N, F] or inputs_embeds [B, N, H], "
+          "found {} axes",
           given.dim());
+  const auto width = static_cast<std::int64_t>(c.input_shape().row_size());
+  require(!in.input_values.defined() || given.size(2) == width, Kind::usage,
+          "input_values: expected rows of {} numbers, found {}", width, given.size(-1));
   require(!in.inputs_embeds.defined() || given.size(2) == c.hidden_size, Kind::usage,
           "inputs_embeds: expected vectors of {} (hidden_size), found {}", c.hidden_size,
           given.size(-1));
@@ -166,8 +175,14 @@ PackedInputs pack_inputs(const FNetModelImpl& model, const Inputs& in) {
   if (in.input_ids.defined()) {
     packed.vectors =
         model.word_embeddings(gather(in.input_ids.reshape({-1}).to(at::kLong), pad_id));
+  } else if (in.input_values.defined()) {
+    packed.vectors = model.input_embeddings(
+        gather(given.reshape({-1, width}), at::zeros({1, width}, given.options())));
   } else {
-    packed.vectors = gather(given.reshape({-1, c.hidden_size}), model.word_embeddings(pad_id));
+    const at::Tensor padding = numbers
+                                   ? model.input_embeddings(at::zeros({1, width}, given.options()))
+                                   : model.word_embeddings(pad_id);
+    packed.vectors = gather(given.reshape({-1, c.hidden_size}), padding);
   }
   if (in.token_type_ids.defined()) {
     packed.types = gather(in.token_type_ids.reshape({-1}).to(at::kLong), at::zeros_like(pad_id));
@@ -180,9 +195,10 @@ PackedInputs pack_inputs(const FNetModelImpl& model, const Inputs& in) {
             c.max_position_embeddings - 1,
             low.item<std::int64_t>() < 0 ? low.item<std::int64_t>() : high.item<std::int64_t>());
     // Padding rows keep their own.
-    const at::Tensor own =
+    const at::Tensor counted =
         at::tensor(packed.packing.rows.positions<std::int64_t>(), at::kLong).to(given.device());
-    packed.positions = at::where(index == texts * columns, own, gather(flat, own.slice(0, 0, 1)));
+    packed.positions =
+        at::where(index == texts * columns, counted, gather(flat, counted.slice(0, 0, 1)));
   }
   return packed;
 }
@@ -248,6 +264,15 @@ FNetModelImpl::FNetModelImpl(const Config& config, std::uint64_t seed)
 at::Tensor FNetModelImpl::word_embeddings(const at::Tensor& ids) const {
   const WeightMap map = weight_map(*this);
   return lookup(map.at("embeddings.word_embeddings.weight"), ids);
+}
+
+at::Tensor FNetModelImpl::input_embeddings(const at::Tensor& values) const {
+  const WeightMap map = weight_map(*this);
+  const Rows none;  // each row by itself
+  const Context<TorchTensor> context{
+      .w = Weights<TorchTensor>(map).under("embeddings"), .config = config(), .rows = none};
+  const at::Tensor& like = map.at("embeddings.input_embeddings.std").value;
+  return InputEmbeddings::apply(TorchTensor(values.to(like.scalar_type())), context).value;
 }
 
 at::Tensor FNetModelImpl::forward_rows(const at::Tensor& vectors, const at::Tensor& types,

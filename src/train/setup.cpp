@@ -11,6 +11,7 @@
 #include "core/random.h"
 #include "model/batch.h"
 #include "train/finetune_options.h"
+#include "train/number_input.h"
 #include "train/run_json.h"
 #include "train/start.h"
 #include "train/task_objective.h"
@@ -32,11 +33,19 @@ void check_metric(const FinetuneOptions& o, const std::vector<std::string>& name
           printable(o.metric));
 }
 
-std::vector<Example> read(const std::filesystem::path& path, const Task& task,
-                          const FinetuneOptions& options, std::size_t& skipped) {
+std::vector<Example> read(const std::filesystem::path& path, const std::filesystem::path& labels,
+                          const Task& task, const FinetuneOptions& options, std::size_t& skipped) {
   ReadOptions read;
   read.format = options.input_format;
   read.skip_bad_lines = options.skip_bad_lines;
+  read.numbers = options.columns.numbers;
+  read.label_column = options.columns.label;
+  read.labels = labels;
+  require(
+      labels.empty() || read.numbers, Kind::usage,
+      "{}: expected labels in a file of their own for numbers alone: --set input_type=vectors or "
+      "patches; texts have them in their own file",
+      labels.string());
   ExampleReader reader(DataReader(path, read), task.reading(options.columns, true));
   std::vector<Example> examples;
   for (Example example; reader.next(example);) examples.push_back(std::move(example));
@@ -90,8 +99,10 @@ Config new_config(const FinetuneOptions& options, const Tokenizer& tokenizer) {
   config.fourier_norm = "ortho";
   config.pooling = "mean";
   config.pooler = false;
-  const SpecialIds& special = tokenizer.special();
-  config.set_vocabulary(tokenizer.vocab_size(), special.pad, special.bos, special.eos);
+  if (tokenizer) {
+    const SpecialIds& special = tokenizer.special();
+    config.set_vocabulary(tokenizer.vocab_size(), special.pad, special.bos, special.eos);
+  }
   config.max_position_embeddings =
       std::max(config.max_position_embeddings, static_cast<std::int64_t>(options.max_length));
   return config;
@@ -163,8 +174,12 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
   FinetuneOptions o = options;
   const Task& named = named_task(o);
   check_metric(o, named.metrics({}), o.task);
+  std::optional<StartingModel> start;
+  if (!o.from.empty()) start = read_start(o, log);
+  const Config input = input_config(o, start);
+  o.columns.numbers = input.reads_numbers();
   std::size_t skipped = 0;
-  std::vector<Example> train = read(o.train, named, o, skipped);
+  std::vector<Example> train = read(o.train, o.train_labels, named, o, skipped);
   const Task* chosen = &named;
   std::vector<std::string> labels;
   try {
@@ -174,10 +189,12 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
     throw error.within(o.train.string());
   }
   const Task& task = *chosen;
-  if (o.token_dropout < 0) o.token_dropout = task.token_dropout();
+  if (o.token_dropout < 0) {
+    o.token_dropout = input.input_type == "tokens" ? task.token_dropout() : 0;
+  }
   check_smoothing(o, task);
-  std::vector<Example> dev =
-      o.dev.empty() ? hold_out(train, o.train, o.seed) : read(o.dev, task, o, skipped);
+  std::vector<Example> dev = o.dev.empty() ? hold_out(train, o.train, o.seed)
+                                           : read(o.dev, o.dev_labels, task, o, skipped);
   log(fmt::format(
       "data: {} training and {} dev examples, {}{}", train.size(), dev.size(),
       task.has_classes() ? fmt::format("{} labels", labels.size()) : std::string(task.unit()),
@@ -185,10 +202,8 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
 
   Config config;
   bool new_head = true;
-  std::optional<Tokenizer> tokenizer;
-  std::optional<StartingModel> start;
-  if (!o.from.empty()) {
-    start = read_start(o, log);
+  Tokenizer tokenizer;
+  if (start) {
     config = start->config;
     tokenizer = start->tokenizer;
     new_head = !is_for(config, task, labels);
@@ -202,17 +217,27 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
       labels = config.labels;
     }
   } else {
-    if (o.tokenizer.empty()) {
+    if (input.reads_numbers()) {
+      log("input: numbers, no tokenizer");
+    } else if (input.input_type == "dna") {
+      tokenizer = Tokenizer::dna(input.kmer_size);
+      log(fmt::format("tokenizer: {} letters a token, {} pieces", input.kmer_size,
+                      tokenizer.vocab_size()));
+    } else if (o.tokenizer.empty()) {
       tokenizer = learn_tokenizer(train, o.vocab_size, o.seed);
-      log(fmt::format("tokenizer: {} pieces learned from {} texts", tokenizer->vocab_size(),
+      log(fmt::format("tokenizer: {} pieces learned from {} texts", tokenizer.vocab_size(),
                       train.size()));
     } else {
       tokenizer = Tokenizer::load(o.tokenizer);
     }
-    config = new_config(o, *tokenizer);
+    config = new_config(o, tokenizer);
+    if (input.reads_numbers()) fit_input(config, input, o, train, dev);
   }
   const bool had_wide = config.wide_features > 0;
-  const bool wide = wants_wide(o, task, had_wide);
+  require(input.input_type == "tokens" || o.wide != "on", Kind::usage,
+          "wide: expected auto or off for input_type {}, which has no words, found 'on'",
+          input.input_type);
+  const bool wide = input.input_type == "tokens" && wants_wide(o, task, had_wide);
   config.wide_features = 0;
   config.task = o.task;
   config.labels = labels;
@@ -230,18 +255,22 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
                         ? "those in common keep their weights, new ones start afresh"
                         : "those in common keep their weights, the others are left out"));
   }
-  require(tokenizer->vocab_size() <= config.vocab_size, Kind::input,
+  require(!tokenizer || tokenizer.vocab_size() <= config.vocab_size, Kind::input,
           "tokenizer: expected at most {} pieces (vocab_size), found {}", config.vocab_size,
-          tokenizer->vocab_size());
+          tokenizer ? tokenizer.vocab_size() : 0);
 
   const std::int64_t limit = config.longest_text();
   require(static_cast<std::int64_t>(o.max_length) <= limit, Kind::usage,
           "max_length: expected at most {}, the model's limit, found {}", limit, o.max_length);
   EncodeOptions encoding;
-  encoding.max_length = most_tokens(config, tokenizer->config().model_max_length, o.max_length);
+  encoding.max_length =
+      most_tokens(config, tokenizer ? tokenizer.config().model_max_length : 0, o.max_length);
+  encoding.numbers = config.input_shape();
   encoding.ngrams = wide;
   encoding.stride = o.stride;
-  tokenizer = tokenizer->with_max_length(static_cast<std::int64_t>(encoding.max_length));
+  if (tokenizer) {
+    tokenizer = tokenizer.with_max_length(static_cast<std::int64_t>(encoding.max_length));
+  }
 
   TrainingSetup setup{.task = &task,
                       .train_examples = std::move(train),
@@ -249,7 +278,7 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
                       .train = {},
                       .dev = {},
                       .model = nullptr,
-                      .tokenizer = *tokenizer,
+                      .tokenizer = tokenizer,
                       .metric = o.metric,
                       .fits = !new_head,
                       .frozen = {},
@@ -279,6 +308,7 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
   config.wide_features = static_cast<std::int64_t>(ngrams.keys().size());
   setup.wide = config.wide_features > 0;
   setup.model = std::make_shared<nn::FNetWithHeadImpl>(config, o.seed);
+  if (!start && config.reads_numbers()) standardise(*setup.model, setup.train);
   if (start) {
     setup.weights = load_start(*setup.model, o, *start, new_head, had_wide || setup.wide, log);
   }
@@ -315,11 +345,15 @@ std::optional<OtherModel> load_other(const std::filesystem::path& directory,
                                      const FinetuneOptions& options, const TrainingSetup& setup) {
   const Config config = Config::load(directory);
   if (!is_for(config, *setup.task, setup.config().labels)) return {};
-  OtherModel other{
-      std::make_shared<nn::FNetWithHeadImpl>(config, options.seed), Tokenizer::load(directory), {}};
+  if (config.input_type != setup.config().input_type) return {};
+  OtherModel other{std::make_shared<nn::FNetWithHeadImpl>(config, options.seed),
+                   config.reads_numbers() ? Tokenizer() : Tokenizer::load(directory),
+                   {}};
   other.model->load_weights(directory);
   EncodeOptions encoding;
-  encoding.max_length = most_tokens(config, other.tokenizer.config().model_max_length);
+  encoding.max_length =
+      most_tokens(config, other.tokenizer ? other.tokenizer.config().model_max_length : 0);
+  encoding.numbers = config.input_shape();
   if (options.max_length > 0)
     encoding.max_length = std::min(encoding.max_length, options.max_length);
   encoding.stride = options.stride;
