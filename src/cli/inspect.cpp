@@ -201,7 +201,7 @@ void run(const Flags& flags) {
           "TEXT: expected a text, or a file by --data, and not both");
   const Engine engine = flags.model.load();
   require(!engine.config().reads_numbers(), Kind::usage,
-          "{}: expected a model that reads tokens, found input_type {}; 'fnet info --layers' shows "
+          "{}: expected a model that reads tokens, found input_type {}; 'fnet info --time' shows "
           "its parts",
           flags.model.directory.string(), engine.config().input_type);
   const Example example = example_of(flags, engine.config());

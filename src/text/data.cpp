@@ -144,6 +144,7 @@ struct DataReader::State {
   bool skip_bad_lines = options.skip_bad_lines;
   std::unique_ptr<DataFormat> format = open();
   std::unique_ptr<LabelFile> labels = open_labels();
+  std::vector<std::string> fields = all_fields();
   std::size_t skipped = 0;
   std::uint64_t line = 0;  // where the last record ended
 
@@ -152,6 +153,11 @@ struct DataReader::State {
     if (!options.numbers || !table) return entry.open(lines);
     return open_numbers(lines, entry.open == open_tsv ? '\t' : ',',
                         options.labels.empty() ? options.label_column : "");
+  }
+  std::vector<std::string> all_fields() const {
+    std::vector<std::string> all(format->fields().begin(), format->fields().end());
+    if (labels && !all.empty()) all.push_back(options.label_column);
+    return all;
   }
   std::unique_ptr<LabelFile> open_labels() const {
     if (options.labels.empty()) return nullptr;
@@ -195,9 +201,7 @@ bool DataReader::next(Record& record) {
 
 const std::string& DataReader::name() const noexcept { return state_->lines.name(); }
 std::string_view DataReader::format() const noexcept { return state_->entry.name; }
-std::span<const std::string> DataReader::fields() const noexcept {
-  return state_->format->fields();
-}
+std::span<const std::string> DataReader::fields() const noexcept { return state_->fields; }
 bool DataReader::skips_bad_lines() const noexcept { return state_->skip_bad_lines; }
 std::size_t DataReader::skipped() const noexcept { return state_->skipped; }
 std::size_t DataReader::cut() const noexcept { return state_->lines.cut(); }

@@ -91,7 +91,8 @@ void NpyArray::read_header(const std::string& header) {
     begin = end + 1;
     if (digits.empty()) continue;
     const auto axis = to_number<std::size_t>(digits);
-    if (!axis || shape_.size() == kMaxAxes) bad("a shape", fmt::format("({})", printable(*shape, 80)));
+    if (!axis || shape_.size() == kMaxAxes)
+      bad("a shape", fmt::format("({})", printable(*shape, 80)));
     shape_.push_back(*axis);
   }
   if (shape_.empty()) bad("an array with an axis of examples", "a single value");

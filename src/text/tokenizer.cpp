@@ -282,9 +282,9 @@ Encoding Tokenizer::encode_words(std::span<const std::string> words,
 
 Tokenizer Tokenizer::with_max_length(std::int64_t tokens) const {
   if (tokens == impl().config.model_max_length) return *this;
-  const auto impl = std::make_shared<Impl>(impl());
-  impl->config.model_max_length = tokens;
-  return Tokenizer(impl);
+  const auto changed = std::make_shared<Impl>(impl());
+  changed->config.model_max_length = tokens;
+  return Tokenizer(changed);
 }
 
 std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_special) const {
