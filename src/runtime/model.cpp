@@ -153,7 +153,7 @@ Tensor Model::embed_numbers(const Pass& pass) const {
   const Batch& batch = pass.memory.batch;
   const std::int64_t rows = batch.rows.total();
   const Tensor values(rows, static_cast<std::int64_t>(batch.values.size()) / rows,
-                      std::shared_ptr<const float>({}, batch.values.data()));
+                      std::shared_ptr<const float>(std::shared_ptr<void>(), batch.values.data()));
   return InputEmbeddings::apply(values, numbers_->context(batch.rows));
 }
 

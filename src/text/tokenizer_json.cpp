@@ -223,7 +223,8 @@ Json template_of(const TokenizerConfig& config, const SpecialIds& special) {
 
 /// One letter of DNA is one token; what is none becomes <unk> there, and not an error.
 std::string dna_json(const TokenizerConfig& config, const SpecialIds& special) {
-  const Segmenter& letters = *dna_segmenter(config.kmer_size, config);
+  const auto dna = dna_segmenter(config.kmer_size, config);
+  const Segmenter& letters = *dna;
   Json vocab = Json::object(), added = Json::array(), rules = Json::array();
   for (std::int32_t id = 0; id < letters.size(); ++id) {
     const std::string& piece = letters.piece(id);
