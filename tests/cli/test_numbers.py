@@ -6,10 +6,11 @@ import json
 import math
 import os
 import random
+import re
+import subprocess
 import unittest
-from pathlib import Path
 
-from support import CAN_TRAIN, SOURCE, CliTest, done, fnet
+from support import CAN_TRAIN, FNET, SOURCE, CliTest, done
 
 DATA = SOURCE.parent / "shared" / "data"
 SMALL = ("--set", "hidden_size=32", "--set", "num_hidden_layers=2", "--set", "intermediate_size=64",
@@ -120,7 +121,8 @@ class Numbers(CliTest):
         done("bench", self.series, "--batch", 1, "--length", 8, "--seconds", 0.01)
         done("info", self.series, "--time")
         self.assertNotIn("wrong", done("doctor", self.series))
-        self.assertIn("agree", done("compare", self.series, small, "--data", self.test))
+        compared = json.loads(done("compare", self.series, small, "--data", self.test, "--json"))
+        self.assertEqual(compared["agreement"]["count"], 30)
 
     def test_what_is_wrong_is_told_with_its_place(self):
         flat = [0.0] * 64
@@ -206,3 +208,69 @@ class Numbers(CliTest):
             self.assertNotIn("wrong", done("doctor", out))
         self.assertIn("expected none for input_type", self.fails("init", "--out", self.folder / "no", "--tokenizer",
                       self.spiece, "--set", "input_type=vectors"))  # fmt: skip
+
+
+LONG = bool(os.environ.get("FNET_LONG"))
+PAGE = (SOURCE / "docs" / "beyond-text.md").read_text(encoding="utf-8")
+BLOCK = re.compile(r"<!-- data: (\w+) -->\n```console\n(.*?)```", re.DOTALL)
+FIGURE = re.compile(r"^\| `(\w+)` \|.*\| ([\d.]+) \|$", re.MULTILINE)
+
+
+def first(path, count):
+    """A file's first examples: of an array, or the lines behind a header."""
+    content = gzip.open(path).read()
+    if not content.startswith(b"\x93NUMPY"):
+        return b"".join(content.splitlines(keepends=True)[: count + 1])
+    begin = 10 + int.from_bytes(content[8:10], "little")
+    examples, *rest = map(int, re.findall(r"\d+", re.search(rb"'shape': \((.*?)\)", content[:begin])[1].decode()))
+    header = content[10:begin].replace(f"({examples},".encode(), f"({min(count, examples)},".encode())
+    header = header.rstrip() + b" " * (begin - 11 - len(header.rstrip())) + b"\n"
+    size = (len(content) - begin) // examples
+    return content[:10] + header + content[begin : begin + size * min(count, examples)]
+
+
+@unittest.skipUnless(CAN_TRAIN, "this build has no fnet-train")
+class RealData(CliTest):
+    """The commands of docs/beyond-text.md on real data: a few examples and epochs, or with FNET_LONG all of them, whose
+    scores are those of the page."""
+
+    def run_block(self, name):
+        if not (DATA / name).is_dir():
+            self.skipTest(f"there is no {DATA / name}")
+        folder = self.folder / name
+        folder.mkdir()
+        for path in (DATA / name).glob("*.gz"):
+            target = folder / path.name.removesuffix(".gz")
+            if LONG:
+                target.symlink_to(path)
+            else:
+                target.write_bytes(first(path, 300))
+        commands = dict(BLOCK.findall(PAGE))[name].replace("\\\n", " ")
+        if not LONG:
+            commands = re.sub(r"--epochs \d+", "--epochs 1", commands)
+        env = {**os.environ, "PATH": f"{FNET.parent}:{os.environ['PATH']}"}
+        out = []
+        for line in commands.splitlines():
+            run = subprocess.run(["bash", "-euo", "pipefail", "-c", line.removeprefix("$ ")], cwd=folder, env=env,
+                                 capture_output=True, text=True, errors="replace")  # fmt: skip
+            self.assertEqual(run.returncode, 0, line + "\n" + run.stderr)
+            out.append(run.stdout)
+        accuracy = float(re.search(r"^accuracy +([\d.]+)", out[1], re.MULTILINE)[1])
+        if LONG:
+            self.assertGreater(accuracy, float(dict(FIGURE.findall(PAGE))[name]) - 0.02)
+        return out
+
+    def test_dna(self):
+        self.assertEqual(len(self.run_block("splice_dna")[2].split("\t")), 6)
+
+    def test_a_time_series(self):
+        self.assertEqual(len(self.run_block("series_ecg5000")[2].splitlines()), 3)
+
+    def test_images(self):
+        self.run_block("mnist10k")
+        vectors = (self.folder / "mnist10k" / "vectors.npy").read_bytes()
+        self.assertIn(b"'shape': (2000, 256)" if LONG else b"'shape': (300, 256)", vectors[:128])
+
+
+if __name__ == "__main__":
+    unittest.main()
