@@ -29,7 +29,8 @@ inline WeightSource lively_weights(std::uint64_t seed = 1) {
   return [seed](const std::string& name, std::span<const std::int64_t> shape) {
     WeightSpec spec{name, {shape.begin(), shape.end()}, Init::normal()};
     std::vector<float> values = initial_values(spec, shape.size() == 1 ? 0.1 : 0.2, seed);
-    if (name.ends_with("LayerNorm.weight") || name.ends_with(".running_var")) {
+    if (name.ends_with("LayerNorm.weight") || name.ends_with(".running_var") ||
+        name.ends_with(".std")) {
       for (float& v : values) v += 1.0F;
     }
     return values;
@@ -76,13 +77,23 @@ inline std::vector<Config> every_row(Config base = small_config()) {
     add([](Config& c) { c.embedding_projection = false, c.embedding_norm_eps = 1e-3; });
     add([](Config& c) { c.pooler = false, c.pooling = "mean"; });
     add([](Config& c) { c.hidden_size = 37, c.intermediate_size = 53; });
+    add([](Config& c) { c.input_type = "vectors", c.input_size = 3, c.patch_length = 2; });
+    add([](Config& c) {
+      c.input_type = "patches";
+      c.image_size = 4, c.patch_size = 2, c.num_channels = 1;
+    });
   }
   return configs;
 }
 
-/// A text of `tokens` random tokens.
+/// A text of `tokens` random tokens, or so many rows of random numbers.
 inline Encoding random_encoding(Philox& random, std::size_t tokens, const Config& config) {
   Encoding encoding;
+  if (config.reads_numbers()) {
+    encoding.vectors = Matrix(tokens, config.input_shape().row_size());
+    for (float& value : encoding.vectors.data) value = random.normal();
+    return encoding;
+  }
   for (std::size_t i = 0; i < tokens; ++i) {
     encoding.input_ids.push_back(
         static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(config.vocab_size))));

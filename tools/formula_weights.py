@@ -8,6 +8,7 @@ flat index i of the element. `tests/golden.h` computes the same bits in C++:
     LayerNorm weights   1 + z/8, and running variances
     biases              z/8
     embedding tables    z/8
+    deviations          1 + (i mod 5) / 4
     matrices            z · 2^−⌊log2(columns)/2⌋                        about Glorot's scale
 
 Every step is exact in float32 but the sum 1 + z/8, which is rounded once.
@@ -34,6 +35,8 @@ def _splitmix64(x: np.ndarray) -> np.ndarray:
 def weight(name: str, shape: tuple[int, ...]) -> np.ndarray:
     """The float32 weight `name` of this shape."""
     name = name.removeprefix("fnet.")
+    if name.endswith(".std"):
+        return (1 + np.arange(int(np.prod(shape))) % 5 / 4).astype(np.float32).reshape(shape)
     index = np.arange(1, int(np.prod(shape)) + 1, dtype=np.uint64)
     with np.errstate(over="ignore"):
         h = _splitmix64(np.uint64(fnv1a64(name)) + index * _GOLDEN_RATIO)

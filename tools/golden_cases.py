@@ -91,6 +91,17 @@ GOLDENS = {
     "pooling_last": ("numpy", dict(pooling="last", length_policy="fixed:128"), PADDED),
     "pooling_attention": ("numpy", dict(pooling="attention", length_policy="fixed:128"), PADDED),
     "hf_masked_lm": ("masked-lm", dict(vocab_size=5000), SOME),
+    "vectors": ("numbers", dict(input_type="vectors", input_size=5), FEW),
+    "vectors_frames_fixed": (
+        "numbers",
+        dict(input_type="vectors", input_size=3, patch_length=4, patch_stride=2, length_policy="fixed:64"),
+        FEW,
+    ),
+    "patches": (
+        "numbers",
+        dict(input_type="patches", image_size=12, image_width=8, patch_size=4, num_channels=3),
+        [[6], [6] * 4],
+    ),
 }
 # Norms and feed-forwards in pairs, with activations and options for the rest.
 PARTS = {

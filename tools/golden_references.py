@@ -7,6 +7,26 @@ import numpy as np
 from formula_weights import weight
 from reference_model import NumpyOps, ReferenceModel, TorchOps
 
+def row_size(config):
+    """Numbers in a row of a model that reads them."""
+    if config["input_type"] == "patches":
+        return config["num_channels"] * config["patch_size"] ** 2
+    return config["input_size"] * config.get("patch_length", 1)
+
+
+def rows_of(array, config):
+    """An array cut into rows: patches from left to right and down, or windows over the steps."""
+    if config["input_type"] == "patches":
+        p, (height, width, channels) = config["patch_size"], array.shape
+        cut = array.reshape(height // p, p, width // p, p, channels).swapaxes(1, 2)
+        return cut.reshape(-1, p * p * channels)
+    length = config.get("patch_length", 1)
+    stride = config.get("patch_stride", 0) or length
+    starts = range(0, max(len(array) - length, 0) + stride, stride)
+    starts = [s for s in starts if s == 0 or s - stride + length < len(array)]
+    return np.stack([array[np.minimum(np.arange(s, s + length), len(array) - 1)].ravel() for s in starts])
+
+
 LABELS = 24  # classes of the heads: enough that an error over them says something
 
 
@@ -63,6 +83,28 @@ class Transformers:
             "text-classification": self.sequence(**given).logits,
             "token-classification": self.token(**given).logits,
         }
+        return {k: v.numpy() for k, v in answers.items()}
+
+
+class Numbers(Transformers):
+    """FNetModel over inputs_embeds: rows of numbers, standardised, behind a linear map."""
+
+    def __init__(self, config, double):
+        super().__init__(config, double)
+        inner, place = row_size(config), "embeddings.input_embeddings."
+        shapes = {"projection.weight": (config["hidden_size"], inner), "projection.bias": (config["hidden_size"],),
+                  "mean": (inner,), "std": (inner,)}  # fmt: skip
+        dtype = self.torch.float64 if double else self.torch.float32
+        self.own = {k: self.torch.from_numpy(weight(place + k, s)).to(dtype) for k, s in shapes.items()}
+
+    def run(self, rows, types, tokens):
+        x = self.torch.from_numpy(rows).to(self.own["mean"].dtype)
+        x = (x - self.own["mean"]) / self.own["std"]
+        given = dict(inputs_embeds=x @ self.own["projection.weight"].T + self.own["projection.bias"])
+        given["token_type_ids"] = self.torch.from_numpy(types)
+        base = self.sequence.fnet(**given)
+        answers = {"hidden": base.last_hidden_state, "embed pooler": base.pooler_output,
+                   "text-classification": self.sequence(**given).logits}  # fmt: skip
         return {k: v.numpy() for k, v in answers.items()}
 
 
@@ -234,6 +276,7 @@ REFERENCES = {
     "states": States,
     "heads": Heads,
     "masked-lm": MaskedLM,
+    "numbers": Numbers,
     "bert": Bert,
     "keras-hub": KerasHub,
     "numpy": Numpy,

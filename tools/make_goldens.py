@@ -24,15 +24,32 @@ import numpy as np
 
 from formula_weights import fnv1a64
 from golden_cases import BERT, GOLDENS, HEADS, STOCK
-from golden_references import LABELS, REFERENCES, Bert, Numpy, Transformers
+from golden_references import LABELS, REFERENCES, Bert, Numpy, Transformers, rows_of
 
 GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "tests" / "golden" / "model"
+TOKENS = ("lengths", "input_ids", "token_type_ids", "arrays")  # what a case is given
 SAMPLE = 96  # values kept of an output
 DIGITS = 11  # kept of a float64 value: far below float32's error
 
 
+def reads_numbers(config):
+    return config.get("input_type", "tokens") in ("vectors", "patches")
+
+
+def make_arrays(name, config, lengths):
+    """Sequences of so many steps, or images, in sixteenths."""
+    rng = np.random.default_rng([fnv1a64(name) % 2**32, *lengths])
+    if config["input_type"] == "patches":
+        shape = (config["image_size"], config["image_width"], config["num_channels"])
+        return [rng.integers(-40, 60, shape) for _ in lengths]
+    return [rng.integers(-40, 60, (n, config["input_size"])) for n in lengths]
+
+
 def make_texts(name, config, lengths):
-    """Token ids and types of texts of these lengths, by a seed that depends on the file's name."""
+    """Token ids, or rows of numbers, and types of texts of these lengths, by a seed that depends on the file's name."""
+    if reads_numbers(config):
+        rows = [rows_of(array / 16, config) for array in make_arrays(name, config, lengths)]
+        return [(r, np.zeros(len(r), "int64")) for r in rows]
     rng = np.random.default_rng([fnv1a64(name) % 2**32, *lengths])
     ids = [rng.integers(0, config["vocab_size"], n) for n in lengths]
     types = [np.sort(rng.integers(0, config["type_vocab_size"], n)) for n in lengths]
@@ -42,6 +59,8 @@ def make_texts(name, config, lengths):
 def padded(text, rows, config):
     ids, types = text
     fill = rows - len(ids)
+    if ids.ndim == 2:  # rows of numbers
+        return np.pad(ids, ((0, fill), (0, 0)))[None], np.pad(types, (0, fill))[None]
     return (
         np.pad(ids, (0, fill), constant_values=config["pad_token_id"])[None],
         np.pad(types, (0, fill))[None],
@@ -99,11 +118,18 @@ def make_golden(name):
     for lengths in cases:
         texts = make_texts(name, config, lengths)
         y64, y32 = answers_of(reference, config, texts), answers_of(yardstick, config, texts)
+        if reads_numbers(config):
+            arrays = make_arrays(name, config, lengths)
+            given = {"arrays": [{"shape": a.shape, "values": a.ravel().tolist()} for a in arrays]}
+        else:
+            given = {
+                "input_ids": np.concatenate([ids for ids, _ in texts]).tolist(),
+                "token_type_ids": "".join(str(t) for _, types in texts for t in types),
+            }
         golden["cases"].append(
             {
                 "lengths": lengths,
-                "input_ids": np.concatenate([ids for ids, _ in texts]).tolist(),
-                "token_type_ids": "".join(str(t) for _, types in texts for t in types),
+                **given,
                 "outputs": {k: sampled(y64[k], y32[k], k) for k in y64},
             }
         )
@@ -132,7 +158,7 @@ def differences(stored, made):
     if len(stored["cases"]) != len(made["cases"]):
         return "another number of cases"
     for i, (a, b) in enumerate(zip(stored["cases"], made["cases"])):
-        if any(a[k] != b[k] for k in ("lengths", "input_ids", "token_type_ids")):
+        if any(json.loads(compact(b.get(k))) != a.get(k) for k in TOKENS):
             return f"case {i}: other tokens"
         if a["outputs"].keys() != b["outputs"].keys():
             return f"case {i}: other outputs"

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "fnet/api.h"
+#include "fnet/types.h"
 
 namespace fnet {
 
@@ -82,6 +83,18 @@ struct FNET_API Config {
   std::int64_t eos_token_id = 2;
   bool tie_word_embeddings = true;
 
+  /// What the model reads: `tokens` of texts, `dna`, or numbers: `vectors` in a sequence, or
+  /// `patches` of images.
+  std::string input_type = "tokens";
+  std::int64_t kmer_size = 1;     ///< of dna: letters in a token
+  std::int64_t input_size = 1;    ///< of vectors: numbers in a step
+  std::int64_t patch_length = 1;  ///< of vectors: steps in a row
+  std::int64_t patch_stride = 0;  ///< of vectors: steps from row to row; 0: patch_length
+  std::int64_t image_size = 224;  ///< of patches: height of an image, and its width
+  std::int64_t image_width = 0;   ///< of patches: where it is another; 0: image_size
+  std::int64_t patch_size = 16;   ///< of patches: pixels along a side
+  std::int64_t num_channels = 3;  ///< of patches: numbers in a pixel
+
   // What Hugging Face has no key for.
   std::string fourier_norm = "backward";
   bool embedding_projection = true;
@@ -149,6 +162,15 @@ struct FNET_API Config {
     return embedding_norm_eps > 0 ? embedding_norm_eps : layer_norm_eps;
   }
   LengthPolicy lengths() const { return LengthPolicy::parse(length_policy); }
+
+  /// Whether the model reads numbers, and no tokens.
+  bool reads_numbers() const { return input_type == "vectors" || input_type == "patches"; }
+
+  /// How numbers become rows. Its sizes are 0 where it reads tokens.
+  InputShape input_shape() const;
+
+  /// Whether a key says something of this model: options of another input type do not.
+  bool uses(std::string_view key) const;
 
   /// Dropout before a feed-forward's last map, and after it.
   double inner_dropout() const { return ffn_dropout == "output" ? 0 : hidden_dropout_prob; }

@@ -113,6 +113,10 @@ class FNET_API Engine {
   /// Tokens of a text under encode_options(). Throws: input where the text is bad, or too long with
   /// Truncation::error or windows.
   Encoding encode(const TextInput& input) const;
+  /// Rows of numbers, of a model that reads them: a sequence [steps, numbers in a step], or an
+  /// image [height, width, channels]. Throws: input where the shape is none that the model reads,
+  /// or a number is not finite.
+  Encoding encode(const Array& array) const;
   Encoding encode_words(std::span<const std::string> words) const;
   /// The same in as many windows as it takes with Truncation::windows, else in one.
   std::vector<Encoding> encode_windows(const TextInput& input) const;

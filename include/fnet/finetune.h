@@ -23,6 +23,8 @@ struct TaskOptions {
   std::string problem_type;
   /// Data files: see docs/data-formats.md. Without `dev`, a tenth of `train` is held out.
   std::filesystem::path train, dev;
+  /// Of data that are numbers: files with the labels alone. Empty: they stand in the data files.
+  std::filesystem::path train_labels, dev_labels;
   std::string input_format;     ///< of both; empty: by the files' extensions
   Columns columns;              ///< of both
   bool skip_bad_lines = false;  ///< count bad lines instead of failing

@@ -14,6 +14,7 @@
 
 #include "fnet/api.h"
 #include "fnet/error.h"
+#include "fnet/types.h"
 
 namespace fnet {
 
@@ -30,7 +31,8 @@ struct NgramCount {
   bool operator==(const NgramCount&) const = default;
 };
 
-/// What a model reads for one text or one pair of texts; N tokens.
+/// What a model reads for one text or one pair of texts, N tokens; or for one array of numbers, N
+/// rows.
 struct Encoding {
   std::vector<std::int32_t> input_ids;       ///< [N]
   std::vector<std::int32_t> token_type_ids;  ///< [N]: 0 for the text, 1 for the pair and its [SEP]
@@ -40,6 +42,10 @@ struct Encoding {
   bool truncated = false;                  ///< tokens were dropped to fit max_length
   /// By ascending key, where EncodeOptions::ngrams asked for them: of the whole text.
   std::optional<std::vector<NgramCount>> ngrams;
+  Matrix vectors = {};  ///< [N, F] in place of ids and types, of a model that reads numbers
+
+  /// N.
+  std::size_t size() const { return vectors.rows > 0 ? vectors.rows : input_ids.size(); }
 
   /// Whether token `i` begins a word: where a tagger reads and writes the word's tag.
   bool first_of_word(std::size_t i) const {
@@ -68,6 +74,7 @@ struct EncodeOptions {
   /// Count words and pairs of words too, which a model with a wide head reads; of the text's part
   /// within max_bytes.
   bool ngrams = false;
+  InputShape numbers = {};  ///< of a model that reads numbers: max_length then counts rows
 };
 
 /// What happens to a text before SentencePiece sees it.
@@ -91,13 +98,30 @@ struct TokenizerConfig {
   std::string cls_token = "[CLS]", sep_token = "[SEP]", mask_token = "[MASK]", pad_token = "<pad>";
   std::int64_t model_max_length =
       0;  ///< tokens of a text that the model was trained with; 0: not said
+  /// Above 0: a text is DNA, a token so many of its letters, and there is no SentencePiece model.
+  std::int64_t kmer_size = 0;
 };
 
 /// A SentencePiece model (BPE or unigram) with FNet's special tokens. Immutable, cheap to copy,
 /// safe to share between threads. A model file is checked by rules of our own before the
-/// SentencePiece library sees it.
+/// SentencePiece library sees it. One that is made without arguments stands for none: its calls
+/// throw usage.
 class FNET_API Tokenizer {
  public:
+  Tokenizer() = default;
+
+  /// Whether it is one.
+  explicit operator bool() const noexcept { return impl_ != nullptr; }
+
+  /// Whether a model directory has one.
+  static bool stands_in(const std::filesystem::path& directory);
+
+  /// The letters of DNA, of which `k` that follow each other are a token, the next beginning one
+  /// letter on: A, C, G, T, with k = 1 also N for what is not known. Letters of either case, U as
+  /// T, IUPAC's for several bases as N; with k > 1 a token with an N is <unk>. Source: DNABERT.
+  /// Throws: usage unless k is 1 to 8.
+  static Tokenizer dna(std::int64_t k = 1);
+
   /// Reads a SentencePiece model file, or a model directory with `spiece.model` and, perhaps,
   /// `tokenizer_config.json`. What the directory's files ask for and is not done (added tokens,
   /// another side to cut at, a foreign tokenizer.json) is told in `*warnings`, a line each.
@@ -158,6 +182,7 @@ class FNET_API Tokenizer {
  private:
   struct Impl;
   explicit Tokenizer(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+  const Impl& impl() const;
   std::shared_ptr<const Impl> impl_;
 };
 

@@ -34,13 +34,16 @@ struct DropoutPlace {
   std::uint64_t seed = 0, step = 0;
 };
 
-/// What a model reads: B texts of up to N rows, as tokens or as vectors.
+/// What a model reads: B texts of up to N rows, as tokens, vectors or, where it reads them,
+/// numbers.
 struct Inputs {
   at::Tensor input_ids;               ///< [B, N] int64
   at::Tensor inputs_embeds;           ///< [B, N, H] in place of the word embeddings
   at::Tensor token_type_ids;          ///< [B, N] int64; not defined: all 0
   std::vector<std::int64_t> lengths;  ///< [B] rows of each text; empty: N each
   at::Tensor position_ids = {};       ///< [B, N] or [N] int64; not defined: 0, 1, 2, … in each text
+  /// [B, N, F] rows of numbers, of a model that reads them, in place of input_ids.
+  at::Tensor input_values = {};
 };
 
 /// The Fourier transform over a text's rows and their columns, real part. No parameters.
@@ -180,6 +183,9 @@ class FNET_API FNetModelImpl : public FNetModule {
 
   /// Word embeddings of ids: [T] → [T, H].
   at::Tensor word_embeddings(const at::Tensor& ids) const;
+
+  /// What a model that reads numbers has in their place: [T, F] → [T, H].
+  at::Tensor input_embeddings(const at::Tensor& values) const;
 };
 
 class FNET_API FNetModel : public torch::nn::ModuleHolder<FNetModelImpl> {

@@ -25,6 +25,34 @@ struct Matrix {
   }
 };
 
+/// Numbers in an array of any number of axes, row-major.
+struct Array {
+  std::vector<std::size_t> shape;
+  std::vector<float> data;  ///< [product of shape]
+
+  Array() = default;
+  Array(std::vector<std::size_t> shape_, std::vector<float> data_)
+      : shape(std::move(shape_)), data(std::move(data_)) {}
+  Array(Matrix rows) : shape{rows.rows, rows.cols}, data(std::move(rows.data)) {}  // NOLINT
+
+  bool operator==(const Array&) const = default;
+};
+
+/// How the numbers of an example become the rows that a model reads: a sequence of steps, some of
+/// them a row; or an image, cut into square patches from left to right, then down.
+struct InputShape {
+  std::size_t step = 0;                ///< numbers in a step or pixel; 0: the model reads tokens
+  std::size_t length = 1, stride = 1;  ///< of a sequence: steps in a row, and from row to row
+  std::size_t height = 0, width = 0;   ///< of an image, in pixels; 0: a sequence
+  std::size_t patch = 0;               ///< of an image: pixels along a side of a patch
+
+  bool numbers() const { return step > 0; }
+  bool image() const { return height > 0; }
+
+  /// Numbers in a row: its steps or pixels one after the other.
+  std::size_t row_size() const { return step * (image() ? patch * patch : length); }
+};
+
 /// A text to classify or embed, perhaps one of a pair.
 struct TextInput {
   std::string text;
@@ -49,6 +77,7 @@ struct Prediction {
 struct Columns {
   std::string text = "text", text_pair = "text_pair", label = "label";
   std::string tokens = "tokens", tags = "tags";
+  bool numbers = false;  ///< the examples are numbers, not texts
 };
 
 }  // namespace fnet

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "blocks/heads.h"
+#include "blocks/input.h"
 #include "blocks/parts.h"
 
 // The whole model as formulas over a tensor type A: see algebra.h.
@@ -15,8 +16,12 @@ namespace fnet {
 /// Hugging Face adds in this order.
 struct Embeddings {
   static void weights(const Specs& specs, const Config& c, const Parts& parts) {
-    specs.add("word_embeddings.weight", {c.vocab_size, c.hidden_size}, Init::normal(),
-              Resize::vocabulary);
+    if (c.reads_numbers()) {
+      InputEmbeddings::weights(specs.under("input_embeddings"), c);
+    } else {
+      specs.add("word_embeddings.weight", {c.vocab_size, c.hidden_size}, Init::normal(),
+                Resize::vocabulary);
+    }
     if (c.position_embedding == "sinusoidal") {
       specs.computed("position_embeddings.weight", {c.max_position_embeddings, c.hidden_size},
                      Init::sinusoids());
@@ -29,7 +34,7 @@ struct Embeddings {
     if (c.embedding_projection) specs.linear("projection", c.hidden_size, c.hidden_size);
   }
 
-  /// `vectors` [T, H]: the word embeddings, or what a model without tokens has in their place.
+  /// `vectors` [T, H]: the word embeddings, or InputEmbeddings of a model that reads numbers.
   /// `positions`, `types`: [T] ids. `c` stands where the embeddings' weights are, in layer −1.
   template <Algebra A>
   static A apply(const A& vectors, const typename A::Ids& positions, const typename A::Ids& types,
@@ -42,7 +47,8 @@ struct Embeddings {
   }
 
   static double operations(const Config& c) {
-    return c.embedding_projection ? linear_operations(c.hidden_size, c.hidden_size) : 0;
+    return (c.embedding_projection ? linear_operations(c.hidden_size, c.hidden_size) : 0) +
+           (c.reads_numbers() ? InputEmbeddings::operations(c) : 0);
   }
 };
 

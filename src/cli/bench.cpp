@@ -14,6 +14,7 @@
 #include "kernels/kernels.h"
 #include "kernels/peak.h"
 #include "model/init.h"
+#include "model/input_rows.h"
 
 namespace fnet::cli {
 namespace {
@@ -74,6 +75,10 @@ ordered_json measure(const Flags& flags) {
   Philox random(1, 0);
   std::vector<Encoding> texts(flags.batch);
   for (Encoding& text : texts) {
+    if (engine.config().reads_numbers()) {
+      text = sample_rows(engine.config(), static_cast<std::int64_t>(flags.length));
+      continue;
+    }
     for (std::size_t i = 0; i < flags.length; ++i) {
       text.input_ids.push_back(static_cast<std::int32_t>(
           random.below(static_cast<std::uint64_t>(engine.config().vocab_size))));

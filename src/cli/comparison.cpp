@@ -15,9 +15,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 /// Whether a file's first record has what labelled examples need.
-bool has_truth(const InputFlags& input, const Reading& reading) {
+bool has_truth(const InputFlags& input, const Engine& engine, const Reading& reading) {
   if (input.path == "-") return !input.options.format.empty() && input.options.format != "text";
-  DataReader reader(input.path, input.options);
+  DataReader reader(input.path, input.options_for(engine));
   Record record;
   if (!reader.next(record)) return false;
   return std::ranges::all_of(reading.needs, [&](const Reading::Need& need) {
@@ -26,6 +26,7 @@ bool has_truth(const InputFlags& input, const Reading& reading) {
 }
 
 std::string text_of(const Example& example) {
+  if (!example.numbers.data.empty()) return shown(example.numbers);
   const bool words = !example.words.empty();
   return fmt::format("{}", fmt::join(words ? example.words : example.texts, words ? " " : " | "));
 }
@@ -52,7 +53,7 @@ class Turns {
       const auto start = Clock::now();
       pass(i);
       sides_[i].seconds += std::chrono::duration<double>(Clock::now() - start).count();
-      for (const Encoding& text : texts[i]) sides_[i].tokens += text.input_ids.size();
+      for (const Encoding& text : texts[i]) sides_[i].tokens += text.size();
     }
     ++batches_;
   }
@@ -115,7 +116,8 @@ Findings compare_answers(const InputFlags& input, Sides& sides, std::size_t most
   require(task.problem_type() == task_of(heads[1]).problem_type(), Kind::usage,
           "OTHER: expected a model for {}, found one for {}", task.problem_type(),
           task_of(heads[1]).problem_type());
-  const bool labelled = has_truth(input, task.reading(input.columns, true));
+  const Columns columns = input.columns_for(sides[0].engine);
+  const bool labelled = has_truth(input, sides[0].engine, task.reading(columns, true));
   Findings out(most_differences);
   out.unit = task.unit();
   out.decided = labelled && task.loss() == Loss::cross_entropy;
@@ -143,7 +145,7 @@ Findings compare_answers(const InputFlags& input, Sides& sides, std::size_t most
     }
     out.texts += batch.size();
   };
-  input.for_each_batch(sides[0].engine, task.reading(input.columns, labelled), compare);
+  input.for_each_batch(sides[0].engine, task.reading(columns, labelled), compare);
   return out;
 }
 
@@ -159,8 +161,8 @@ Findings compare_vectors(const InputFlags& input, Sides& sides, std::size_t most
     std::array<Matrix, 2> vectors;
     std::array<std::vector<Encoding>, 2> texts;
     for (const std::size_t i : {0, 1}) {
-      for (const TextInput& text : inputs_of(batch))
-        texts[i].push_back(sides[i].engine.encode(text));
+      for (const Example& example : batch)
+        texts[i].push_back(encoding_of(sides[i].engine, example));
     }
     turns.take(texts,
                [&](std::size_t i) { vectors[i] = sides[i].engine.embed(texts[i], {}, true); });
@@ -182,7 +184,8 @@ Findings compare_vectors(const InputFlags& input, Sides& sides, std::size_t most
     }
     out.texts += batch.size();
   };
-  input.for_each_batch(sides[0].engine, read_texts(input.columns, "embeddings"), compare);
+  input.for_each_batch(sides[0].engine,
+                       read_texts(input.columns_for(sides[0].engine), "embeddings"), compare);
   out.cosine /= static_cast<double>(out.texts);
   if (!same_size) out.cosine = out.least_cosine = std::nan("");
   return out;

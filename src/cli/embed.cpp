@@ -35,12 +35,15 @@ std::string jsonl(const Example& example, std::span<const float> vector) {
   return line + "}\n";
 }
 
-std::string jsonl(const Example& example, const Encoding& text, const Tokenizer& tokenizer,
+std::string jsonl(const Example& example, const Encoding& text, const Engine& engine,
                   const Matrix& vectors) {
-  nlohmann::json tokens = nlohmann::json::array();
-  for (const std::int32_t id : text.input_ids) tokens.push_back(tokenizer.piece(id));
-  std::string line =
-      fmt::format("{{\"line\":{},\"tokens\":{},\"embeddings\":[", example.line, tokens.dump());
+  std::string line = fmt::format("{{\"line\":{},", example.line);
+  if (!engine.config().reads_numbers()) {
+    nlohmann::json tokens = nlohmann::json::array();
+    for (const std::int32_t id : text.input_ids) tokens.push_back(engine.tokenizer().piece(id));
+    line += fmt::format("\"tokens\":{},", tokens.dump());
+  }
+  line += "\"embeddings\":[";
   for (std::size_t i = 0; i < vectors.rows; ++i) {
     if (i > 0) line += ',';
     append(line, vectors.row(i));
@@ -50,9 +53,11 @@ std::string jsonl(const Example& example, const Encoding& text, const Tokenizer&
 
 /// A vector for each text.
 void embed_texts(const Flags& flags, const Engine& engine, NpyWriter* npy) {
-  const Reading reading = read_texts(flags.input.columns, "embeddings");
+  const Reading reading = read_texts(flags.input.columns_for(engine), "embeddings");
   flags.input.for_each_batch(engine, reading, [&](std::span<const Example> batch) {
-    const Matrix vectors = engine.embed(inputs_of(batch), flags.pooling, flags.normalize);
+    std::vector<Encoding> inputs;
+    for (const Example& example : batch) inputs.push_back(encoding_of(engine, example));
+    const Matrix vectors = engine.embed(inputs, flags.pooling, flags.normalize);
     if (npy != nullptr) return npy->add(vectors);
     for (std::size_t i = 0; i < batch.size(); ++i) print(jsonl(batch[i], vectors.row(i)));
     flush();
@@ -61,18 +66,18 @@ void embed_texts(const Flags& flags, const Engine& engine, NpyWriter* npy) {
 
 /// A vector for each token. Returns how many vectors there are before each text, and in all.
 std::vector<std::int64_t> embed_tokens(const Flags& flags, const Engine& engine, NpyWriter* npy) {
-  const Reading reading = read_texts(flags.input.columns, "embeddings");
+  const Reading reading = read_texts(flags.input.columns_for(engine), "embeddings");
   std::vector<std::int64_t> offsets = {0};
   flags.input.for_each_batch(engine, reading, [&](std::span<const Example> batch) {
     std::vector<Encoding> texts;
-    for (const TextInput& input : inputs_of(batch)) texts.push_back(engine.encode(input));
+    for (const Example& example : batch) texts.push_back(encoding_of(engine, example));
     std::vector<Matrix> vectors = engine.embed_tokens(texts, flags.normalize);
     for (std::size_t i = 0; i < batch.size(); ++i) {
       offsets.push_back(offsets.back() + static_cast<std::int64_t>(vectors[i].rows));
       if (npy != nullptr) {
         npy->add(vectors[i]);
       } else {
-        print(jsonl(batch[i], texts[i], engine.tokenizer(), vectors[i]));
+        print(jsonl(batch[i], texts[i], engine, vectors[i]));
       }
     }
     if (npy == nullptr) flush();

@@ -24,7 +24,7 @@ void run(const Flags& flags) {
   const HeadConfig head = engine.config().head(flags.head);
   const Task& task = task_of(head);
   const auto scorer = task.scorer(head);
-  const Reading reading = task.reading(flags.input.columns, true);
+  const Reading reading = task.reading(flags.input.columns_for(engine), true);
   flags.input.for_each_batch(engine, reading, [&](std::span<const Example> batch) {
     const std::vector<Sample> samples = encode(engine, task, head, batch);
     const auto scores = scores_of(engine, samples, flags.head);
@@ -50,6 +50,8 @@ Action declare_evaluate(FlagSet& set) {
           "labelled texts, words with tags, or questions; -: standard input");
   set.add("--data", &flags->input.path, "the same as FILE", {.without = {"FILE"}});
   add_head(set, flags->head);
+  set.add("--labels", &flags->input.options.labels,
+          "of numbers: a file with their labels, NumPy's, a table's column or a line each");
   set.add("--json", &flags->json, "one JSON object instead of tables");
   flags->input.declare(set);
   return [flags] { run(*flags); };

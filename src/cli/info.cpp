@@ -238,6 +238,7 @@ std::string model_text(const ordered_json& all, const Config& config) {
   }
   text += "\nconfiguration\n";
   for (const Config::Field& field : config.describe()) {
+    if (!config.uses(field.name)) continue;
     text += fmt::format("  {:28} {:>12}  {}\n", field.name, field.value, field.help);
   }
   return text;

@@ -48,8 +48,14 @@ Config configure(const Flags& flags, const std::optional<Tokenizer>& tokenizer) 
 }
 
 void run(const Flags& flags) {
+  Config input;
+  for (const std::string& setting : flags.settings) input.assign(setting);
+  require(input.input_type == "tokens" || flags.tokenizer.empty(), Kind::usage,
+          "--tokenizer: expected none for input_type {}, found {}", input.input_type,
+          flags.tokenizer.string());
   std::optional<Tokenizer> tokenizer;
   if (!flags.tokenizer.empty()) tokenizer = load_tokenizer(flags.tokenizer);
+  if (input.input_type == "dna") tokenizer = Tokenizer::dna(input.kmer_size);
   const Config config = configure(flags, tokenizer);
 
   const std::vector<WeightSpec> specs = model_weights(config);

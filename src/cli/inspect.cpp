@@ -200,6 +200,10 @@ void run(const Flags& flags) {
   require(flags.text.empty() != flags.data.empty(), Kind::usage,
           "TEXT: expected a text, or a file by --data, and not both");
   const Engine engine = flags.model.load();
+  require(!engine.config().reads_numbers(), Kind::usage,
+          "{}: expected a model that reads tokens, found input_type {}; 'fnet info --time' shows "
+          "its parts",
+          flags.model.directory.string(), engine.config().input_type);
   const Example example = example_of(flags, engine.config());
   const Inspection seen = inspect(engine, example, flags.options);
   if (seen.texts > 1) {

@@ -10,6 +10,7 @@
 #include "blocks/model.h"
 #include "core/random.h"
 #include "model/batch.h"
+#include "model/input_rows.h"
 
 namespace fnet::cli {
 namespace {
@@ -108,7 +109,8 @@ void measure_layers(ordered_json& layers, const Engine& engine, std::int64_t len
   using Clock = std::chrono::steady_clock;
   Philox random(1, 0);
   Encoding text;
-  for (std::int64_t i = 0; i < length; ++i) {
+  if (engine.config().reads_numbers()) text = sample_rows(engine.config(), length);
+  for (std::int64_t i = 0; i < length && !engine.config().reads_numbers(); ++i) {
     text.input_ids.push_back(static_cast<std::int32_t>(
         random.below(static_cast<std::uint64_t>(engine.config().vocab_size))));
   }

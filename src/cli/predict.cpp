@@ -115,9 +115,9 @@ void print_answers(const Engine& engine, const InputFlags& input, AnswerOptions 
                    const std::string& format, const std::string& name) {
   const HeadConfig head = engine.config().head(name);
   const Task& task = task_of(head);
-  options.tokenizer = &engine.tokenizer();
+  if (!engine.config().reads_numbers()) options.tokenizer = &engine.tokenizer();
   std::size_t cut_off = 0;
-  const Reading reading = task.reading(input.columns, false);
+  const Reading reading = task.reading(input.columns_for(engine), false);
   input.for_each_batch(engine, reading, [&](std::span<const Example> batch) {
     const std::vector<Sample> samples = encode(engine, task, head, batch);
     std::string lines;  // nothing is printed before the whole batch has its answers

@@ -11,6 +11,8 @@
 #include "cli/output.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "model/input_rows.h"
+#include "runtime/samples.h"
 #include "tasks/example.h"
 
 namespace fnet::cli {
@@ -41,6 +43,10 @@ std::vector<Encoding> sample(const Flags& flags, const Engine& engine) {
       Encoding& text = texts.emplace_back();
       const auto length = std::min<std::int64_t>(engine.config().longest_text(),
                                                  static_cast<std::int64_t>(16 + 8 * i));
+      if (engine.config().reads_numbers()) {
+        text = sample_rows(engine.config(), length);
+        continue;
+      }
       for (std::int64_t k = 0; k < length; ++k) {
         state = state * 6364136223846793005ULL + 1442695040888963407ULL;
         text.input_ids.push_back(static_cast<std::int32_t>(
@@ -49,16 +55,17 @@ std::vector<Encoding> sample(const Flags& flags, const Engine& engine) {
     }
     return texts;
   }
-  ExampleReader reader(DataReader(flags.data, flags.read),
-                       read_texts_or_words(flags.columns, "texts to compare on"));
+  const bool numbers = engine.config().reads_numbers();
+  ReadOptions read = flags.read;
+  read.numbers = numbers;
+  Columns columns = flags.columns;
+  columns.numbers = numbers;
+  ExampleReader reader(DataReader(flags.data, read),
+                       numbers ? read_texts(columns, "numbers to compare on")
+                               : read_texts_or_words(columns, "texts to compare on"));
   for (Example example; texts.size() < count && reader.next(example);) {
-    if (!example.words.empty()) {
-      texts.push_back(engine.encode_words(example.words));
-    } else if (example.texts.size() > 1) {
-      texts.push_back(engine.encode({example.texts[0], example.texts[1]}));
-    } else {
-      texts.push_back(engine.encode(example.texts[0]));
-    }
+    texts.push_back(example.words.empty() ? encoding_of(engine, example)
+                                          : engine.encode_words(example.words));
   }
   warn_of_skipped(reader.name(), reader.skipped());
   require(!texts.empty(), Kind::input, "{}: expected at least one text to compare on, found none",
@@ -82,7 +89,7 @@ double difference(const std::vector<Matrix>& a, const std::vector<Matrix>& b) {
 void report(const Flags& flags) {
   const Config whole = Config::load(flags.directory);
   std::optional<Tokenizer> tokenizer;
-  if (!flags.data.empty()) tokenizer = Tokenizer::load(flags.directory);
+  if (!flags.data.empty() && !whole.reads_numbers()) tokenizer = Tokenizer::load(flags.directory);
   const WeightReader before = WeightReader::open(flags.directory, model_weights(whole));
   const WeightReader after = WeightReader::open(flags.out, model_weights(whole));
   const auto source = [](const WeightReader& reader) {
@@ -123,7 +130,7 @@ void run(const Flags& flags) {
   write_new_directory(flags.out, [&](const std::filesystem::path& directory) {
     save_quantized(directory, specs, source, flags.dtype);
     std::filesystem::copy_file(flags.directory / "config.json", directory / "config.json");
-    if (path_exists(flags.directory / "spiece.model"))
+    if (!config.reads_numbers() && Tokenizer::stands_in(flags.directory))
       Tokenizer::load(flags.directory).save(directory);
   });
   const double before = weight_bytes(reader);

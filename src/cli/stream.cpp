@@ -19,7 +19,7 @@ constexpr std::size_t kBatchBytes = 64 * 1024;    // of one batch's texts: bound
 constexpr std::size_t kAheadBytes = 1024 * 1024;  // of what is read ahead
 
 std::size_t bytes_of(const Example& example) {
-  std::size_t bytes = 64;
+  std::size_t bytes = 64 + sizeof(float) * example.numbers.data.size();
   for (const std::string& text : example.texts) bytes += text.size();
   for (const auto* words : {&example.words, &example.truth}) {
     for (const std::string& word : *words) bytes += 32 + word.size();
@@ -107,11 +107,25 @@ void InputFlags::declare(FlagSet& flags) {
   add_data(flags, options, columns);
 }
 
+Columns InputFlags::columns_for(const Engine& engine) const {
+  Columns out = columns;
+  out.numbers = engine.config().reads_numbers();
+  return out;
+}
+
+ReadOptions InputFlags::options_for(const Engine& engine) const {
+  ReadOptions out = options;
+  out.numbers = engine.config().reads_numbers();
+  out.label_column = columns.label;
+  return out;
+}
+
 std::size_t InputFlags::for_each_batch(
     const Engine& engine, const Reading& reading,
     const std::function<void(std::span<const Example>)>& answer) const {
   const bool full = engine.config().lengths().kind == LengthPolicy::Kind::batch;
-  const auto ahead = std::make_shared<ReadAhead>(ExampleReader(DataReader(path, options), reading));
+  const auto ahead =
+      std::make_shared<ReadAhead>(ExampleReader(DataReader(path, options_for(engine)), reading));
   ahead->start();
   std::size_t bad = 0;
   bool first = true;

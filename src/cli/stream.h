@@ -20,6 +20,12 @@ struct InputFlags {
   /// All flags but the file itself, which is a command's own.
   void declare(FlagSet& flags);
 
+  /// The columns of data for a model: named texts, or numbers.
+  Columns columns_for(const Engine& engine) const;
+
+  /// How they are read.
+  ReadOptions options_for(const Engine& engine) const;
+
   /// Hands out all examples of a file in order, batch by batch. They are read ahead on a thread of
   /// their own; a batch is what is there when it is asked for, so a person who types is answered
   /// line by line and a pipe is read in full batches. Memory is bounded, however long the input.

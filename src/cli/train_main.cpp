@@ -189,10 +189,14 @@ Action declare_finetune(FlagSet& set) {
       "see docs/data-formats.md",
       {.without = {"--task", "--problem-type", "--train", "--dev"}});
   set.add("--train", &o.train,
-          "training data: TSV, CSV, JSONL, CoNLL or fastText's lines, plain or gzip",
+          "training data: TSV, CSV, JSONL, CoNLL, fastText's lines or NumPy's arrays, plain or gzip",
           {.required = true, .unless = {"--config", "--task-config"}});
   set.add("--dev", &o.dev,
           "data that selects the best epoch; without it a tenth of --train, chosen by --seed");
+  set.add(
+      "--train-labels", &o.train_labels,
+      "of numbers: a file with the labels of --train, NumPy's, a table's column or a line each");
+  set.add("--dev-labels", &o.dev_labels, "the same of --dev");
   set.add("--out", &o.out, "model directory to write",
           {.required = true, .letter = 'o', .unless = {"--config"}});
   set.add("--overwrite", &o.overwrite,

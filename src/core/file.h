@@ -71,6 +71,10 @@ class LineReader {
   /// it) or the gzip data is damaged or cut short, system where reading fails.
   bool next(std::string_view& line);
 
+  /// The next bytes as they are, of a file that has no lines: as many as `out` has room for, fewer
+  /// at the end. Throws as `next`.
+  std::size_t read(std::span<char> out);
+
   /// From now on a line that is too long is cut at the limit instead of refused.
   void cut_long_lines() noexcept;
 

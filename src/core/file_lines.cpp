@@ -207,6 +207,18 @@ LineReader::LineReader(std::string bytes, std::string name, std::size_t max_line
   state_->start();
 }
 
+std::size_t LineReader::read(std::span<char> out) {
+  std::size_t count = 0;
+  while (count < out.size()) {
+    if (state_->rest.empty() && !state_->ended) state_->fill();
+    if (state_->rest.empty()) break;
+    const std::size_t part = state_->rest.copy(out.data() + count, out.size() - count);
+    state_->rest.remove_prefix(part);
+    count += part;
+  }
+  return count;
+}
+
 LineReader::LineReader(LineReader&&) noexcept = default;
 LineReader& LineReader::operator=(LineReader&&) noexcept = default;
 LineReader::~LineReader() = default;

@@ -54,7 +54,13 @@ class ModelGraph {
     const auto ids = [&](const std::string& name) { return OnnxTensor(texts_, name, 1); };
     const Context<OnnxTensor> c = context(encoder(), -1);
     const Context<OnnxTensor> embeddings = c.under("embeddings");
-    const OnnxTensor vectors = lookup(embeddings.w["word_embeddings.weight"], ids(texts_.ids()));
+    const OnnxTensor vectors =
+        config_.reads_numbers()
+            ? InputEmbeddings::apply(
+                  OnnxTensor(texts_, texts_.values(),
+                             static_cast<std::int64_t>(config_.input_shape().row_size())),
+                  embeddings)
+            : lookup(embeddings.w["word_embeddings.weight"], ids(texts_.ids()));
     return Encoder::apply(Embeddings::apply(vectors, ids(texts_.positions()), ids(texts_.types()),
                                             embeddings, parts_),
                           c, parts_);

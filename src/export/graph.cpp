@@ -84,8 +84,10 @@ OnnxGraph::OnnxGraph() : model_(std::make_unique<Model>()) {
 }
 OnnxGraph::~OnnxGraph() = default;
 
-std::string OnnxGraph::add_input(const std::string& name, const std::vector<Axis>& axes) {
-  describe(*model_->graph.add_input(), name, axes, onnx::TensorProto::INT64);
+std::string OnnxGraph::add_input(const std::string& name, const std::vector<Axis>& axes,
+                                 std::int64_t type) {
+  describe(*model_->graph.add_input(), name, axes,
+           type == kFloat ? onnx::TensorProto::FLOAT : onnx::TensorProto::INT64);
   return name;
 }
 

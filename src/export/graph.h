@@ -35,8 +35,9 @@ class OnnxGraph {
   /// An axis of an input or output: its size, or the name of one that each run chooses.
   using Axis = std::variant<std::int64_t, std::string>;
 
-  /// An input of int64; returns its name.
-  std::string add_input(const std::string& name, const std::vector<Axis>& axes);
+  /// An input; returns its name. `type`: kInt64 or kFloat.
+  std::string add_input(const std::string& name, const std::vector<Axis>& axes,
+                        std::int64_t type = kInt64);
 
   /// Gives a value of float to the caller of the graph under a name.
   void add_output(const std::string& value, const std::string& name, const std::vector<Axis>& axes);

@@ -24,12 +24,16 @@ OnnxTexts::OnnxTexts(OnnxGraph& graph, const Config& config, OnnxFourier fourier
           "config: length_policy: expected exact or fixed:N for ONNX, found batch: a text's answer "
           "would depend on the others beside it; set it in config.json");
   OnnxGraph& g = graph_;
-  const auto input = [&](const char* name) {
-    return g.add_input(name, {"batch_size", "sequence_length"});
-  };
-  const std::string ids = input("input_ids"), mask = input("attention_mask"),
-                    types = input("token_type_ids");
-  const std::string rows = g.add("Gather", {g.add("Shape", {ids}), g.integers({1})});  // [1]
+  const bool numbers = config.reads_numbers();
+  const OnnxGraph::Axis texts = "batch_size", length_axis = "sequence_length";
+  const auto input = [&](const char* name) { return g.add_input(name, {texts, length_axis}); };
+  const auto width = static_cast<std::int64_t>(config.input_shape().row_size());
+  const std::string given = numbers
+                                ? g.add_input("input_values", {texts, length_axis, width}, kFloat)
+                                : input("input_ids");
+  const std::string mask = input("attention_mask"),
+                    types = numbers ? g.add("Mul", {mask, g.integer(0)}) : input("token_type_ids");
+  const std::string rows = g.add("Gather", {g.add("Shape", {given}), g.integers({1})});  // [1]
   const std::string length = g.add("Squeeze", {rows});
   const std::string row = g.add("Range", {g.integer(0), length, g.integer(1)});
   const std::string count =
@@ -39,7 +43,13 @@ OnnxTexts::OnnxTexts(OnnxGraph& graph, const Config& config, OnnxFourier fourier
   const auto tokens_or = [&](const std::string& values, std::int64_t other) {
     return g.add("Where", {inside, values, g.integer(other)});
   };
-  ids_ = tokens_or(g.add("Add", {ids, zero}), config.pad_token_id);
+  if (numbers) {
+    const std::string none = g.add("Cast", {zero}, {{"to", kFloat}});
+    values_ = g.add("Where", {g.add("Unsqueeze", {inside, g.integers({2})}),
+                              g.add("Add", {given, none}), g.number(0)});
+  } else {
+    ids_ = tokens_or(g.add("Add", {given, zero}), config.pad_token_id);
+  }
   types_ = tokens_or(types, 0);
   tokens_ = inside;
   positions_ = row;
@@ -48,16 +58,24 @@ OnnxTexts::OnnxTexts(OnnxGraph& graph, const Config& config, OnnxFourier fourier
   lengths_ = g.add("Cast", {owned_}, {{"to", kFloat}});
   if (padded_) {
     rows_ = g.integers({fixed_});
-    const std::string none = g.integers({0, 0, 0});
-    const std::string pads =
-        g.add("Concat", {none, g.add("Sub", {rows_, rows})}, {{"axis", std::int64_t{0}}});
-    const auto pad = [&](const std::string& values, std::int64_t with) {
-      return g.add("Pad", {values, pads, g.integer(with)});
+    const std::string missing = g.add("Sub", {rows_, rows});
+    const auto pads = [&](const std::vector<std::int64_t>& before,
+                          const std::vector<std::int64_t>& behind) {
+      std::vector<std::string> parts = {g.integers(before), missing};
+      if (!behind.empty()) parts.push_back(g.integers(behind));
+      return g.add("Concat", parts, {{"axis", std::int64_t{0}}});
     };
-    ids_ = pad(ids_, config.pad_token_id);
+    const auto pad = [&](const std::string& values, std::int64_t with) {
+      return g.add("Pad", {values, pads({0, 0, 0}, {}), g.integer(with)});
+    };
+    if (numbers) {
+      values_ = g.add("Pad", {values_, pads({0, 0, 0, 0}, {0}), g.number(0)});
+    } else {
+      ids_ = pad(ids_, config.pad_token_id);
+    }
     types_ = pad(types_, 0);
-    const std::string numbers = g.add("Cast", {inside}, {{"to", kInt64}});
-    tokens_ = g.add("Greater", {pad(numbers, 0), g.integer(0)});
+    const std::string whole = g.add("Cast", {inside}, {{"to", kInt64}});
+    tokens_ = g.add("Greater", {pad(whole, 0), g.integer(0)});
     positions_ = g.add("Range", {g.integer(0), g.integer(fixed_), g.integer(1)});
     owned_ = g.add("Reshape", {rows_, g.integers({1, 1, 1})});
   }

@@ -21,8 +21,9 @@ enum class OnnxFourier : std::uint8_t {
 /// without tokens or longer than N; with the operator DFT over exact lengths, any padding.
 class OnnxTexts {
  public:
-  /// Adds the inputs input_ids, attention_mask and token_type_ids [batch, sequence].
-  /// Throws: input for the length policy `batch`.
+  /// Adds the inputs input_ids, attention_mask and token_type_ids [batch, sequence]; of a model
+  /// that reads numbers input_values [batch, sequence, F] and attention_mask. Throws: input for the
+  /// length policy `batch`.
   OnnxTexts(OnnxGraph& graph, const Config& config, OnnxFourier fourier);
   OnnxTexts(const OnnxTexts&) = delete;  // values of the graph point to it
   OnnxTexts& operator=(const OnnxTexts&) = delete;
@@ -31,9 +32,12 @@ class OnnxTexts {
   OnnxFourier fourier() const { return fourier_; }
 
   // Whole numbers: [B, N], [B, N], [N].
-  const std::string& ids() const { return ids_; }
+  const std::string& ids() const { return ids_; }  ///< of a model that reads tokens
   const std::string& types() const { return types_; }
   const std::string& positions() const { return positions_; }
+
+  /// Of a model that reads numbers: those of each row, 0 in padding, float [B, N, F].
+  const std::string& values() const { return values_; }
 
   /// Which rows are tokens, bool [B, N, 1].
   const std::string& tokens() const { return tokens_; }
@@ -73,7 +77,8 @@ class OnnxTexts {
   std::int64_t hidden_size_;
   bool padded_;
   std::int64_t fixed_;  // rows of a text where `padded_`
-  std::string ids_, types_, positions_, tokens_, lengths_, rows_, owned_, scale_, input_rows_;
+  std::string ids_, values_, types_, positions_, tokens_, lengths_, rows_, owned_, scale_,
+      input_rows_;
   std::map<bool, Waves> waves_;
   std::string column_waves_;
 };

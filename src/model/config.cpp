@@ -66,6 +66,9 @@ PartOptions::mapped_type parse_option(std::string_view text) {
   return std::string(text);
 }
 
+/// Numbers in a row of a model that reads them.
+constexpr std::size_t kMaxRowSize = std::size_t{1} << 20;
+
 /// What a head's entry of config.json is called in messages.
 std::string head_key(const std::string& name) {
   return name.empty() ? "id2label" : fmt::format("heads.{}", name);
@@ -88,8 +91,32 @@ void check_problem(const std::string& place, const HeadConfig& head) {
           head.wide_features);
 }
 
+/// The options of what the model reads.
+void check_input(const Config& c) {
+  config_fields([&](std::string_view name, auto member, const Allowed&, std::string_view) {
+    require(c.uses(name) || c.*member == Config().*member, Kind::input,
+            "config: {}: expected it left out for input_type {}, found {}", name, c.input_type,
+            show(c.*member));
+  });
+  if (!c.reads_numbers()) return;
+  const InputShape shape = c.input_shape();
+  require(shape.row_size() <= kMaxRowSize, Kind::input,
+          "config: expected at most {} numbers in a row, found {}", kMaxRowSize, shape.row_size());
+  if (!shape.image()) return;
+  require(shape.height % shape.patch == 0 && shape.width % shape.patch == 0, Kind::input,
+          "config: patch_size: expected one that divides images of {} x {} pixels, found {}",
+          shape.height, shape.width, shape.patch);
+  const auto rows = (shape.height / shape.patch) * (shape.width / shape.patch);
+  require(static_cast<std::int64_t>(rows) <= c.longest_text(), Kind::input,
+          "config: max_position_embeddings: expected at least the {} patches of an image, found {}",
+          rows, c.longest_text());
+}
+
 void check_head(const std::string& name, const HeadConfig& head, const Config& config) {
   const std::string place = head_key(name);
+  require(!config.reads_numbers() || may_read_numbers(head.task), Kind::input,
+          "config: {}: expected text-classification or none for input_type {}, found {}",
+          name.empty() ? "task" : place + ".task", config.input_type, head.task);
   check_value(name.empty() ? "task" : place + ".task", head.task, Allowed::one_of(task_kinds()));
   check_value(name.empty() ? "pooling" : place + ".pooling", head.pooling,
               Allowed::one_of(pooling_kinds()));
@@ -259,9 +286,9 @@ void Config::validate() const {
   require(mixers.size() == 1 || static_cast<std::int64_t>(mixers.size()) == num_hidden_layers,
           fnet::Kind::input, "config: mixers: expected 1 name or {} (num_hidden_layers), found {}",
           num_hidden_layers, mixers.size());
-  require(pad_token_id < vocab_size || policy.kind == LengthPolicy::Kind::exact, fnet::Kind::input,
-          "config: pad_token_id: expected an id below vocab_size ({}), found {}", vocab_size,
-          pad_token_id);
+  require(pad_token_id < vocab_size || policy.kind == LengthPolicy::Kind::exact || reads_numbers(),
+          fnet::Kind::input, "config: pad_token_id: expected an id below vocab_size ({}), found {}",
+          vocab_size, pad_token_id);
   require(
       pooler || pooling != "pooler", fnet::Kind::input,
       "config: pooling: expected another one, found 'pooler' in a model without pooler weights");
@@ -271,7 +298,31 @@ void Config::validate() const {
           "config: head_name: expected a name without a dot that no other of the heads has, found "
           "'{}'",
           printable(head_name));
+  require(input_type == "tokens" || wide_features == 0, fnet::Kind::input,
+          "config: wide_features: expected 0 for input_type {}, which has no words, found {}",
+          input_type, wide_features);
+  check_input(*this);
   for (const std::string& name : head_names()) check_head(name, head(name), *this);
+}
+
+InputShape Config::input_shape() const {
+  const auto size = [](std::int64_t value) { return static_cast<std::size_t>(value); };
+  if (input_type == "vectors") {
+    return {.step = size(input_size),
+            .length = size(patch_length),
+            .stride = size(patch_stride > 0 ? patch_stride : patch_length)};
+  }
+  if (input_type != "patches") return {};
+  return {.step = size(num_channels),
+          .height = size(image_size),
+          .width = size(image_width > 0 ? image_width : image_size),
+          .patch = size(patch_size)};
+}
+
+bool Config::uses(std::string_view key) const {
+  if (key == "input_type") return input_type != "tokens";
+  const std::string_view type = input_type_of(key);
+  return type.empty() || type == input_type;
 }
 
 std::string Config::mixer(std::int64_t layer) const {

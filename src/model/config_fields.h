@@ -48,6 +48,20 @@ void config_fields(Visit&& field) {
   field("eos_token_id", &C::eos_token_id, range(0, 4'000'000), "kept for transformers");
   field("tie_word_embeddings", &C::tie_word_embeddings, Allowed::any(),
         "whether a masked language model scores tokens by the table of word embeddings");
+  field(
+      "input_type", &C::input_type, Allowed::one_of({"tokens", "dna", "vectors", "patches"}),
+      "what the model reads: tokens of texts, letters of DNA, rows of numbers, patches of images");
+  field("kmer_size", &C::kmer_size, range(1, 8), "of dna: letters in a token");
+  field("input_size", &C::input_size, range(1, 65'536), "of vectors: numbers in a step");
+  field("patch_length", &C::patch_length, range(1, 65'536), "of vectors: steps in a row");
+  field("patch_stride", &C::patch_stride, range(0, 65'536),
+        "of vectors: steps from one row's start to the next's; 0: patch_length");
+  field("image_size", &C::image_size, range(1, 65'536),
+        "of patches: height of an image in pixels, and its width");
+  field("image_width", &C::image_width, range(0, 65'536),
+        "of patches: the width, where it is another; 0: image_size");
+  field("patch_size", &C::patch_size, range(1, 4'096), "of patches: pixels along a side");
+  field("num_channels", &C::num_channels, range(1, 4'096), "of patches: numbers in a pixel");
   field("fourier_norm", &C::fourier_norm, Allowed::one_of({"backward", "ortho"}),
         "scale of the transform: none (Google), or 1/sqrt(L H) (the Keras seed)");
   field("embedding_projection", &C::embedding_projection, Allowed::any(),
@@ -86,6 +100,14 @@ void config_fields(Visit&& field) {
         "the vector that stands for a text");
   field("wide_features", &C::wide_features, range(0, 1'000'000),
         "words and pairs of words that a wide head knows; 0: no wide head");
+}
+
+/// The input type that a key is an option of; empty: of none.
+inline std::string_view input_type_of(std::string_view key) {
+  if (key == "kmer_size") return "dna";
+  if (key == "input_size" || key == "patch_length" || key == "patch_stride") return "vectors";
+  if (key.starts_with("image_") || key == "patch_size" || key == "num_channels") return "patches";
+  return {};
 }
 
 /// Their names, in that order.

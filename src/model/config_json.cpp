@@ -63,7 +63,7 @@ constexpr std::string_view kOwnKeys[] = {
     "fourier_norm", "embedding_projection", "embedding_norm_eps", "pooler",
     "norm_type",    "norm_position",        "ffn_type",           "position_embedding",
     "mixers",       "norm_options",         "ffn_options",        "mixer_options",
-    "pooling",      "wide_features"};
+    "pooling",      "wide_features",        "input_type"};
 
 /// Keys of the Keras families, whose numerics differ: loading them by luck would be wrong silently.
 const std::map<std::string_view, std::string_view> kForeign = {
@@ -322,6 +322,7 @@ std::string Config::to_json() const {
   json["model_type"] = "fnet";
   if (task_of(architecture_of(task)) != task) json["task"] = task;  // the class does not tell
   config_fields([&](const char* name, auto member, const Allowed&, std::string_view) {
+    if (!uses(name)) return;
     auto value = to_ordered(this->*member);
     const bool own = std::ranges::find(kOwnKeys, name) != std::end(kOwnKeys);
     if (own && value != to_ordered(Config().*member)) json["model_type"] = kOwnType;

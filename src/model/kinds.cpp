@@ -58,6 +58,10 @@ std::string_view task_of(std::string_view architecture) {
   return kTasks[0].name;
 }
 
+bool may_read_numbers(std::string_view task) {
+  return task == "encoder" || architecture_of(task) == "FNetForSequenceClassification";
+}
+
 bool has_labels(std::string_view task) { return architecture_of(task) != "FNetForMaskedLM"; }
 
 }  // namespace fnet

@@ -32,6 +32,9 @@ std::string_view architecture_of(std::string_view task);
 /// the table. FNetForPreTraining is FNetForMaskedLM with a second head, which is not read.
 std::string_view task_of(std::string_view architecture);
 
+/// Whether a model with a head for this task, or `encoder`, may read numbers in place of tokens.
+bool may_read_numbers(std::string_view task);
+
 /// Whether a head for this task has labels: one that scores the vocabulary has none.
 bool has_labels(std::string_view task);
 

@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "model/family.h"
+#include "model/input_rows.h"
 #include "model/weights.h"
 #include "runtime/golden.h"
 
@@ -138,7 +139,10 @@ class Doctor {
   }
 
   void check_tokenizer() {
-    if (!path_exists(path_ / "spiece.model")) {
+    if (config_.reads_numbers()) {
+      return say(Level::ok, "tokenizer", "none: the model reads numbers");
+    }
+    if (!Tokenizer::stands_in(path_)) {
       say(Level::note, "tokenizer", "there is no spiece.model: the model reads ids, not texts",
           "put the SentencePiece model that it was trained with beside config.json as "
           "spiece.model");
@@ -267,8 +271,9 @@ class Doctor {
 
   /// Some tokens, the same each time.
   Encoding sample_text() const {
-    Encoding text;
     const std::int64_t tokens = std::min<std::int64_t>(24, config_.longest_text());
+    if (config_.reads_numbers()) return sample_rows(config_, tokens);
+    Encoding text;
     for (std::int64_t i = 0; i < tokens; ++i) {
       text.input_ids.push_back(static_cast<std::int32_t>((7 + 31 * i) % config_.vocab_size));
       text.token_type_ids.push_back(0);

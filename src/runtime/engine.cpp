@@ -17,6 +17,7 @@
 #include "fnet/similarity.h"
 #include "kernels/caches.h"
 #include "model/batch.h"
+#include "model/input_rows.h"
 #include "model/kinds.h"
 #include "runtime/engine_impl.h"
 #include "runtime/model.h"
@@ -96,7 +97,9 @@ Engine Engine::load(const std::filesystem::path& directory, const EngineOptions&
     warnings.push_back(fmt::format("{}: tensor '{}' is not used", directory.string(), name));
   }
   std::optional<Tokenizer> tokenizer;
-  if (path_exists(directory / "spiece.model")) tokenizer = Tokenizer::load(directory, &warnings);
+  if (!config.reads_numbers() && Tokenizer::stands_in(directory)) {
+    tokenizer = Tokenizer::load(directory, &warnings);
+  }
   std::optional<PackedFile> file;
   if (options.packed_file) {
     file.emplace(directory, reader.report().files, product_type(chosen.dtype));
@@ -140,6 +143,8 @@ std::vector<std::pair<std::string, std::string>> Engine::paths() const {
 }
 
 const Tokenizer& Engine::tokenizer() const {
+  require(!impl_->config.reads_numbers(), Kind::usage,
+          "model: it reads numbers (input_type {}) and has no tokenizer", impl_->config.input_type);
   require(impl_->tokenizer.has_value(), Kind::usage,
           "model: it has no tokenizer (spiece.model); pass token ids instead of texts");
   return *impl_->tokenizer;
@@ -153,6 +158,7 @@ EncodeOptions Engine::encode_options() const {
   encode.truncation = options.truncation;
   encode.stride = options.stride;
   encode.ngrams = impl_->config.wide_features > 0;
+  encode.numbers = impl_->config.input_shape();
   return encode;
 }
 
@@ -164,6 +170,8 @@ std::vector<Encoding> Engine::encode_windows(const TextInput& input) const {
   return tokenizer().encode_windows(input.text, input.pair, encode_options());
 }
 
+Encoding Engine::encode(const Array& array) const { return encode_array(array, encode_options()); }
+
 Encoding Engine::encode_words(std::span<const std::string> words) const {
   return tokenizer().encode_words(words, encode_options());
 }
@@ -171,7 +179,7 @@ Encoding Engine::encode_words(std::span<const std::string> words) const {
 std::vector<Matrix> Engine::forward(std::span<const Encoding> batch) const {
   std::vector<Matrix> result;
   for (const Encoding& text : batch) {
-    result.emplace_back(text.input_ids.size(), static_cast<std::size_t>(impl_->config.hidden_size));
+    result.emplace_back(text.size(), static_cast<std::size_t>(impl_->config.hidden_size));
   }
   impl_->run(batch, false,
              [&](ThreadPool& pool, std::size_t begin, const Batch& packed, const Tensor& x) {
@@ -183,7 +191,7 @@ std::vector<Matrix> Engine::forward(std::span<const Encoding> batch) const {
 
 void Engine::forward(std::span<const Encoding> batch, std::span<float> out) const {
   std::size_t tokens = 0;
-  for (const Encoding& text : batch) tokens += text.input_ids.size();
+  for (const Encoding& text : batch) tokens += text.size();
   const auto width = static_cast<std::size_t>(impl_->config.hidden_size);
   require(out.size() == tokens * width, Kind::usage,
           "forward: expected room for {} tokens of {} numbers, found room for {} numbers", tokens,

@@ -58,12 +58,12 @@ struct Engine::Impl {
            PassWatch* watch = nullptr) const {
     std::int64_t longest = 0;
     for (const Encoding& text : texts) {
-      longest = std::max(longest, static_cast<std::int64_t>(text.input_ids.size()));
+      longest = std::max(longest, static_cast<std::int64_t>(text.size()));
     }
     for (std::size_t begin = 0; begin < texts.size();) {
       std::size_t end = begin;
       for (std::int64_t rows = 0; end < texts.size(); ++end) {
-        rows += rows_of(texts[end].input_ids.size(), config, longest);
+        rows += rows_of(texts[end].size(), config, longest);
         if (rows > kRowsPerPass && end > begin) break;
       }
       ThreadPool pool(workers);

@@ -12,8 +12,9 @@ namespace fnet {
 std::size_t PassMemory::bytes() const {
   const std::size_t ids =
       batch.ids.capacity() + batch.types.capacity() + batch.positions.capacity();
-  std::size_t sum = ids * sizeof(std::int32_t) + products.size() + mixing.size() +
-                    normed.capacity() * sizeof(float) + whole.bytes();
+  std::size_t sum = ids * sizeof(std::int32_t) + batch.values.capacity() * sizeof(float) +
+                    products.size() + mixing.size() + normed.capacity() * sizeof(float) +
+                    whole.bytes();
   for (const Tensor* tensor : {&x, &first, &mixed}) sum += tensor->bytes();
   for (const auto& workspace : threads) sum += workspace.size();
   for (const Arena& arena : blocks) sum += arena.bytes();
@@ -49,7 +50,11 @@ Model::Model(const Config& config, const WeightSource& source, kernels::Dtype dt
                     dtype,
                     formulas};
   const Placed embeddings = root.under("embeddings");
-  words_ = &embeddings.w["word_embeddings.weight"];
+  if (config_.reads_numbers()) {
+    numbers_.emplace(embeddings);
+  } else {
+    words_ = &embeddings.w["word_embeddings.weight"];
+  }
   positions_ = &embeddings.w["position_embeddings.weight"];
   types_ = &embeddings.w["token_type_embeddings.weight"];
   embedding_norm_.emplace(parts_.norm, embeddings.under("LayerNorm"));
@@ -141,6 +146,17 @@ void Model::copy_first_rows(const Pass& pass) const {
   }
 }
 
+/// What stands in the place of a table of word embeddings: a row for each row of the batch.
+Tensor Model::embed_numbers(const Pass& pass) const {
+  const PartTimes::Span timed(times_, TimedPart::products);
+  const TensorScope scope(pass.pool, pass.memory.whole, numbers_->dtype);
+  const Batch& batch = pass.memory.batch;
+  const std::int64_t rows = batch.rows.total();
+  const Tensor values(rows, static_cast<std::int64_t>(batch.values.size()) / rows,
+                      std::shared_ptr<const float>(std::shared_ptr<void>(), batch.values.data()));
+  return InputEmbeddings::apply(values, numbers_->context(batch.rows));
+}
+
 void Model::embed(const Pass& pass) const {
   const Batch& batch = pass.memory.batch;
   Tensor& x = pass.memory.x;
@@ -148,9 +164,10 @@ void Model::embed(const Pass& pass) const {
   const auto rows = static_cast<std::size_t>(batch.rows.total());
   float* data = x.fill().data();
   const kernels::NormArgs* norm = embedding_norm_->kernel();
+  const Tensor words = numbers_ ? embed_numbers(pass) : *words_;
   {
     const PartTimes::Span timed(times_, TimedPart::norms);
-    kernels::embed({words_->values().data(), positions_->values().data(), types_->values().data(),
+    kernels::embed({words.values().data(), positions_->values().data(), types_->values().data(),
                     width(), norm == nullptr ? kernels::NormArgs{} : *norm},
                    batch.ids.data(), batch.positions.data(), batch.types.data(), rows, data,
                    pass.pool);

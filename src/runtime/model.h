@@ -64,6 +64,7 @@ class Model {
     FfnStep ffn;
   };
 
+  Tensor embed_numbers(const Pass& pass) const;
   void embed(const Pass& pass) const;
   void run_layer(std::size_t layer, const Pass& pass) const;
   void run_step(Stage stage, std::size_t layer, const NormStep* after, const Pass& pass,
@@ -78,7 +79,8 @@ class Model {
   Weights<Tensor>::Map weights_;
   NgramTable ngrams_;  // that the wide part of its own head knows
   std::optional<NormStep> embedding_norm_, final_norm_;
-  const Tensor *words_, *positions_, *types_;
+  const Tensor *words_ = nullptr, *positions_, *types_;
+  std::optional<Placed> numbers_;  // of a model that reads them: where its embeddings stand
   const Tensor *projection_ = nullptr, *projection_bias_ = nullptr;
   std::vector<Layer> layers_;
   mutable PartTimes times_;

@@ -58,12 +58,18 @@ std::vector<TextInput> inputs_of(std::span<const Example> examples) {
   return inputs;
 }
 
+Encoding encoding_of(const Engine& engine, const Example& example) {
+  if (!example.numbers.shape.empty()) return engine.encode(example.numbers);
+  return engine.encode(inputs_of({&example, 1}).front());
+}
+
 std::vector<Sample> encode(const Engine& engine, const Task& task, const HeadConfig& head,
                            std::span<const Example> examples) {
   std::vector<Sample> samples;
   samples.reserve(examples.size());
+  const Tokenizer tokenizer = engine.config().reads_numbers() ? Tokenizer() : engine.tokenizer();
   for (const Example& example : examples) {
-    samples.push_back(task.encode(example, engine.tokenizer(), engine.encode_options(), head));
+    samples.push_back(task.encode(example, tokenizer, engine.encode_options(), head));
   }
   return samples;
 }

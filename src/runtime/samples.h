@@ -15,6 +15,9 @@ namespace fnet {
 /// The texts of examples, and their pairs, as an engine takes them.
 std::vector<TextInput> inputs_of(std::span<const Example> examples);
 
+/// The text, pair or numbers of an example as an engine's model reads them. Throws: input.
+Encoding encoding_of(const Engine& engine, const Example& example);
+
 /// Examples as a model of this task reads them. Throws: input.
 std::vector<Sample> encode(const Engine& engine, const Task& task, const HeadConfig& head,
                            std::span<const Example> examples);

@@ -48,6 +48,12 @@ std::vector<std::string> names_of(const Record& record) {
 
 }  // namespace
 
+std::string shown(const Array& numbers) {
+  constexpr std::size_t kShown = 8;
+  const auto first = std::span(numbers.data).first(std::min(kShown, numbers.data.size()));
+  return fmt::format("{:.4g}{}", fmt::join(first, " "), numbers.data.size() > kShown ? " …" : "");
+}
+
 std::string name_in(const Record& record, std::span<const std::string> names) {
   const auto there = [&](const std::string& name) { return record.find(name) != nullptr; };
   const auto found = std::ranges::find_if(names, there);
@@ -55,6 +61,16 @@ std::string name_in(const Record& record, std::span<const std::string> names) {
 }
 
 Reading read_texts(const Columns& columns, std::string purpose) {
+  if (columns.numbers) {
+    return {.purpose = std::move(purpose),
+            .needs = {{{std::string(kValues)}}},
+            .read = [](const Record& record) {
+              Example example;
+              example.line = record.line;
+              example.numbers = record.array(kValues);
+              return example;
+            }};
+  }
   return {.purpose = std::move(purpose),
           .needs = {{{columns.text}}, {{columns.text_pair}, true}},
           .read = [columns](const Record& record) {
@@ -157,6 +173,10 @@ std::uint64_t fingerprint(std::span<const Example> examples) {
     for (const std::string& word : example.words) add(word);
     for (std::size_t i = words ? 0 : 1; i < example.truth.size(); ++i) add(example.truth[i]);
     for (std::size_t i = 2; i < example.texts.size(); ++i) add(example.texts[i]);
+    const Array& numbers = example.numbers;
+    if (numbers.data.empty()) continue;
+    add(fmt::format("{}", fmt::join(numbers.shape, ",")));
+    add({reinterpret_cast<const char*>(numbers.data.data()), 4 * numbers.data.size()});
   }
   return hash;
 }

@@ -18,6 +18,7 @@ struct Example {
   std::size_t line = 0;            ///< of the record in its file, from 1
   std::vector<std::string> texts;  ///< one, a pair, or one and those to choose from
   std::vector<std::string> words;  ///< in their place for a tagger
+  Array numbers;                   ///< in their place for a model that reads numbers
   /// Labels as written, or the answers to a question; empty where they are not asked for.
   std::vector<std::string> truth;
   bool listed = false;       ///< the record has a list of labels, of whatever length
@@ -39,10 +40,13 @@ struct Reading {
   std::function<Example(const Record&)> read;
 };
 
+/// The first numbers of an example, for people.
+std::string shown(const Array& numbers);
+
 /// The first of these names that the record has a field of, or an empty one.
 std::string name_in(const Record& record, std::span<const std::string> names);
 
-/// A text, or a pair of texts.
+/// A text, or a pair of texts; or numbers, where `columns` says so.
 Reading read_texts(const Columns& columns, std::string purpose);
 
 /// A text, a pair of texts, or words: what the record has.

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "model/input_rows.h"
 #include "model/problem_type.h"
 #include "tasks/multi_label.h"
 #include "tasks/regression.h"
@@ -84,7 +85,9 @@ Sample TextClassificationTask::encode_input(const Example& example, const Tokeni
   std::optional<std::string_view> pair;
   if (example.texts.size() > 1) pair = example.texts[1];
   Sample sample;
-  sample.texts = tokenizer.encode_windows(example.texts.at(0), pair, options);
+  sample.texts = options.numbers.numbers()
+                     ? std::vector{encode_array(example.numbers, options)}
+                     : tokenizer.encode_windows(example.texts.at(0), pair, options);
   sample.windows = sample.texts.size() > 1;
   sample.units = {0};
   return sample;
@@ -112,6 +115,7 @@ std::string TextClassificationTask::json(const Example& example, const Answer& a
 }
 
 std::string TextClassificationTask::shown(const Example& example, std::size_t) const {
+  if (!example.numbers.data.empty()) return fnet::shown(example.numbers);
   return example.texts.size() > 1 ? example.texts[0] + " ⁄ " + example.texts[1] : example.texts[0];
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/numbers.h"
 #include "core/utf8.h"
 #include "text/data_format.h"
 
@@ -16,23 +17,25 @@ struct FormatEntry {
 };
 
 // The one list of formats.
-constexpr std::array<FormatEntry, 6> kFormats{{
+constexpr std::array<FormatEntry, 7> kFormats{{
     {"tsv", {".tsv"}, open_tsv},
     {"csv", {".csv"}, open_csv},
     {"jsonl", {".jsonl", ".ndjson"}, open_jsonl},
     {"squad", {".json"}, open_squad, std::size_t{1} << 30},  // its files are one line
     {"conll", {".conll", ".bio", ".iob"}, open_conll},
+    {"npy", {".npy"}, open_npy},
     {"text", {".txt", ".text"}, open_text},
 }};
 
-const FormatEntry& find_format(std::filesystem::path path, const std::string& format) {
+const FormatEntry& find_format(std::filesystem::path path, const std::string& format,
+                               bool numbers) {
   if (!format.empty()) {
     for (const FormatEntry& entry : kFormats)
       if (entry.name == format) return entry;
     fail(Kind::usage, "format: expected {}, found '{}'", fmt::join(data_formats(), ", "),
          printable(format));
   }
-  if (path == "-") return kFormats.back();
+  if (path == "-") return numbers ? kFormats[1] : kFormats.back();
   if (path.extension() == ".gz") path.replace_extension();
   const std::string extension = path.extension().string();
   for (const FormatEntry& entry : kFormats)
@@ -45,7 +48,8 @@ const FormatEntry& find_format(std::filesystem::path path, const std::string& fo
 
 /// Of a line that may be read.
 std::size_t line_bytes(const std::filesystem::path& path, const ReadOptions& options) {
-  return std::max(options.max_bytes, find_format(path, options.format).least_bytes);
+  return std::max(options.max_bytes,
+                  find_format(path, options.format, options.numbers).least_bytes);
 }
 
 const Record::Value& at(const Record& record, std::string_view name) {
@@ -57,8 +61,8 @@ const Record::Value& at(const Record& record, std::string_view name) {
 [[noreturn]] void refuse(std::string_view name, std::string_view expected,
                          const Record::Value& value) {
   const auto* other = std::get_if<Record::Other>(&value);
-  static constexpr std::array<std::string_view, 3> kFound = {"a text", "a number or a boolean",
-                                                             "a list of texts"};
+  static constexpr std::array<std::string_view, 5> kFound = {"a text", "a number or a boolean",
+                                                             "a list of texts", "", "numbers"};
   fail(Kind::input, "{}: expected {}, found {}", name, expected,
        other != nullptr ? std::string_view(other->found) : kFound[value.index()]);
 }
@@ -118,23 +122,59 @@ const std::vector<std::string>& Record::list(std::string_view name) const {
   refuse(name, "a list of texts", value);
 }
 
+Array Record::array(std::string_view name) const {
+  const Value& value = at(*this, name);
+  if (const auto* array = std::get_if<Array>(&value)) return *array;
+  const auto* list = std::get_if<std::vector<std::string>>(&value);
+  if (list == nullptr) refuse(name, "numbers", value);
+  Array array({list->size()}, {});
+  for (const std::string& item : *list) {
+    const auto number = to_number<double>(item);
+    require(number.has_value(), Kind::input, "{}[{}]: expected a number, found '{}'", name,
+            array.data.size(), printable(item, 40));
+    array.data.push_back(static_cast<float>(*number));
+  }
+  return array;
+}
+
 struct DataReader::State {
   const FormatEntry& entry;
   Lines lines;
-  bool skip_bad_lines;
-  std::unique_ptr<DataFormat> format = entry.open(lines);
+  const ReadOptions& options;  // while the format is opened
+  bool skip_bad_lines = options.skip_bad_lines;
+  std::unique_ptr<DataFormat> format = open();
+  std::unique_ptr<LabelFile> labels = open_labels();
+  std::vector<std::string> fields = all_fields();
   std::size_t skipped = 0;
   std::uint64_t line = 0;  // where the last record ended
+
+  std::unique_ptr<DataFormat> open() {
+    const bool table = entry.open == open_tsv || entry.open == open_csv;
+    if (!options.numbers || !table) return entry.open(lines);
+    return open_numbers(lines, entry.open == open_tsv ? '\t' : ',',
+                        options.labels.empty() ? options.label_column : "");
+  }
+  std::vector<std::string> all_fields() const {
+    std::vector<std::string> all(format->fields().begin(), format->fields().end());
+    if (labels && !all.empty()) all.push_back(options.label_column);
+    return all;
+  }
+  std::unique_ptr<LabelFile> open_labels() const {
+    if (options.labels.empty()) return nullptr;
+    require(!options.skip_bad_lines, Kind::usage,
+            "labels: expected no skipping of bad lines with a file of labels, which are told by "
+            "their places");
+    return std::make_unique<LabelFile>(options.labels, options.label_column);
+  }
 };
 
 DataReader::DataReader(const std::filesystem::path& path, const ReadOptions& options)
-    : state_(new State{find_format(path, options.format), Lines(path, line_bytes(path, options)),
-                       options.skip_bad_lines}) {}
+    : state_(new State{find_format(path, options.format, options.numbers),
+                       Lines(path, line_bytes(path, options)), options}) {}
 
 DataReader::DataReader(std::string bytes, const std::string& name, const ReadOptions& options)
-    : state_(new State{find_format(name, options.format),
-                       Lines(std::move(bytes), name, line_bytes(name, options)),
-                       options.skip_bad_lines}) {}
+    : state_(new State{find_format(name, options.format, options.numbers),
+                       Lines(std::move(bytes), name, line_bytes(name, options)), options}) {}
 
 DataReader::~DataReader() = default;
 DataReader::DataReader(DataReader&&) noexcept = default;
@@ -145,6 +185,7 @@ bool DataReader::next(Record& record) {
     try {
       const bool more = state_->format->next(record);
       state_->line = state_->lines.number();
+      if (state_->labels) state_->labels->add(more, name(), record);
       return more;
     } catch (const Error& error) {
       // Where no line was read, it is the file that is bad, and the next try would fail again.
@@ -160,15 +201,13 @@ bool DataReader::next(Record& record) {
 
 const std::string& DataReader::name() const noexcept { return state_->lines.name(); }
 std::string_view DataReader::format() const noexcept { return state_->entry.name; }
-std::span<const std::string> DataReader::fields() const noexcept {
-  return state_->format->fields();
-}
+std::span<const std::string> DataReader::fields() const noexcept { return state_->fields; }
 bool DataReader::skips_bad_lines() const noexcept { return state_->skip_bad_lines; }
 std::size_t DataReader::skipped() const noexcept { return state_->skipped; }
 std::size_t DataReader::cut() const noexcept { return state_->lines.cut(); }
 
 std::string_view data_format(const std::filesystem::path& path, const std::string& format) {
-  return find_format(path, format).name;
+  return find_format(path, format, false).name;
 }
 
 std::span<const std::string_view> data_formats() {

@@ -9,6 +9,8 @@
 #include <variant>
 #include <vector>
 
+#include "fnet/types.h"
+
 namespace fnet {
 
 /// One row of a data file: its fields by name, as written.
@@ -21,7 +23,7 @@ struct Record {
   struct Other {
     std::string found;  ///< what it is, for messages
   };
-  using Value = std::variant<std::string, Literal, std::vector<std::string>, Other>;
+  using Value = std::variant<std::string, Literal, std::vector<std::string>, Other, Array>;
   struct Field {
     std::string name;
     Value value;
@@ -37,11 +39,21 @@ struct Record {
   const std::string& text(std::string_view name) const;
   const std::string& label(std::string_view name) const;  ///< a text or a literal
   const std::vector<std::string>& list(std::string_view name) const;
+  Array array(std::string_view name) const;  ///< an array, or a list of numbers
 };
 
+/// The field of a record that has an example's numbers.
+inline constexpr std::string_view kValues = "values";
+
 struct ReadOptions {
-  std::string format;           ///< tsv, csv, jsonl, squad, conll, text; empty: by the extension
+  std::string format;           ///< a name of data_formats(); empty: by the extension
   bool skip_bad_lines = false;  ///< count bad lines instead of throwing
+  /// TSV and CSV hold numbers, a label before them: each record is the field "values" and, under
+  /// `label_column`, the label. Standard input is CSV then.
+  bool numbers = false;
+  std::string label_column = "label";
+  /// Of numbers: a file with the labels alone, one for each record, in the same order.
+  std::filesystem::path labels;
   /// Of one line, record or sentence; a longer line of plain text is cut.
   std::size_t max_bytes = 16 * 1024 * 1024;
 };

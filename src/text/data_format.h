@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,9 @@ class Lines {
 
   /// The same without the check.
   bool next_bytes(std::string_view& line);
+
+  /// The next bytes as they are, of a file that has no lines: fewer than asked for at its end.
+  std::size_t read_bytes(std::span<char> out) { return file_.read(out); }
 
   /// Throws: input unless the line is UTF-8.
   void check(std::string_view line) const;
@@ -68,11 +72,41 @@ class DataFormat {
   virtual std::span<const std::string> fields() const = 0;
 };
 
+/// Rows of a table: TSV, split on the tab and never quoted, or CSV (RFC 4180).
+class RowReader {
+ public:
+  virtual ~RowReader() = default;
+  /// The next row's cells and the line where it begins; false at the end. Throws: input.
+  virtual bool next(std::vector<std::string>& row, std::size_t& first_line) = 0;
+  virtual bool lost() const { return false; }  ///< as DataFormat::lost
+};
+std::unique_ptr<RowReader> open_rows(Lines& lines, char separator);
+
 std::unique_ptr<DataFormat> open_tsv(Lines& lines);
 std::unique_ptr<DataFormat> open_csv(Lines& lines);
 std::unique_ptr<DataFormat> open_jsonl(Lines& lines);
 std::unique_ptr<DataFormat> open_squad(Lines& lines);
 std::unique_ptr<DataFormat> open_conll(Lines& lines);
 std::unique_ptr<DataFormat> open_text(Lines& lines);
+std::unique_ptr<DataFormat> open_npy(Lines& lines);
+
+/// A table of numbers, an example a line: see docs/data-formats.md. `label_column`: empty where its
+/// labels are in another file, so that all columns are numbers.
+std::unique_ptr<DataFormat> open_numbers(Lines& lines, char separator, std::string label_column);
+
+/// Labels in a file of their own: an array of NumPy's, or a column of a table, or a line each.
+class LabelFile {
+ public:
+  LabelFile(const std::filesystem::path& path, std::string column);
+  ~LabelFile();
+
+  /// Gives `record` its label, or sees that none is left where there is no `more` record of the
+  /// file `of`. Throws: input.
+  void add(bool more, const std::string& of, Record& record);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 }  // namespace fnet

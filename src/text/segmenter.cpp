@@ -80,7 +80,26 @@ std::string_view rstrip(std::string_view text) {
 
 }  // namespace
 
-struct Segmenter::Impl {
+namespace {
+
+class SentencePiece final : public Segmenter {
+ public:
+  SentencePiece(std::string_view model, const TokenizerConfig& config, const std::string& name);
+
+  std::vector<Token> segment(std::string_view text) const override;
+  std::string decode(const std::vector<int>& ids) const override;
+  std::int32_t size() const noexcept override;
+  const std::string& piece(std::int32_t id) const override;
+  std::optional<std::int32_t> id(std::string_view piece) const override;
+  std::int32_t unk() const noexcept override;
+  bool is_control(std::int32_t id) const noexcept override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<const Impl> impl_;
+};
+
+struct SentencePiece::Impl {
   TokenizerConfig config;
   spm::SentencePieceProcessor processor;
   spm::SentencePieceNormalizer charsmap;  // hf_fast: the model's table alone
@@ -197,8 +216,8 @@ struct Segmenter::Impl {
   }
 };
 
-Segmenter::Segmenter(std::string_view model, const TokenizerConfig& config,
-                     const std::string& name) {
+SentencePiece::SentencePiece(std::string_view model, const TokenizerConfig& config,
+                             const std::string& name) {
   // The library logs to stderr; what matters comes back as a status. (Set once, for every thread.)
   [[maybe_unused]] static const bool quiet = (spm::SetMinLogLevel(3), true);
   const SpmSummary summary = check_sentencepiece(model, name);
@@ -231,9 +250,7 @@ Segmenter::Segmenter(std::string_view model, const TokenizerConfig& config,
   impl_ = std::move(impl);
 }
 
-Segmenter::~Segmenter() = default;
-
-std::vector<Token> Segmenter::segment(std::string_view text) const {
+std::vector<Token> SentencePiece::segment(std::string_view text) const {
   std::vector<Token> out;
   std::size_t begin = 0;  // of what is not cut into tokens yet
   const auto section = [&](std::size_t end) {
@@ -261,28 +278,36 @@ std::vector<Token> Segmenter::segment(std::string_view text) const {
   return out;
 }
 
-std::string Segmenter::decode(const std::vector<int>& ids) const {
+std::string SentencePiece::decode(const std::vector<int>& ids) const {
   std::string out;
   check(impl_->processor.Decode(ids, &out), "decode");
   return out;
 }
 
-std::int32_t Segmenter::size() const noexcept { return impl_->processor.GetPieceSize(); }
+std::int32_t SentencePiece::size() const noexcept { return impl_->processor.GetPieceSize(); }
 
-const std::string& Segmenter::piece(std::int32_t id) const {
+const std::string& SentencePiece::piece(std::int32_t id) const {
   return impl_->processor.IdToPiece(id);
 }
 
-std::optional<std::int32_t> Segmenter::id(std::string_view piece) const {
+std::optional<std::int32_t> SentencePiece::id(std::string_view piece) const {
   const int id = impl_->processor.PieceToId({piece.data(), piece.size()});
   if (impl_->processor.IdToPiece(id) != piece) return {};
   return id;
 }
 
-std::int32_t Segmenter::unk() const noexcept { return impl_->processor.unk_id(); }
+std::int32_t SentencePiece::unk() const noexcept { return impl_->processor.unk_id(); }
 
-bool Segmenter::is_control(std::int32_t id) const noexcept {
+bool SentencePiece::is_control(std::int32_t id) const noexcept {
   return impl_->processor.IsControl(id);
+}
+
+}  // namespace
+
+std::shared_ptr<const Segmenter> sentencepiece_segmenter(std::string_view model,
+                                                         const TokenizerConfig& config,
+                                                         const std::string& name) {
+  return std::make_shared<const SentencePiece>(model, config, name);
 }
 
 }  // namespace fnet

@@ -16,29 +16,31 @@ struct Token {
   Span bytes;
 };
 
-/// SentencePiece behind a normalisation: text to tokens and ids to text. Immutable, safe to share
-/// between threads.
+/// Text to tokens and ids to text. Immutable, safe to share between threads.
 class Segmenter {
  public:
-  /// Checks and loads a model file's bytes; `name` stands for the file. Throws: input.
-  Segmenter(std::string_view model, const TokenizerConfig& config, const std::string& name);
-  ~Segmenter();
+  virtual ~Segmenter() = default;
 
-  /// Tokens of a UTF-8 text, without special tokens around them.
-  std::vector<Token> segment(std::string_view text) const;
+  /// Tokens of a UTF-8 text, without special tokens around them. Throws: input where it is none.
+  virtual std::vector<Token> segment(std::string_view text) const = 0;
 
   /// The text of ids in [0, size()).
-  std::string decode(const std::vector<int>& ids) const;
+  virtual std::string decode(const std::vector<int>& ids) const = 0;
 
-  std::int32_t size() const noexcept;
-  const std::string& piece(std::int32_t id) const;
-  std::optional<std::int32_t> id(std::string_view piece) const;
-  std::int32_t unk() const noexcept;
-  bool is_control(std::int32_t id) const noexcept;
-
- private:
-  struct Impl;
-  std::unique_ptr<const Impl> impl_;
+  virtual std::int32_t size() const noexcept = 0;
+  virtual const std::string& piece(std::int32_t id) const = 0;
+  virtual std::optional<std::int32_t> id(std::string_view piece) const = 0;
+  virtual std::int32_t unk() const noexcept = 0;
+  virtual bool is_control(std::int32_t id) const noexcept = 0;
 };
+
+/// SentencePiece behind a normalisation. Checks and loads a model file's bytes; `name` stands for
+/// the file. Throws: input.
+std::shared_ptr<const Segmenter> sentencepiece_segmenter(std::string_view model,
+                                                         const TokenizerConfig& config,
+                                                         const std::string& name);
+
+/// As Tokenizer::dna.
+std::shared_ptr<const Segmenter> dna_segmenter(std::int64_t k, const TokenizerConfig& config);
 
 }  // namespace fnet

@@ -142,7 +142,8 @@ struct Tokenizer::Impl {
       : model(std::move(bytes)),
         config(the_config),
         name(std::move(the_name)),
-        segmenter(std::make_shared<const Segmenter>(model, config, name)) {
+        segmenter(config.kmer_size > 0 ? dna_segmenter(config.kmer_size, config)
+                                       : sentencepiece_segmenter(model, config, name)) {
     const auto find = [&](std::string_view piece) { return segmenter->id(piece).value_or(-1); };
     special = {segmenter->unk(),       find("<s>"),
                find("</s>"),           find(config.pad_token),
@@ -174,6 +175,26 @@ struct Tokenizer::Impl {
   }
 };
 
+bool Tokenizer::stands_in(const std::filesystem::path& directory) {
+  if (path_exists(directory / "spiece.model")) return true;
+  const std::filesystem::path config = directory / "tokenizer_config.json";
+  return path_exists(config) && read_tokenizer_config(config).config.kmer_size > 0;
+}
+
+Tokenizer Tokenizer::dna(std::int64_t k) {
+  require(k > 0, Kind::usage, "kmer_size: expected 1 to 8, found {}", k);
+  TokenizerConfig config;
+  config.kmer_size = k;
+  return parse({}, config, "dna");
+}
+
+const Tokenizer::Impl& Tokenizer::impl() const {
+  require(impl_ != nullptr, Kind::usage,
+          "tokenizer: expected one, found none: the model reads no "
+          "tokens");
+  return *impl_;
+}
+
 Tokenizer Tokenizer::parse(std::string model, const TokenizerConfig& config,
                            const std::string& name) {
   return Tokenizer(std::make_shared<const Impl>(std::move(model), config, name));
@@ -185,7 +206,9 @@ Tokenizer Tokenizer::load(const std::filesystem::path& path, std::vector<std::st
                               config = path / "tokenizer_config.json";
   const bool has_config = path_exists(config);
   const TokenizerFile file = has_config ? read_tokenizer_config(config) : TokenizerFile();
-  Tokenizer out = parse(read_file(model, kMaxModelBytes), file.config, model.string());
+  const bool letters = file.config.kmer_size > 0;
+  Tokenizer out = parse(letters ? std::string() : read_file(model, kMaxModelBytes), file.config,
+                        letters ? config.string() : model.string());
   if (warnings != nullptr) warn_of_ignored(out, file, path, *warnings);
   if (!has_config) return out;
   const SpecialIds& special = out.special();
@@ -201,7 +224,7 @@ Tokenizer Tokenizer::load(const std::filesystem::path& path, std::vector<std::st
 
 Encoding Tokenizer::encode(std::string_view text, std::optional<std::string_view> pair,
                            const EncodeOptions& options) const {
-  const std::size_t room = impl_->room(options, pair.has_value());
+  const std::size_t room = impl().room(options, pair.has_value());
   struct Side {
     const char* place;
     std::string_view whole, part;
@@ -211,7 +234,7 @@ Encoding Tokenizer::encode(std::string_view text, std::optional<std::string_view
   const auto side = [&](const char* place, std::string_view whole) {
     const std::string_view part = within_limit(whole, options);
     check_text(part, place, options.max_bytes);
-    std::vector<Token> tokens = impl_->segmenter->segment(part);
+    std::vector<Token> tokens = impl().segmenter->segment(part);
     const std::size_t all = tokens.size();
     return Side{place, whole, part, std::move(tokens), all};
   };
@@ -226,7 +249,7 @@ Encoding Tokenizer::encode(std::string_view text, std::optional<std::string_view
   }
   if (options.ngrams)
     out.ngrams = pair ? count_ngrams(first.part, second.part) : count_ngrams(first.part);
-  const SpecialIds& special = impl_->special;
+  const SpecialIds& special = impl().special;
   const bool around = options.add_special_tokens;
   if (around) Impl::put(out, special.cls, 0, {});
   for (const Token& token : first.tokens) Impl::put(out, token.id, 0, token.bytes);
@@ -239,13 +262,13 @@ Encoding Tokenizer::encode(std::string_view text, std::optional<std::string_view
 
 Encoding Tokenizer::encode_words(std::span<const std::string> words,
                                  const EncodeOptions& options) const {
-  const std::size_t room = impl_->room(options, false);
+  const std::size_t room = impl().room(options, false);
   std::vector<Token> tokens, none;
   std::vector<std::int32_t> word_ids;
   for (std::size_t i = 0; i < words.size(); ++i) {
     check_text(words[i], fmt::format("word {}", i).c_str(), options.max_bytes);
-    std::vector<Token> pieces = impl_->segmenter->segment(words[i]);
-    if (pieces.empty()) pieces.push_back({impl_->special.unk, {0, words[i].size()}});
+    std::vector<Token> pieces = impl().segmenter->segment(words[i]);
+    if (pieces.empty()) pieces.push_back({impl().special.unk, {0, words[i].size()}});
     tokens.insert(tokens.end(), pieces.begin(), pieces.end());
     word_ids.resize(tokens.size(), static_cast<std::int32_t>(i));
   }
@@ -255,10 +278,10 @@ Encoding Tokenizer::encode_words(std::span<const std::string> words,
     word_ids.erase(word_ids.begin(), word_ids.end() - static_cast<std::ptrdiff_t>(tokens.size()));
   word_ids.resize(tokens.size());
 
-  if (options.add_special_tokens) Impl::put(out, impl_->special.cls, 0, {});
+  if (options.add_special_tokens) Impl::put(out, impl().special.cls, 0, {});
   for (const Token& token : tokens) Impl::put(out, token.id, 0, token.bytes);
   if (options.add_special_tokens) {
-    Impl::put(out, impl_->special.sep, 0, {});
+    Impl::put(out, impl().special.sep, 0, {});
     word_ids.insert(word_ids.begin(), -1);
     word_ids.push_back(-1);
   }
@@ -280,10 +303,10 @@ std::vector<Encoding> Tokenizer::encode_windows(std::span<const std::string> wor
 }
 
 Tokenizer Tokenizer::with_max_length(std::int64_t tokens) const {
-  if (tokens == impl_->config.model_max_length) return *this;
-  const auto impl = std::make_shared<Impl>(*impl_);
-  impl->config.model_max_length = tokens;
-  return Tokenizer(impl);
+  if (tokens == impl().config.model_max_length) return *this;
+  const auto changed = std::make_shared<Impl>(impl());
+  changed->config.model_max_length = tokens;
+  return Tokenizer(changed);
 }
 
 std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_special) const {
@@ -296,48 +319,52 @@ std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_speci
   for (const std::int32_t id : ids) {
     require(id >= 0 && id < vocab_size(), Kind::input, "ids: expected 0 to {}, found {}",
             vocab_size() - 1, id);
-    const bool inside = !impl_->segmenter->is_control(id);  // SentencePiece writes [MASK] in place
+    const bool inside = !impl().segmenter->is_control(id);  // SentencePiece writes [MASK] in place
     if (!is_special(id) || (inside && !skip_special)) {
       run.push_back(id);
     } else if (!skip_special) {
-      join(impl_->segmenter->decode(run));
+      join(impl().segmenter->decode(run));
       join(piece(id));
       run.clear();
     }
   }
-  join(impl_->segmenter->decode(run));
+  join(impl().segmenter->decode(run));
   return out;
 }
 
-std::int32_t Tokenizer::vocab_size() const noexcept { return impl_->segmenter->size(); }
+std::int32_t Tokenizer::vocab_size() const noexcept { return impl().segmenter->size(); }
 
 const std::string& Tokenizer::piece(std::int32_t id) const {
   require(id >= 0 && id < vocab_size(), Kind::usage, "id: expected 0 to {}, found {}",
           vocab_size() - 1, id);
-  return impl_->segmenter->piece(id);
+  return impl().segmenter->piece(id);
 }
 
 std::optional<std::int32_t> Tokenizer::id(std::string_view piece) const {
-  return impl_->segmenter->id(piece);
+  return impl().segmenter->id(piece);
 }
 
-const SpecialIds& Tokenizer::special() const noexcept { return impl_->special; }
+const SpecialIds& Tokenizer::special() const noexcept { return impl().special; }
 
 bool Tokenizer::is_special(std::int32_t id) const noexcept {
-  const SpecialIds& s = impl_->special;
+  const SpecialIds& s = impl().special;
   return id >= 0 && id < vocab_size() && id != s.unk &&
-         (impl_->segmenter->is_control(id) || id == s.bos || id == s.eos || id == s.pad ||
+         (impl().segmenter->is_control(id) || id == s.bos || id == s.eos || id == s.pad ||
           id == s.cls || id == s.sep || id == s.mask);
 }
 
-const TokenizerConfig& Tokenizer::config() const noexcept { return impl_->config; }
+const TokenizerConfig& Tokenizer::config() const noexcept { return impl().config; }
 
 void Tokenizer::save(const std::filesystem::path& path) const {
-  if (!path_is_directory(path)) return write_file(path, impl_->model);
-  write_file(path / "spiece.model", impl_->model);
-  const std::string json = tokenizer_json(impl_->model, impl_->config, impl_->special);
+  const bool letters = impl().config.kmer_size > 0;
+  require(!letters || path_is_directory(path), Kind::usage,
+          "{}: expected a directory for the tokenizer of DNA, which has no model file",
+          path.string());
+  if (!path_is_directory(path)) return write_file(path, impl().model);
+  if (!letters) write_file(path / "spiece.model", impl().model);
+  const std::string json = tokenizer_json(impl().model, impl().config, impl().special);
   write_file(path / "tokenizer_config.json",
-             tokenizer_config_json(impl_->config, piece(impl_->special.unk), !json.empty()));
+             tokenizer_config_json(impl().config, piece(impl().special.unk), !json.empty()));
   if (!json.empty())
     write_file(path / "tokenizer.json", json);
   else

@@ -37,6 +37,9 @@ TokenizerFile read_tokenizer_config(const std::filesystem::path& path) {
   };
   read("do_lower_case", config.do_lower_case);
   read("keep_accents", config.keep_accents);
+  read("kmer_size", config.kmer_size);
+  require(config.kmer_size >= 0 && config.kmer_size <= 8, Kind::input,
+          "{}: kmer_size: expected 0 to 8, found {}", source, config.kmer_size);
   std::string mode = "raw", side = "right";
   file.ours = json.contains("normalization");
   read("normalization", mode);
@@ -90,6 +93,7 @@ std::string tokenizer_config_json(const TokenizerConfig& config, const std::stri
   json["do_lower_case"] = config.do_lower_case;
   json["keep_accents"] = config.keep_accents;
   json["normalization"] = kNormalizations[static_cast<std::size_t>(config.normalization)];
+  if (config.kmer_size > 0) json["kmer_size"] = config.kmer_size;
   json["unk_token"] = unk_token;
   if (config.model_max_length > 0) json["model_max_length"] = config.model_max_length;
   for (const TokenKey& token : kTokens) json[token.key] = config.*token.member;

@@ -8,6 +8,7 @@
 
 #include "core/utf8.h"
 #include "text/normalize.h"
+#include "text/segmenter.h"
 #include "text/spm_check.h"
 
 namespace fnet {
@@ -220,10 +221,54 @@ Json template_of(const TokenizerConfig& config, const SpecialIds& special) {
             {config.sep_token, entry(config.sep_token, special.sep)}}}};
 }
 
+/// One letter of DNA is one token; what is none becomes <unk> there, and not an error.
+std::string dna_json(const TokenizerConfig& config, const SpecialIds& special) {
+  const auto dna = dna_segmenter(config.kmer_size, config);
+  const Segmenter& letters = *dna;
+  Json vocab = Json::object(), added = Json::array(), rules = Json::array();
+  for (std::int32_t id = 0; id < letters.size(); ++id) {
+    const std::string& piece = letters.piece(id);
+    vocab[piece] = id;
+    if (id == letters.unk() || letters.is_control(id)) {
+      added.push_back({{"id", id},
+                       {"content", piece},
+                       {"single_word", false},
+                       {"lstrip", false},
+                       {"rstrip", false},
+                       {"normalized", false},
+                       {"special", true}});
+    }
+  }
+  rules.push_back(replace("Regex", "\\s", ""));
+  for (const auto& [pattern, base] : {std::pair{"a", "A"},
+                                      {"c", "C"},
+                                      {"g", "G"},
+                                      {"[tuU]", "T"},
+                                      {"[nRrYySsWwKkMmBbDdHhVvXx.\\-]", "N"}})
+    rules.push_back(replace("Regex", pattern, base));
+  const Json json = {
+      {"version", "1.0"},
+      {"truncation", nullptr},
+      {"padding", nullptr},
+      {"added_tokens", added},
+      {"normalizer", {{"type", "Sequence"}, {"normalizers", rules}}},
+      {"pre_tokenizer",
+       {{"type", "Split"},
+        {"pattern", {{"Regex", "."}}},
+        {"behavior", "Isolated"},
+        {"invert", false}}},
+      {"post_processor", template_of(config, special)},
+      {"decoder", {{"type", "Fuse"}}},
+      {"model", {{"type", "WordLevel"}, {"vocab", vocab}, {"unk_token", letters.piece(0)}}}};
+  return json.dump() + "\n";
+}
+
 }  // namespace
 
 std::string tokenizer_json(std::string_view model, const TokenizerConfig& config,
                            const SpecialIds& special) {
+  // Tokens that overlap are beyond that format.
+  if (config.kmer_size > 0) return config.kmer_size == 1 ? dna_json(config, special) : "";
   const SpmSummary summary = check_sentencepiece(model, "spiece.model");
   if (!expressible(summary)) return {};
   const Json json = {{"version", "1.0"},

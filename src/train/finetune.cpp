@@ -176,7 +176,7 @@ TrainingReport finetune(const FinetuneOptions& options, const TrainingCallbacks&
   }
   directory.start(setup.run, [&](const std::filesystem::path& place) {
     setup.model->save(place);
-    setup.tokenizer.save(place);
+    if (setup.tokenizer) setup.tokenizer.save(place);
   });
 
   const auto objective = objective_of(options, setup);

@@ -59,6 +59,8 @@ void run_options(Visit&& option) {
   option("problem_type", &O::problem_type);
   option("train", &O::train);
   option("dev", &O::dev);
+  option("train_labels", &O::train_labels);
+  option("dev_labels", &O::dev_labels);
   option("out", &O::out);
   option("from", &O::from);
   option("variant", &O::variant);

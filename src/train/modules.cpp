@@ -5,11 +5,11 @@
 #include <utility>
 
 #include "blocks/model.h"
-#include "model/batch.h"
 #include "model/init.h"
 #include "model/weights.h"
 #include "train/algebra.h"
 #include "train/module_weights.h"
+#include "train/packing.h"
 
 namespace fnet::nn {
 namespace {
@@ -52,147 +52,6 @@ Dropout<TorchTensor> dropout_of(const torch::nn::Module& module,
   if (place) return {true, place->seed, place->step};
   const at::Tensor drawn = at::randint(std::numeric_limits<std::int64_t>::max(), {1}, at::kLong);
   return {true, static_cast<std::uint64_t>(drawn.item<std::int64_t>()), 0};
-}
-
-void check_lengths(const std::vector<std::int64_t>& lengths, std::int64_t texts,
-                   std::int64_t rows) {
-  require(lengths.empty() || static_cast<std::int64_t>(lengths.size()) == texts, Kind::usage,
-          "lengths: expected one for each of the {} texts, found {}", texts, lengths.size());
-  for (const std::int64_t length : lengths) {
-    require(length >= 1 && length <= rows, Kind::usage, "lengths: expected 1 to {}, found {}", rows,
-            length);
-  }
-}
-
-/// Throws input where an id is no row of its table.
-void check_ids(const at::Tensor& ids, std::int64_t count, std::string_view name,
-               std::string_view key) {
-  const auto [low, high] = at::aminmax(ids);
-  const std::int64_t least = low.item<std::int64_t>(), most = high.item<std::int64_t>();
-  require(least >= 0 && most < count, Kind::input, "{}: expected 0 to {} ({} - 1), found {}", name,
-          count - 1, key, least < 0 ? least : most);
-}
-
-/// Where packed rows come from in a flat [B·N, …]: entry t is the row's index there, or `padding`.
-struct Packing {
-  Rows rows;
-  std::vector<std::int64_t> source;
-  std::int64_t most = 0;  // rows of a text
-  bool whole = true;      // the packed rows are the flat ones as they are
-
-  /// `rows_of(length)`: the rows that a text takes.
-  template <class RowsOf>
-  Packing(std::int64_t texts, std::int64_t columns, const std::vector<std::int64_t>& lengths,
-          std::int64_t padding, RowsOf&& rows_of) {
-    for (std::int64_t text = 0; text < texts; ++text) {
-      const std::int64_t length =
-          lengths.empty() ? columns : lengths[static_cast<std::size_t>(text)];
-      const std::int64_t count = rows_of(length);
-      rows.add(count, length);
-      most = std::max(most, count);
-      whole = whole && count == columns && length == columns;
-      for (std::int64_t i = 0; i < count; ++i) {
-        source.push_back(i < length ? text * columns + i : padding);
-      }
-    }
-  }
-
-  /// [T, …] → [B, most, …], 0 past a text's rows.
-  at::Tensor unpack(const at::Tensor& packed) const {
-    std::vector<std::int64_t> shape = packed.sizes().vec();
-    shape[0] = most;
-    shape.insert(shape.begin(), rows.texts());
-    if (rows.total() == rows.texts() * most) return packed.view(shape);
-    std::vector<std::int64_t> places;
-    for (std::int64_t text = 0; text < rows.texts(); ++text) {
-      for (std::int64_t i = 0; i < rows.rows(text); ++i) places.push_back(text * most + i);
-    }
-    shape[1] = packed.size(-1);
-    const at::Tensor index = at::tensor(places, at::kLong).to(packed.device());
-    at::Tensor flat = at::zeros({rows.texts() * most, packed.size(-1)}, packed.options());
-    flat = flat.index_copy(0, index, packed);
-    return flat.view({rows.texts(), most, packed.size(-1)});
-  }
-};
-
-/// Packs x [B, N, H] by `lengths`, applies `use(rows [T, H], Rows)`, and unpacks to [B, N, H].
-template <class Use>
-at::Tensor through_rows(const at::Tensor& x, const std::vector<std::int64_t>& lengths, Use&& use) {
-  require(x.dim() == 3, Kind::usage, "x: expected [B, N, H], found {} axes", x.dim());
-  check_lengths(lengths, x.size(0), x.size(1));
-  Packing packing(x.size(0), x.size(1), lengths, 0, [](std::int64_t length) { return length; });
-  packing.most = x.size(1);
-  at::Tensor flat = x.reshape({-1, x.size(2)});
-  if (!packing.whole)
-    flat = flat.index_select(0, at::tensor(packing.source, at::kLong).to(x.device()));
-  return packing.unpack(use(flat, packing.rows));
-}
-
-/// What a model's forward makes of its inputs.
-struct PackedInputs {
-  Packing packing;
-  at::Tensor vectors, types, positions;  // [T, H], [T], [T]
-};
-
-PackedInputs pack_inputs(const FNetModelImpl& model, const Inputs& in) {
-  const Config& c = model.config();
-  require(in.input_ids.defined() != in.inputs_embeds.defined(), Kind::usage,
-          "inputs: expected either input_ids or inputs_embeds");
-  const at::Tensor& given = in.input_ids.defined() ? in.input_ids : in.inputs_embeds;
-  require(given.dim() == (in.input_ids.defined() ? 2 : 3), Kind::usage,
-          "inputs: expected input_ids [B, N] or inputs_embeds [B, N, H], found {} axes",
-          given.dim());
-  require(!in.inputs_embeds.defined() || given.size(2) == c.hidden_size, Kind::usage,
-          "inputs_embeds: expected vectors of {} (hidden_size), found {}", c.hidden_size,
-          given.size(-1));
-  require(!in.token_type_ids.defined() || in.token_type_ids.sizes() == given.sizes().slice(0, 2),
-          Kind::usage, "token_type_ids: expected the shape [B, N] of the inputs");
-  const std::int64_t texts = given.size(0), columns = given.size(1);
-  const at::Tensor& places = in.position_ids;
-  require(!places.defined() || places.sizes() == given.sizes().slice(0, 2) ||
-              places.sizes() == given.sizes().slice(1, 1),
-          Kind::usage, "position_ids: expected the shape [B, N] or [N] of the inputs");
-  require(texts > 0 && columns > 0, Kind::usage, "inputs: expected at least one text of one row");
-  check_lengths(in.lengths, texts, columns);
-
-  std::int64_t longest = columns;
-  if (!in.lengths.empty()) longest = *std::ranges::max_element(in.lengths);
-
-  // One more flat row past the texts' own stands for padding.
-  PackedInputs packed{Packing(texts, columns, in.lengths, texts * columns,
-                              [&](std::int64_t length) {
-                                return rows_of(static_cast<std::size_t>(length), c, longest);
-                              }),
-                      {},
-                      {},
-                      {}};
-  const at::Tensor index = at::tensor(packed.packing.source, at::kLong).to(given.device());
-  const auto gather = [&](const at::Tensor& flat, const at::Tensor& padding) {
-    return packed.packing.whole ? flat : at::cat({flat, padding}).index_select(0, index);
-  };
-  const at::Tensor pad_id =
-      at::full({1}, c.pad_token_id, at::TensorOptions(at::kLong).device(given.device()));
-  if (in.input_ids.defined()) {
-    const at::Tensor ids = gather(in.input_ids.reshape({-1}).to(at::kLong), pad_id);
-    check_ids(ids, c.vocab_size, "input_ids", "vocab_size");
-    packed.vectors = model.word_embeddings(ids);
-  } else {
-    packed.vectors = gather(given.reshape({-1, c.hidden_size}), model.word_embeddings(pad_id));
-  }
-  if (in.token_type_ids.defined()) {
-    packed.types = gather(in.token_type_ids.reshape({-1}).to(at::kLong), at::zeros_like(pad_id));
-    check_ids(packed.types, c.type_vocab_size, "token_type_ids", "type_vocab_size");
-  }
-  if (places.defined()) {
-    const at::Tensor flat = places.to(at::kLong).expand({texts, columns}).reshape({-1});
-    // Padding rows keep their own.
-    const at::Tensor own =
-        at::tensor(packed.packing.rows.positions<std::int64_t>(), at::kLong).to(given.device());
-    packed.positions = at::where(index == texts * columns, own, gather(flat, own.slice(0, 0, 1)));
-    check_ids(packed.positions, c.max_position_embeddings, "position_ids",
-              "max_position_embeddings");
-  }
-  return packed;
 }
 
 Config without_head(Config config) {
@@ -257,6 +116,15 @@ FNetModelImpl::FNetModelImpl(const Config& config, std::uint64_t seed)
 at::Tensor FNetModelImpl::word_embeddings(const at::Tensor& ids) const {
   const WeightMap map = weight_map(*this);
   return lookup(map.at("embeddings.word_embeddings.weight"), ids);
+}
+
+at::Tensor FNetModelImpl::input_embeddings(const at::Tensor& values) const {
+  const WeightMap map = weight_map(*this);
+  const Rows none;  // each row by itself
+  const Context<TorchTensor> context{
+      .w = Weights<TorchTensor>(map).under("embeddings"), .config = config(), .rows = none};
+  const at::Tensor& like = map.at("embeddings.input_embeddings.std").value;
+  return InputEmbeddings::apply(TorchTensor(values.to(like.scalar_type())), context).value;
 }
 
 at::Tensor FNetModelImpl::forward_rows(const at::Tensor& vectors, const at::Tensor& types,

@@ -12,6 +12,7 @@
 #include "model/batch.h"
 #include "train/finetune_options.h"
 #include "train/multi_task.h"
+#include "train/number_input.h"
 #include "train/run_json.h"
 #include "train/start.h"
 #include "train/task_config.h"
@@ -29,8 +30,10 @@ Config new_config(const FinetuneOptions& options, const Tokenizer& tokenizer) {
   config.fourier_norm = "ortho";
   config.pooling = "mean";
   config.pooler = false;
-  const SpecialIds& special = tokenizer.special();
-  config.set_vocabulary(tokenizer.vocab_size(), special.pad, special.bos, special.eos);
+  if (tokenizer) {
+    const SpecialIds& special = tokenizer.special();
+    config.set_vocabulary(tokenizer.vocab_size(), special.pad, special.bos, special.eos);
+  }
   config.max_position_embeddings =
       std::max(config.max_position_embeddings, static_cast<std::int64_t>(options.max_length));
   return config;
@@ -90,13 +93,15 @@ void check_tasks(const FinetuneOptions& o) {
   }
 }
 
-/// The tasks of the options, read: one without a name, or several.
-std::vector<TaskSetup> read_tasks(const FinetuneOptions& o, std::size_t& skipped, const Log& log) {
+/// The tasks of the options, read: one without a name, or several. Of `input` counts what a model
+/// reads.
+std::vector<TaskSetup> read_tasks(const FinetuneOptions& o, const Config& input,
+                                  std::size_t& skipped, const Log& log) {
   std::vector<NamedTask> named = o.tasks;
   if (named.empty()) named.push_back({static_cast<const TaskOptions&>(o), "", 1, "", 0});
   std::vector<TaskSetup> tasks;
   for (NamedTask& task : named) {
-    for_task(task, [&] { tasks.push_back(read_task(task, o.seed, skipped, log)); });
+    for_task(task, [&] { tasks.push_back(read_task(task, input, o.seed, skipped, log)); });
     if (tasks.size() > 1) tasks.back().head = task.name;
   }
   return tasks;
@@ -173,34 +178,46 @@ void check_options(const FinetuneOptions& o) {
 }
 
 TrainingSetup set_up(const FinetuneOptions& o, const Log& log) {
+  std::optional<StartingModel> start;
+  if (!o.from.empty()) start = read_start(o, log);
+  const Config input = input_config(o, start);
   std::size_t skipped = 0;
-  std::vector<TaskSetup> tasks = read_tasks(o, skipped, log);
+  std::vector<TaskSetup> tasks = read_tasks(o, input, skipped, log);
   TaskSetup& own = tasks.front();
 
   Config config;
-  std::optional<Tokenizer> tokenizer;
-  std::optional<StartingModel> start;
-  if (!o.from.empty()) {
-    start = read_start(o, log);
+  Tokenizer tokenizer;
+  if (start) {
     config = start->config;
     tokenizer = start->tokenizer;
     take_heads(config, o, tasks, log);
   } else {
-    if (o.tokenizer.empty()) {
+    if (input.reads_numbers()) {
+      log("input: numbers, no tokenizer");
+    } else if (input.input_type == "dna") {
+      tokenizer = Tokenizer::dna(input.kmer_size);
+      log(fmt::format("tokenizer: {} letters a token, {} pieces", input.kmer_size,
+                      tokenizer.vocab_size()));
+    } else if (o.tokenizer.empty()) {
       std::vector<Example> texts;
       for (const TaskSetup& task : tasks)
         std::ranges::copy(task.train_examples, std::back_inserter(texts));
       tokenizer = learn_tokenizer(texts, o.vocab_size, o.seed);
-      log(fmt::format("tokenizer: {} pieces learned from {} texts", tokenizer->vocab_size(),
+      log(fmt::format("tokenizer: {} pieces learned from {} texts", tokenizer.vocab_size(),
                       texts.size()));
     } else {
       tokenizer = Tokenizer::load(o.tokenizer);
     }
-    config = new_config(o, *tokenizer);
+    config = new_config(o, tokenizer);
+    if (input.reads_numbers()) fit_input(config, input, o, own.train_examples, own.dev_examples);
   }
   const bool fits = std::ranges::all_of(tasks, &TaskSetup::fits);
   const bool had_wide = config.wide_features > 0;
-  const bool wide = wants_wide(own.options, *own.task, o.from.empty() || had_wide);
+  require(input.input_type == "tokens" || own.options.wide != "on", Kind::usage,
+          "wide: expected auto or off for input_type {}, which has no words, found 'on'",
+          input.input_type);
+  const bool wide = input.input_type == "tokens" &&
+                    wants_wide(own.options, *own.task, o.from.empty() || had_wide);
   config.wide_features = 0;
   set_heads(config, tasks, log);
   const std::int64_t positions = config.max_position_embeddings;
@@ -214,20 +231,24 @@ TrainingSetup set_up(const FinetuneOptions& o, const Log& log) {
                         ? "those in common keep their weights, new ones start afresh"
                         : "those in common keep their weights, the others are left out"));
   }
-  require(tokenizer->vocab_size() <= config.vocab_size, Kind::input,
+  require(!tokenizer || tokenizer.vocab_size() <= config.vocab_size, Kind::input,
           "tokenizer: expected at most {} pieces (vocab_size), found {}", config.vocab_size,
-          tokenizer->vocab_size());
+          tokenizer ? tokenizer.vocab_size() : 0);
 
   const std::int64_t limit = config.longest_text();
   require(static_cast<std::int64_t>(o.max_length) <= limit, Kind::usage,
           "max_length: expected at most {}, the model's limit, found {}", limit, o.max_length);
   EncodeOptions encoding;
-  encoding.max_length = most_tokens(config, tokenizer->config().model_max_length, o.max_length);
+  encoding.max_length =
+      most_tokens(config, tokenizer ? tokenizer.config().model_max_length : 0, o.max_length);
+  encoding.numbers = config.input_shape();
   encoding.stride = o.stride;
-  tokenizer = tokenizer->with_max_length(static_cast<std::int64_t>(encoding.max_length));
+  if (tokenizer) {
+    tokenizer = tokenizer.with_max_length(static_cast<std::int64_t>(encoding.max_length));
+  }
   for (TaskSetup& task : tasks) {
     encoding.ngrams = wide && &task == &own;
-    for_task(task.options, [&] { encode_task(task, config, *tokenizer, encoding, log); });
+    for_task(task.options, [&] { encode_task(task, config, tokenizer, encoding, log); });
   }
 
   NgramTable ngrams;
@@ -235,7 +256,7 @@ TrainingSetup set_up(const FinetuneOptions& o, const Log& log) {
   config.wide_features = static_cast<std::int64_t>(ngrams.keys().size());
   TrainingSetup setup{.tasks = std::move(tasks),
                       .model = std::make_shared<nn::FNetWithHeadImpl>(config, o.seed),
-                      .tokenizer = *tokenizer,
+                      .tokenizer = tokenizer,
                       .metric = o.metric,
                       .fits = fits,
                       .frozen = {},
@@ -243,6 +264,7 @@ TrainingSetup set_up(const FinetuneOptions& o, const Log& log) {
                       .skipped_lines = skipped,
                       .weights = {},
                       .run = {}};
+  if (!start && config.reads_numbers()) standardise(*setup.model, setup.tasks.front().train);
   if (start) {
     setup.weights = load_start(*setup.model, o, *start, !fits, had_wide || setup.wide, log);
   }
@@ -278,11 +300,15 @@ std::optional<OtherModel> load_other(const std::filesystem::path& directory,
   if (!std::ranges::all_of(setup.tasks,
                            [&](const TaskSetup& task) { return has_head_for(config, task); }))
     return {};
-  OtherModel other{
-      std::make_shared<nn::FNetWithHeadImpl>(config, options.seed), Tokenizer::load(directory), {}};
+  if (config.input_type != setup.config().input_type) return {};
+  OtherModel other{std::make_shared<nn::FNetWithHeadImpl>(config, options.seed),
+                   config.reads_numbers() ? Tokenizer() : Tokenizer::load(directory),
+                   {}};
   other.model->load_weights(directory);
   EncodeOptions encoding;
-  encoding.max_length = most_tokens(config, other.tokenizer.config().model_max_length);
+  encoding.max_length =
+      most_tokens(config, other.tokenizer ? other.tokenizer.config().model_max_length : 0);
+  encoding.numbers = config.input_shape();
   if (options.max_length > 0)
     encoding.max_length = std::min(encoding.max_length, options.max_length);
   encoding.stride = options.stride;

@@ -45,7 +45,7 @@ std::string MemorySource::place(std::int64_t step) {
 
 std::size_t tokens_of(const Sample& sample) {
   std::size_t tokens = 0;
-  for (const Encoding& text : sample.texts) tokens += text.input_ids.size();
+  for (const Encoding& text : sample.texts) tokens += text.size();
   return tokens;
 }
 

@@ -42,9 +42,14 @@ void tell_vocabulary(const VocabularyMap& map, const Tokenizer& before, const To
 
 StartingModel read_start(const FinetuneOptions& options, const Log& log) {
   std::vector<std::string> warnings;
-  StartingModel start{
-      Config::load(options.from, &warnings), Tokenizer::load(options.from, &warnings), {}};
+  StartingModel start{Config::load(options.from, &warnings), {}, {}};
+  const bool numbers = start.config.reads_numbers();
+  if (!numbers) start.tokenizer = Tokenizer::load(options.from, &warnings);
   for (const std::string& warning : warnings) log(warning);
+  require(!numbers || options.tokenizer.empty(), Kind::usage,
+          "tokenizer: expected none for a model that reads numbers, found {}",
+          options.tokenizer.string());
+  if (numbers) return start;
   const Tokenizer& own = start.tokenizer;
   require(own.vocab_size() <= start.config.vocab_size, Kind::input,
           "{}: tokenizer: expected at most {} pieces (vocab_size), found {}", options.from.string(),

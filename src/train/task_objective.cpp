@@ -56,7 +56,7 @@ Scored TaskObjective::scores(std::span<const Sample* const> samples, Batch& batc
     out.add(*sample, scored);
     for (std::size_t t = 0; t < sample->texts.size(); ++t) {
       texts.push_back(sample->texts[t]);
-      longest = std::max(longest, static_cast<std::int64_t>(texts.back().input_ids.size()));
+      longest = std::max(longest, static_cast<std::int64_t>(texts.back().size()));
       scored += static_cast<std::int64_t>(sample->rows(t));
     }
   }
@@ -66,8 +66,12 @@ Scored TaskObjective::scores(std::span<const Sample* const> samples, Batch& batc
   const auto tensor = [&](const auto& numbers) {
     return at::tensor(numbers, at::kLong).to(device);
   };
-  const at::Tensor hidden = model_->fnet->forward_rows(
-      model_->fnet->word_embeddings(tensor(batch.ids)), tensor(batch.types), batch.rows);
+  const at::Tensor vectors =
+      batch.values.empty()
+          ? model_->fnet->word_embeddings(tensor(batch.ids))
+          : model_->fnet->input_embeddings(
+                at::tensor(batch.values).view({batch.rows.total(), -1}).to(device));
+  const at::Tensor hidden = model_->fnet->forward_rows(vectors, tensor(batch.types), batch.rows);
   std::vector<std::int64_t> rows;
   std::int64_t text = 0;
   for (const Sample* sample : samples) {
@@ -81,12 +85,25 @@ Scored TaskObjective::scores(std::span<const Sample* const> samples, Batch& batc
   return out;
 }
 
-/// Replaces a share of the tokens by [MASK] (or <unk>), never special ones.
+/// Replaces a share of the tokens by [MASK] (or <unk>), never special ones; of rows of numbers by
+/// the mean.
 void TaskObjective::drop_tokens(Batch& batch, std::int64_t step) const {
+  if (options_.token_dropout <= 0) return;
+  Philox random(options_.seed, kTokenDropoutStream | static_cast<std::uint64_t>(step));
+  if (!batch.values.empty()) {
+    const at::Tensor mean =
+        model_->named_buffers()["fnet.embeddings.input_embeddings.mean"].to(at::kCPU, at::kFloat);
+    const auto width = static_cast<std::size_t>(mean.numel());
+    for (auto row = batch.values.begin(); row != batch.values.end();
+         row += static_cast<std::ptrdiff_t>(width)) {
+      if (random.uniform() < static_cast<float>(options_.token_dropout))
+        std::copy_n(mean.const_data_ptr<float>(), width, row);
+    }
+    return;
+  }
   const SpecialIds& special = tokenizer_.special();
   const std::int32_t by = special.mask >= 0 ? special.mask : special.unk;
-  if (options_.token_dropout <= 0 || by < 0) return;
-  Philox random(options_.seed, kTokenDropoutStream | static_cast<std::uint64_t>(step));
+  if (by < 0) return;
   for (std::int32_t& id : batch.ids) {
     if (random.uniform() < static_cast<float>(options_.token_dropout) &&
         !tokenizer_.is_special(id)) {
@@ -166,7 +183,7 @@ Evaluation TaskObjective::evaluate() {
     for (std::int64_t rows = 0; end < order.size() && rows < kEvaluationRows; ++end) {
       samples.push_back(&dev_[order[end]]);
       for (const Encoding& text : samples.back()->texts) {
-        const std::size_t tokens = text.input_ids.size();
+        const std::size_t tokens = text.size();
         rows += rows_of(tokens, model_->config(), static_cast<std::int64_t>(tokens));
       }
     }

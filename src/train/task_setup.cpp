@@ -19,11 +19,19 @@ using Log = std::function<void(std::string_view)>;
 /// Stream of the choice of examples that are held out; epochs and steps have those below.
 constexpr std::uint64_t kHoldOutStream = std::uint64_t{1} << 60;
 
-std::vector<Example> read(const std::filesystem::path& path, const Task& task,
-                          const TaskOptions& options, std::size_t& skipped) {
+std::vector<Example> read(const std::filesystem::path& path, const std::filesystem::path& labels,
+                          const Task& task, const TaskOptions& options, std::size_t& skipped) {
   ReadOptions read;
   read.format = options.input_format;
   read.skip_bad_lines = options.skip_bad_lines;
+  read.numbers = options.columns.numbers;
+  read.label_column = options.columns.label;
+  read.labels = labels;
+  require(
+      labels.empty() || read.numbers, Kind::usage,
+      "{}: expected labels in a file of their own for numbers alone: --set input_type=vectors or "
+      "patches; texts have them in their own file",
+      labels.string());
   ExampleReader reader(DataReader(path, read), task.reading(options.columns, true));
   std::vector<Example> examples;
   for (Example example; reader.next(example);) examples.push_back(std::move(example));
@@ -115,13 +123,15 @@ void check_metric(const std::string& metric, const std::vector<std::string>& nam
           printable(metric));
 }
 
-TaskSetup read_task(NamedTask options, std::uint64_t seed, std::size_t& skipped, const Log& log) {
+TaskSetup read_task(NamedTask options, const Config& input, std::uint64_t seed,
+                    std::size_t& skipped, const Log& log) {
   TaskSetup setup;
   setup.options = std::move(options);
   NamedTask& o = setup.options;
+  o.columns.numbers = input.reads_numbers();
   const Task& named = named_task(o);
   check_metric(o.metric, named.metrics({}), o.task);
-  setup.train_examples = read(o.train, named, o, skipped);
+  setup.train_examples = read(o.train, o.train_labels, named, o, skipped);
   setup.task = &named;
   try {
     if (o.problem_type.empty()) setup.task = &named.for_examples(setup.train_examples);
@@ -133,10 +143,12 @@ TaskSetup read_task(NamedTask options, std::uint64_t seed, std::size_t& skipped,
   require(o.num_labels == 0 || o.num_labels == static_cast<std::int64_t>(count), Kind::input,
           "{}: expected {} labels (num_labels), found {}", o.train.string(), o.num_labels, count);
   const Task& task = *setup.task;
-  if (o.token_dropout < 0) o.token_dropout = task.token_dropout();
+  if (o.token_dropout < 0) {
+    o.token_dropout = input.input_type == "tokens" ? task.token_dropout() : 0;
+  }
   check_smoothing(o, task);
-  setup.dev_examples =
-      o.dev.empty() ? hold_out(setup.train_examples, o.train, seed) : read(o.dev, task, o, skipped);
+  setup.dev_examples = o.dev.empty() ? hold_out(setup.train_examples, o.train, seed)
+                                     : read(o.dev, o.dev_labels, task, o, skipped);
   log(fmt::format("data: {}{} training and {} dev examples, {}{}", before(setup),
                   setup.train_examples.size(), setup.dev_examples.size(),
                   task.has_classes() ? fmt::format("{} labels", count) : std::string(task.unit()),

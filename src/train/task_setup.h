@@ -33,10 +33,10 @@ inline const std::filesystem::path& dev_file(const TaskOptions& o) {
   return o.dev.empty() ? o.train : o.dev;
 }
 
-/// Reads a task's data and resolves what its options leave open. `skipped` grows by bad lines.
-/// Throws: usage where an option makes no sense, input.
-TaskSetup read_task(NamedTask options, std::uint64_t seed, std::size_t& skipped,
-                    const std::function<void(std::string_view)>& log);
+/// Reads a task's data and resolves what its options leave open; of `input` counts what a model
+/// reads. `skipped` grows by bad lines. Throws: usage where an option makes no sense, input.
+TaskSetup read_task(NamedTask options, const Config& input, std::uint64_t seed,
+                    std::size_t& skipped, const std::function<void(std::string_view)>& log);
 
 /// Whether a head of a model, by its name among Config::head_names, answers a task with these
 /// labels.

@@ -152,14 +152,21 @@ void write(const std::filesystem::path& folder, std::size_t n, const Config& con
   }
   nlohmann::json record = {
       {"config", config.norm_position + ' ' + config.norm_type + ' ' + config.ffn_type + ' ' +
-                     config.mixers[0] + ' ' + config.hidden_act + ' ' + config.length_policy},
+                     config.mixers[0] + ' ' + config.hidden_act + ' ' + config.length_policy + ' ' +
+                     config.input_type},
       {"fourier", dft ? "dft" : "matmul"},
       {"ragged", ragged},
       {"longest", fixed ? config.lengths().length : 0},
       {"outputs", answers(engine, texts)},
       {"links", links(config)}};
   for (const Encoding& text : texts) {
-    record["texts"].push_back({text.input_ids, text.token_type_ids});
+    if (!config.reads_numbers()) {
+      record["texts"].push_back({text.input_ids, text.token_type_ids});
+      continue;
+    }
+    nlohmann::json rows = nlohmann::json::array();
+    for (std::size_t row = 0; row < text.vectors.rows; ++row) rows.push_back(text.vectors.row(row));
+    record["texts"].push_back({rows, std::vector<int>(text.vectors.rows)});
   }
   std::ofstream(directory.string() + ".json") << record;
 }

@@ -39,16 +39,23 @@ at::Tensor int_tensor(const std::vector<std::int32_t>& values) {
 struct Texts {
   Rows rows;
   std::vector<Encoding> encodings;
-  at::Tensor ids, types;
+  at::Tensor ids, types, values;
 
   explicit Texts(const Config& config) {
     Philox random(3, 0);
     std::vector<std::int32_t> all_ids, all_types;
+    std::vector<float> all_values;
     for (const std::size_t length : {5, 1, 5}) {
       encodings.push_back(random_encoding(random, length, config));
       rows.add(static_cast<std::int64_t>(length));
       for (const auto id : encodings.back().input_ids) all_ids.push_back(id);
       for (const auto type : encodings.back().token_type_ids) all_types.push_back(type);
+      const auto& numbers = encodings.back().vectors.data;
+      all_values.insert(all_values.end(), numbers.begin(), numbers.end());
+    }
+    if (config.reads_numbers()) {
+      values = at::tensor(all_values).view({rows.total(), -1});
+      all_types.resize(static_cast<std::size_t>(rows.total()));
     }
     ids = int_tensor(all_ids);
     types = int_tensor(all_types);
@@ -66,6 +73,11 @@ at::Tensor output(nn::FNetModule& module, const at::Tensor& vectors, const Texts
 nn::FNetModelImpl& encoder(nn::FNetModule& module) {
   if (auto* with_head = dynamic_cast<nn::FNetWithHeadImpl*>(&module)) return *with_head->fnet;
   return dynamic_cast<nn::FNetModelImpl&>(module);
+}
+
+at::Tensor vectors_of(nn::FNetModule& module, const Texts& texts) {
+  return texts.values.defined() ? encoder(module).input_embeddings(texts.values)
+                                : encoder(module).word_embeddings(texts.ids);
 }
 
 /// Poolings are read through a head: without one, a config that only changes the pooling gets one.
@@ -90,8 +102,7 @@ TEST(TrainTables, every_row_answers_as_the_runtime_does) {
     const auto module = make(config);
     fill(*module, lively_weights());
     module->eval();
-    const at::Tensor ours =
-        output(*module, encoder(*module).word_embeddings(texts.ids), texts).contiguous();
+    const at::Tensor ours = output(*module, vectors_of(*module, texts), texts).contiguous();
     EngineOptions formulas;
     formulas.formulas = true;
     for (const EngineOptions& options : {formulas, EngineOptions()}) {
@@ -124,10 +135,9 @@ TEST(TrainTables, every_rows_gradient_is_its_slope) {
     module->to(at::kDouble);
     module->eval();
     torch::manual_seed(5);
-    const at::Tensor weights =
-        at::randn_like(output(*module, encoder(*module).word_embeddings(texts.ids), texts));
+    const at::Tensor weights = at::randn_like(output(*module, vectors_of(*module, texts), texts));
     const auto value = [&] {
-      return (output(*module, encoder(*module).word_embeddings(texts.ids), texts) * weights).sum();
+      return (output(*module, vectors_of(*module, texts), texts) * weights).sum();
     };
     module->zero_grad();
     value().backward();
@@ -171,7 +181,7 @@ TEST(TrainTables, fast_ways_equal_the_formulas_in_value_and_gradient) {
     module->eval();
     const auto run = [&] {
       module->zero_grad();
-      const at::Tensor y = output(*module, encoder(*module).word_embeddings(texts.ids), texts);
+      const at::Tensor y = output(*module, vectors_of(*module, texts), texts);
       (y * y).sum().backward();
       std::vector<at::Tensor> results = {y.detach().contiguous()};
       for (const at::Tensor& p : module->parameters()) {
