@@ -14,16 +14,16 @@
 
 namespace fnet {
 
-Faults faults;
+constinit Faults faults;
 
 namespace {
 
 bool is_ours(std::string_view path) {
-  return faults.under.empty() || path.substr(0, faults.under.size()) == faults.under;
+  return path.starts_with(faults.under);
 }
 
 bool is_ours(int descriptor) {
-  if (faults.under.empty()) return true;
+  if (*faults.under == '\0') return true;
   char link[64], path[4096];
   snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
   const ssize_t size = readlink(link, path, sizeof path);
@@ -75,6 +75,7 @@ ssize_t to_write(int descriptor, std::size_t bytes) {
 using fnet::faults;
 using fnet::strikes;
 
+#pragma GCC visibility push(default)
 extern "C" {
 int rename(const char* from, const char* to) noexcept {
   if (strikes(from)) return -1;
@@ -101,9 +102,8 @@ int unlinkat(int at, const char* path, int flags) noexcept {  // std::filesystem
   if (at == AT_FDCWD ? strikes(path) : strikes(at)) return -1;
   return static_cast<int>(syscall(SYS_unlinkat, at, path, flags));
 }
-int fsync(int descriptor) {
-  if (strikes(descriptor)) return -1;
-  return static_cast<int>(syscall(SYS_fsync, descriptor));
+int fsync(int descriptor) {  // no test cuts the power
+  return strikes(descriptor) ? -1 : 0;
 }
 int ftruncate(int descriptor, off_t size) noexcept {
   if (strikes(descriptor)) return -1;
@@ -118,3 +118,4 @@ ssize_t pwrite(int descriptor, const void* bytes, size_t size, off_t at) {
   return some < 0 ? -1 : syscall(SYS_pwrite64, descriptor, bytes, some, at);
 }
 }
+#pragma GCC visibility pop

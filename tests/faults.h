@@ -5,7 +5,6 @@
 
 #include <exception>
 #include <functional>
-#include <string>
 
 namespace fnet {
 
@@ -19,7 +18,7 @@ struct Faults {
   int count = 1;             ///< calls that fail in a row
   bool short_write = false;  ///< a call that writes does half of it, the next one fails
   bool no_exchange = false;  ///< the file system cannot exchange two names
-  std::string under = {};    ///< of files under this path only; empty: of all
+  const char* under = "";    ///< of files under this path only; empty: of all
   bool met = false;          ///< a call failed
 };
 

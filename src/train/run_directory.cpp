@@ -81,10 +81,10 @@ RunDirectory::RunDirectory(const fs::path& directory, Options options)
     : options_(std::move(options)),
       staged_(directory, of_model_or_run),
       checkpoints_(staged_.beside("checkpoints"), options_.keep_checkpoints) {
-  if (checkpoints_.begun() && !path_exists(path())) {
+  const bool gone = !path_exists(path());
+  if (gone && checkpoints_.begun())
     options_.log(fmt::format("{} is gone: its unfinished run is given up", directory.string()));
-    checkpoints_.clear();
-  }
+  if (gone || !checkpoints_.begun()) checkpoints_.clear();
   require(options_.overwrite || !staged_.occupied() || checkpoints_.begun(), Kind::usage,
           "overwrite: expected where {} holds a model or a log, found none; give it to replace "
           "them, or name another directory",

@@ -46,6 +46,9 @@ std::vector<std::string> differences(const nlohmann::json& there, const nlohmann
     if (counts(name) && !same && before + now != "nonenone")
       found.push_back(fmt::format("{}: {} there, {} here", name, before, now));
   }
+  // The config follows from the rest.
+  std::ranges::stable_partition(
+      found, [](const std::string& line) { return !line.starts_with("config."); });
   return found;
 }
 

@@ -8,7 +8,7 @@ namespace fnet {
 
 /// In what two run.json differ that a run's weights depend on, a line each. Where files stand, how
 /// many threads there are and when checkpoints are made does not count; of data and models their
-/// bytes do.
+/// bytes do. What the config follows from stands first.
 std::vector<std::string> differences(const nlohmann::json& there, const nlohmann::json& here);
 
 }  // namespace fnet

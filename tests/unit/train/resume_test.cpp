@@ -95,15 +95,15 @@ struct NoiseRun {
     callbacks.stop = [left]() mutable { return --left == 0; };
     RunDirectory directory(out, {.log = callbacks.log});
     directory.resume({{"task", "noise"}});
-    const NamedTensors model = {{"value", noise.value.detach()}};
-    directory.start(
-        {{"task", "noise"}},
-        {.write =
-             [&](const fs::path& place) {
-               write_tensors(place / "model.safetensors", model);
-               write_file(place / "config.json", "{}");
-             },
-         .read = [&](const fs::path& place) { read_tensors(place / "model.safetensors", model); }});
+    const auto model = [&] { return NamedTensors{{"value", noise.value.detach()}}; };
+    const auto write = [&](const fs::path& place) {
+      write_tensors(place / "model.safetensors", model());
+      write_file(place / "config.json", "{}");
+    };
+    const auto read = [&](const fs::path& place) {
+      read_tensors(place / "model.safetensors", model());
+    };
+    directory.start({{"task", "noise"}}, {.write = write, .read = read});
     TrainingReport report = Loop(options, source, noise, directory, callbacks).run();
     directory.finish(report.interrupted ? RunDirectory::End::interrupted : RunDirectory::End::done);
     return report;
@@ -133,7 +133,7 @@ class Resume : public testing::Test {
     EXPECT_EQ(report.epochs.size(), 3U) << what;
     EXPECT_EQ(run.model(), model_) << what;
     EXPECT_EQ(log_of(run.out), log_) << what;
-    EXPECT_THAT(names(run.out.parent_path()), testing::ElementsAre(run.out.filename(), "whole"))
+    EXPECT_THAT(names(run.out.parent_path()), testing::ElementsAre(run.out.filename().string(), "whole"))
         << what;
   }
 
@@ -157,6 +157,7 @@ TEST_F(Resume, stopped_after_any_step_it_ends_as_if_it_were_not) {
 }
 
 TEST_F(Resume, killed_before_any_call_it_ends_as_if_it_were_not) {
+  if (torch::cuda::is_available()) GTEST_SKIP() << "torch has threads of its own then: no fork";
   int status = 1, killed = 0;
   for (int k = 0; status != 0; k += 1 + k / 40) {
     NoiseRun run{temporary_.path() / "killed"};
@@ -183,7 +184,7 @@ TEST_F(Resume, a_disk_that_fails_at_any_call_changes_no_weights) {
       NoiseRun run{temporary_.path() / "failing"};
       faults = fault;
       faults.countdown = k;
-      faults.under = temporary_.path();
+      faults.under = temporary_.path().c_str();
       const std::string message = message_of([&] { run.run(); });
       met = faults.met;
       faults = {};
@@ -196,6 +197,8 @@ TEST_F(Resume, a_disk_that_fails_at_any_call_changes_no_weights) {
       }
       EXPECT_EQ(run.model(), model_) << what;
       EXPECT_EQ(log_of(run.out), log_) << what;
+      // What could not be removed at the end, the next start removes.
+      if (names(temporary_.path()).size() > 2) message_of([&] { run.run(); });
       EXPECT_THAT(names(temporary_.path()), testing::ElementsAre("failing", "whole")) << what;
       fs::remove_all(run.out);
     }
@@ -205,14 +208,14 @@ TEST_F(Resume, a_disk_that_fails_at_any_call_changes_no_weights) {
 }
 
 TEST_F(Resume, weights_that_are_no_numbers_make_no_checkpoint) {
-  // Steps of a weight decay that makes them larger each time, until they overflow.
+  // Decay makes them larger than a float32 can be.
   NoData source;
   Noise noise;
-  noise.value.data().fill_(1e30);
+  noise.value.data().fill_(1e18);
   LoopOptions options;
   options.metric = "quality";
   options.learning_rate = 10;
-  options.optimizer.weight_decay = 1e6;
+  options.optimizer.weight_decay = 1e25;
   options.checkpoint_steps = 1;
   std::vector<std::string> lines;
   TrainingCallbacks callbacks;
