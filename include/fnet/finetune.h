@@ -97,6 +97,11 @@ struct FinetuneOptions : TaskOptions {
   std::string dtype = "float32";
   std::uint64_t seed = 1;
   int threads = 0;  ///< 0: one for each core
+
+  /// Steps between two checkpoints; -1: by time, seldom enough to cost little; 0: none, and a run
+  /// that was interrupted starts anew.
+  std::int64_t checkpoint_steps = -1;
+  std::int64_t keep_checkpoints = 2;  ///< that stand beside `out` at a time, until the run ends
 };
 
 /// One epoch's result.
@@ -121,11 +126,13 @@ struct TrainingReport {
                                 ///< a head for these labels
   std::int64_t step = 0, steps = 0;  ///< done, and of the whole run
   std::int64_t skipped_steps = 0;    ///< with a loss or gradient that was not finite
+  std::int64_t spikes = 0;           ///< steps with a gradient over ten times its usual size
   std::size_t skipped_lines = 0;     ///< bad lines of the data files
   bool interrupted = false;          ///< `stop` asked for it
   bool written = false;  ///< `out` holds the best model; else what stood there before, which is no
                          ///< worse as far as can be told
-  bool resumable = false;  ///< `out` holds a model that training can go on from
+  bool resumable = false;  ///< `out` holds a model that training can go on from, as `from`
+  std::optional<std::int64_t> checkpoint;  ///< the step that the same options go on from, exactly
 };
 
 /// Where training stands.
@@ -154,9 +161,14 @@ struct TrainingCallbacks {
 /// `out` is replaced as a whole, each time that a better model is complete. With `overwrite`, a
 /// model that stood there stays until the run has a better one or comes to its end.
 ///
-/// Throws: usage where an option makes no sense or `out` holds a model or a log already, input
-/// where a file is bad, another process is at work there, or the loss stays without a finite value
-/// for 8 steps in a row, system where `out` cannot be written.
+/// A run that was killed, or stopped, goes on from its newest checkpoint when it is called with the
+/// same options again, and ends with the bytes of one that was never interrupted. What cannot be
+/// written on the way (a full disk) is told to the log and tried again.
+///
+/// Throws: usage where an option makes no sense, or `out` holds a model, a log or an unfinished run
+/// of other options, data or another build already, input where a file is bad, another process is
+/// at work there, or the loss stays without a finite value for 8 steps in a row, system where `out`
+/// cannot be written at the beginning or the end.
 FNET_API TrainingReport finetune(const FinetuneOptions& options,
                                  const TrainingCallbacks& callbacks = {});
 

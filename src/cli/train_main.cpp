@@ -21,11 +21,11 @@
 namespace fnet::cli {
 namespace {
 
-std::atomic<bool> stop_asked = false;
+std::atomic<int> stop_signal = 0;
 
-/// Ctrl-C ends training after the step; a second one ends the program.
+/// Ctrl-C and SIGTERM end training after the step; a second one ends the program.
 extern "C" void ask_to_stop(int signal) {
-  stop_asked = true;
+  stop_signal = signal;
   std::signal(signal, SIG_DFL);
 }
 
@@ -154,13 +154,19 @@ void finetune(const Flags& flags) {
              metrics, epoch.seconds, count_text(epoch.tokens_per_second),
              epoch.best ? "  best" : "");
   };
-  callbacks.stop = [] { return stop_asked.load(); };
+  callbacks.stop = [] { return stop_signal.load() != 0; };
 
   const TrainingReport report = flags.recipes ? best_recipe(options, flags.minutes, callbacks)
                                               : fnet::finetune(options, callbacks);
   bar.clear();
   if (report.interrupted) {
-    if (report.resumable) log_info("{}", advice(options));
+    if (report.checkpoint) {
+      log_info("to go on from step {}, run the same command again", *report.checkpoint);
+    } else if (report.resumable) {
+      log_info("{}", advice(options));
+    }
+    // Whoever sends SIGTERM takes the machine away and is to see that all is well.
+    if (stop_signal == SIGTERM && report.checkpoint == report.step) return;
     throw Interrupted();
   }
   log_info("best: {}, dev {} {:.4f}; model and report.html in {}",

@@ -82,9 +82,6 @@ StagedDirectory::StagedDirectory(const fs::path& directory, Owned owned)
         return OutputFile::is_temporary(name) || owned(name);
       }) {
   check_replaceable(path_);
-  const auto beside = [&](const char* suffix) {
-    return path_.parent_path() / ("." + path_.filename().native() + ".fnet-" + suffix);
-  };
   staged_ = beside("new");
   former_ = beside("old");
   std::error_code error;
@@ -102,6 +99,10 @@ StagedDirectory::~StagedDirectory() {
   }
 }
 
+fs::path StagedDirectory::beside(const std::string& what) const {
+  return path_.parent_path() / ("." + path_.filename().native() + ".fnet-" + what);
+}
+
 bool StagedDirectory::occupied() const {
   return is_taken(path_) && std::ranges::any_of(names_in(path_), owned_);
 }
@@ -112,7 +113,7 @@ fs::path StagedDirectory::stage() {
   return staged_;
 }
 
-void StagedDirectory::publish() {
+void StagedDirectory::publish(const std::function<void()>& published) {
   for (const std::string& name : names_in(staged_)) flush_to_disk(staged_ / name);
   struct stat before{};
   const bool replaces = stat(path_.c_str(), &before) == 0;
@@ -133,6 +134,7 @@ void StagedDirectory::publish() {
       fail_errno(path_.native(), "replace");
     }
   }
+  if (published) published();
   flush_to_disk(path_.parent_path());
   retire(staged_);
   retire(former_);

@@ -42,8 +42,11 @@ class StagedDirectory {
 
   /// Makes the staged files durable, gives them the directory's name, removes the files from before
   /// and moves the entries that are not owned over. Throws: system; the name then has all the files
-  /// from before, or all the new ones.
-  void publish();
+  /// from before or, where `published` was called, all the new ones.
+  void publish(const std::function<void()>& published = {});
+
+  /// A path beside the directory, for what goes with it: `.<name>.fnet-<what>`.
+  std::filesystem::path beside(const std::string& what) const;
 
  private:
   void recover();

@@ -57,6 +57,7 @@ AutoReport finetune_auto(const FinetuneOptions& options, double minutes,
     if (recipe.from_nothing && !options.from.empty()) continue;
     FinetuneOptions own = options;
     recipe.change(own);
+    own.checkpoint_steps = 0;  // how far a recipe gets is a matter of time
     const double left = given - seconds_since(start);
     if (epoch_seconds > 0) {
       own.epochs = std::min(own.epochs, static_cast<std::int64_t>(left / epoch_seconds));

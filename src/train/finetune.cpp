@@ -127,7 +127,8 @@ LoopOptions loop_options(const FinetuneOptions& o, const TrainingSetup& setup) {
           .metric = setup.metric,
           .score_first = setup.fits,
           .patience = o.patience,
-          .products = *kernels::dtype_named(o.dtype)};  // one of the allowed
+          .products = *kernels::dtype_named(o.dtype),  // one of the allowed
+          .checkpoint_steps = o.checkpoint_steps};
 }
 
 void tell_interrupted(const FinetuneOptions& o, const TrainingReport& report, bool stays,
@@ -161,30 +162,42 @@ TrainingReport finetune(const FinetuneOptions& options, const TrainingCallbacks&
   const Log log = [&](std::string_view line) {
     if (callbacks.log) callbacks.log(line);
   };
-  RunDirectory directory(options.out, options.overwrite);
+  RunDirectory directory(
+      options.out,
+      {.overwrite = options.overwrite,
+       .keep_checkpoints = options.checkpoint_steps == 0 ? 0 : options.keep_checkpoints,
+       .log = log});
   TrainingSetup setup = set_up(options, log);
   const LoopOptions loop = loop_options(options, setup);
 
-  std::optional<double> older;
-  if (directory.holds_older_model()) {
-    older = score_of(directory.path(), options, setup, loop, log);
+  if (!directory.resume(setup.run) && directory.holds_older_model()) {
+    const std::optional<double> older = score_of(directory.path(), options, setup, loop, log);
     if (older) directory.set_older_metric(*older);
     log(fmt::format("{}: its model stays until this run has {}", options.out.string(),
                     older ? fmt::format("one that is better (dev {} {:.4f}){}", setup.metric,
                                         *older, only_better ? "" : ", or ends")
                           : "one: the two cannot be compared"));
   }
-  directory.start(setup.run, [&](const std::filesystem::path& place) {
-    setup.model->save(place);
-    if (setup.tokenizer) setup.tokenizer.save(place);
-  });
+  directory.start(
+      setup.run,
+      {.write =
+           [&](const std::filesystem::path& place) {
+             setup.model->save(place);
+             if (setup.tokenizer) setup.tokenizer.save(place);
+           },
+       .read = [&](const std::filesystem::path& place) { setup.model->load_weights(place); }});
 
   const auto objective = objective_of(options, setup);
   const auto source = source_of(options, setup);
   TrainingReport report = Loop(loop, *source, *objective, directory, callbacks).run();
 
   report.skipped_lines = setup.skipped_lines;
-  report.written = directory.finish(report.interrupted || only_better);
+  const std::optional<double>& older = directory.older_metric();
+  using End = RunDirectory::End;
+  report.written = directory.finish(report.interrupted ? End::interrupted
+                                    : only_better      ? End::only_better
+                                                       : End::done);
+  if (!report.interrupted) report.checkpoint.reset();
   report.resumable = report.written || older.has_value();
   if (report.interrupted) {
     tell_interrupted(options, report, directory.holds_older_model(), older, log);

@@ -48,6 +48,11 @@ void finetune_options(Visit&& option) {
          "of the factors of products while it learns; weights and sums are float32");
   option("seed", &O::seed, Allowed::any(), "the same command and seed give the same model");
   option("threads", &O::threads, range(0, 1'024), "0: one for each core");
+  option(
+      "checkpoint_steps", &O::checkpoint_steps, range(-1, 1'000'000'000),
+      "steps between two checkpoints, from which the same command goes on; -1: by time, 0: none");
+  option("keep_checkpoints", &O::keep_checkpoints, range(1, 1'000),
+         "checkpoints that stand at a time, until the run ends");
 }
 
 /// Every option that run.json keeps: name and member. What writes it and what reads it go by this

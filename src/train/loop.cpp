@@ -1,9 +1,11 @@
 #include "train/loop.h"
 
+#include <c10/util/ScopeExit.h>
 #include <fmt/ranges.h>
 
-#include <chrono>
+#include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "core/error.h"
 #include "train/algebra.h"
@@ -12,15 +14,15 @@
 namespace fnet {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 /// Steps in a row without a finite loss or gradient after which training gives up.
 constexpr std::size_t kMaxBadSteps = 8;
 /// Steps between two lines of the log.
 constexpr std::int64_t kLogEvery = 10;
+/// Of checkpoints by time: seconds between two at least, and how many times their own cost.
+constexpr double kCheckpointPause = 30, kCheckpointShare = 50;
 
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 }  // namespace
@@ -34,54 +36,71 @@ Loop::Loop(LoopOptions options, Source& source, Objective& objective, Saver& sav
       callbacks_(callbacks) {
   objective_.model().to(options_.device, options_.type);
   for (const Stage& stage : options_.stages) epochs_ += stage.epochs;
-  steps_ = epochs_ * source.epoch_steps();
+  epoch_steps_ = source.epoch_steps();
   report_.metric = options_.metric;
-  report_.steps = steps_;
+  report_.steps = epochs_ * epoch_steps_;
 }
 
 TrainingReport Loop::run() {
   // Moments of weights that get no gradient fade into them.
   const ops::DenormalsAreZeroInTorch denormals;
-  if (options_.score_first) evaluate({});
-  for (const Stage& stage : options_.stages) {
-    if (stage.epochs > 0 && !report_.interrupted) run_stage(stage);
+  if (!saver_.resumed().is_null()) {
+    restore(saver_.resumed());
+  } else if (options_.score_first) {
+    evaluate();
   }
+  while (!report_.interrupted && stage_ < static_cast<std::int64_t>(options_.stages.size())) {
+    run_stage(options_.stages[static_cast<std::size_t>(stage_)]);
+  }
+  if (!report_.interrupted) deliver();
   require(report_.best_epoch || report_.interrupted, Kind::input,
           "training: expected a finite loss on the dev data, found none after any epoch; lower "
           "the learning rate");
   return std::move(report_);
 }
 
-void Loop::run_stage(const Stage& stage) {
-  if (stage.begin) stage.begin();
-  optimizer_.emplace(learners_of(objective_.model(), options_.rate), options_.optimizer);
-  stage_begin_ = step_;
-  stage_steps_ = stage.epochs * source_.epoch_steps();
-  std::int64_t without_better = 0;
-  for (std::int64_t i = 0; i < stage.epochs; ++i) {
-    EpochReport line = train_epoch(++epoch_);
-    if (report_.interrupted) {
-      if (!report_.best_epoch && !saver_.holds_model()) evaluate(std::move(line));
-      return;
-    }
-    evaluate(std::move(line));
-    without_better = report_.epochs.back().best ? 0 : without_better + 1;
-    if (options_.patience > 0 && without_better >= options_.patience) {
-      log(fmt::format("early stop: no better {} for {} epochs", options_.metric,
-                      options_.patience));
-      return;
-    }
-  }
+bool Loop::stage_is_over(const Stage& stage) const {
+  return stage_epochs_ >= stage.epochs ||
+         (options_.patience > 0 && without_better_ >= options_.patience);
 }
 
-EpochReport Loop::train_epoch(std::int64_t epoch) {
+void Loop::run_stage(const Stage& stage) {
+  if (!optimizer_ && !stage_is_over(stage)) begin_stage(stage);
+  stage_steps_ = stage.epochs * epoch_steps_;
+  while (!stage_is_over(stage)) {
+    train_epoch();
+    if (report_.interrupted) {
+      checkpoint();
+      if (!report_.best_epoch && !saver_.holds_model()) evaluate();
+      return;
+    }
+    evaluate();
+    without_better_ = report_.epochs.back().best ? 0 : without_better_ + 1;
+    ++stage_epochs_;
+    if (stage_epochs_ < stage.epochs && stage_is_over(stage)) {
+      log(fmt::format("early stop: no better {} for {} epochs", options_.metric,
+                      options_.patience));
+    }
+    if (step_ < report_.steps && checkpoint_is_due()) checkpoint();
+  }
+  optimizer_.reset();
+  ++stage_;
+  stage_begin_ = step_;
+  stage_epochs_ = without_better_ = 0;
+}
+
+void Loop::begin_stage(const Stage& stage) {
+  if (stage.begin) stage.begin();
+  optimizer_.emplace(learners_of(objective_.model(), options_.rate), options_.optimizer);
+}
+
+/// Trains to the epoch's end, from wherever in it the run stands.
+void Loop::train_epoch() {
   objective_.model().train();
   const auto start = Clock::now();
-  EpochReport line;
-  line.epoch = epoch;
-  std::int64_t good_steps = 0, tokens = 0;
-  double loss_sum = 0;
-  for (std::int64_t i = 0; i < source_.epoch_steps() && !report_.interrupted; ++i) {
+  const double seconds_before = line_.seconds;
+  line_.epoch = static_cast<std::int64_t>(report_.epochs.size()) + 1;
+  while (step_ < epoch_end() && !report_.interrupted) {
     const double rate = options_.learning_rate *
                         linear_schedule(step_ - stage_begin_, stage_steps_, options_.warmup);
     const Objective::Result result = [&] {
@@ -90,42 +109,55 @@ EpochReport Loop::train_epoch(std::int64_t epoch) {
     }();
     result.loss.backward();
     const double loss = result.loss.item<double>();
-    if (std::isfinite(loss) && optimizer_->step(rate)) {
+    if (std::isfinite(loss) && step(rate)) {
       bad_in_a_row_.clear();
-      loss_sum += loss;
-      ++good_steps;
+      loss_sum_ += loss;
+      ++good_steps_;
     } else {
       skip_step();
     }
     ++step_;
-    tokens += result.tokens;
-    line.loss = good_steps > 0 ? loss_sum / static_cast<double>(good_steps) : 0;
-    line.seconds = seconds_since(start);
-    line.tokens_per_second = static_cast<double>(tokens) / line.seconds;
+    tokens_ += result.tokens;
+    line_.loss = good_steps_ > 0 ? loss_sum_ / static_cast<double>(good_steps_) : 0;
+    line_.seconds = seconds_before + seconds_since(start);
+    line_.tokens_per_second = static_cast<double>(tokens_) / line_.seconds;
     if (step_ % kLogEvery == 0) {
       saver_.log("step", step_,
-                 {{"epoch", static_cast<double>(epoch)},
+                 {{"epoch", static_cast<double>(line_.epoch)},
                   {"loss", loss},
                   {"learning_rate", rate},
                   {"grad_norm", optimizer_->grad_norm()},
-                  {"tokens_per_second", line.tokens_per_second}});
+                  {"tokens_per_second", line_.tokens_per_second}});
     }
     if (callbacks_.progress) {
-      const double each = (seconds_ + line.seconds) / static_cast<double>(step_);
-      callbacks_.progress({.epoch = epoch,
+      const double each = (seconds_ + line_.seconds) / static_cast<double>(step_);
+      callbacks_.progress({.epoch = line_.epoch,
                            .epochs = epochs_,
                            .step = step_,
-                           .steps = steps_,
-                           .loss = line.loss,
+                           .steps = report_.steps,
+                           .loss = line_.loss,
                            .learning_rate = rate,
-                           .tokens_per_second = line.tokens_per_second,
-                           .seconds_left = each * static_cast<double>(steps_ - step_)});
+                           .tokens_per_second = line_.tokens_per_second,
+                           .seconds_left = each * static_cast<double>(report_.steps - step_)});
     }
     report_.interrupted = callbacks_.stop && callbacks_.stop();
+    report_.step = step_;
+    // At its end the epoch is scored first.
+    if (step_ < epoch_end() && !report_.interrupted && checkpoint_is_due()) checkpoint();
   }
-  seconds_ += line.seconds;
-  report_.step = step_;
-  return line;
+}
+
+/// A step of the optimizer. False where the gradient is not finite.
+bool Loop::step(double rate) {
+  if (!optimizer_->step(rate)) return false;
+  if (optimizer_->spiked()) {
+    ++report_.spikes;
+    log(fmt::format(
+        "step {}: the gradient's norm, {:.3g}, is over {:g} times its usual size{} ({})", step_ + 1,
+        optimizer_->grad_norm(), options_.optimizer.spike,
+        options_.optimizer.max_grad_norm > 0 ? ": clipped to that" : "", source_.place(step_)));
+  }
+  return true;
 }
 
 /// Counts a step without finite loss or gradient; gives up after several in a row, with their
@@ -142,12 +174,15 @@ void Loop::skip_step() {
           kMaxBadSteps, fmt::join(bad_in_a_row_, " | "));
 }
 
-/// Scores the model and, where it is the best so far, saves it. `line.epoch` 0: the model that the
-/// loop starts from.
-void Loop::evaluate(EpochReport line) {
+/// Scores the model at the epoch's end and, where it is the best so far, saves it. Before any
+/// epoch: the model that the loop starts from.
+void Loop::evaluate() {
   if (optimizer_) optimizer_->swap_average();
   Evaluation evaluation = objective_.evaluate();
   const double value = evaluation.metric(options_.metric);
+  EpochReport line = std::exchange(line_, {});
+  loss_sum_ = 0, good_steps_ = tokens_ = 0;
+  seconds_ += line.seconds;
   line.metrics = evaluation.metrics;
   line.dev_loss = evaluation.loss;
   // A model with numbers that are none has a loss that is none, and some metric all the same.
@@ -166,12 +201,81 @@ void Loop::evaluate(EpochReport line) {
     report_.best = value;
     report_.best_epoch = line.epoch;
     best_ = std::move(evaluation);
-    saver_.save(report_, best_);
+    snapshot_.clear();
+    owed_ = Owed::model;
   } else {
-    saver_.update(report_, best_);
+    owed_ = std::max(owed_, Owed::report);
   }
+  try_deliver();
   if (optimizer_) optimizer_->swap_average();
   if (callbacks_.epoch) callbacks_.epoch(line);
+}
+
+/// Gives the saver what it has not got. Throws: as it does.
+void Loop::deliver() {
+  if (owed_ == Owed::model) {
+    swap_snapshot();
+    const auto back = c10::make_scope_exit([&] { swap_snapshot(); });
+    saver_.save(report_, best_);
+  } else if (owed_ == Owed::report) {
+    saver_.update(report_, best_);
+  }
+  owed_ = Owed::nothing;
+  snapshot_.clear();
+}
+
+/// The same, but training goes on where it fails. A model is kept in memory until the next try.
+bool Loop::try_deliver() {
+  try {
+    deliver();
+    return true;
+  } catch (const Error& error) {
+    log(fmt::format("warning: {} cannot be saved: {}; training goes on, and it is tried again",
+                    owed_ == Owed::model ? "the best model" : "the report", error.what()));
+  }
+  if (owed_ == Owed::model && snapshot_.empty()) {
+    for (const auto& item : model_tensors()) snapshot_.push_back(item.second.clone());
+  }
+  return false;
+}
+
+/// Exchanges the model with the one in memory, if there is one.
+void Loop::swap_snapshot() {
+  const at::NoGradGuard no_grad;
+  const NamedTensors live = model_tensors();
+  for (std::size_t i = 0; i < snapshot_.size(); ++i) {
+    const at::Tensor now = live[i].second.clone();
+    live[i].second.copy_(snapshot_[i]);
+    snapshot_[i] = now;
+  }
+}
+
+bool Loop::checkpoint_is_due() const {
+  if (options_.checkpoint_steps >= 0) {
+    return options_.checkpoint_steps > 0 && step_ - tried_step_ >= options_.checkpoint_steps;
+  }
+  return seconds_since(tried_at_) >= std::max(kCheckpointPause, kCheckpointShare * tried_seconds_);
+}
+
+/// Makes a checkpoint of this step. Where that fails, the one before stays and training goes on.
+void Loop::checkpoint() {
+  if (options_.checkpoint_steps == 0 || report_.checkpoint == step_) return;
+  const auto start = Clock::now();
+  try {
+    deliver();  // a checkpoint has the best model too
+    const NamedTensors all = tensors();
+    check_finite(all);
+    saver_.checkpoint(step_, state(), all);
+    report_.checkpoint = step_;
+  } catch (const Error& error) {
+    log(fmt::format("warning: no checkpoint at step {}: {}; {}, and it is tried again", step_,
+                    error.what(),
+                    report_.checkpoint ? fmt::format("that of step {} is kept", *report_.checkpoint)
+                                       : "training goes on"));
+  }
+  tried_at_ = Clock::now();
+  tried_step_ = step_;
+  tried_seconds_ = seconds_since(start);
 }
 
 void Loop::log(std::string_view line) const {

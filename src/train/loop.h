@@ -2,41 +2,24 @@
 
 #include <torch/torch.h>
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "fnet/finetune.h"
 #include "kernels/types.h"
 #include "train/objective.h"
 #include "train/optimizer.h"
+#include "train/saver.h"
 #include "train/source.h"
 
 namespace fnet {
-
-/// Where a loop's models, log and reports go.
-class Saver {
- public:
-  virtual ~Saver() = default;
-
-  /// A line of the log: values by name.
-  virtual void log(std::string_view kind, std::int64_t step,
-                   const std::vector<std::pair<std::string, double>>& values) = 0;
-
-  /// The model as it is now is the best so far. `report` tells of it.
-  virtual void save(const TrainingReport& report, const Evaluation& best) = 0;
-
-  /// An epoch ended, and the best model is still that of `best`.
-  virtual void update(const TrainingReport& report, const Evaluation& best) = 0;
-
-  /// Whether there is a model that an interrupted run leaves as it is. Where there is none, the
-  /// loop scores and saves what it has.
-  virtual bool holds_model() const = 0;
-};
 
 /// A part of a training, with a learning-rate schedule and an optimizer of its own.
 struct Stage {
@@ -59,26 +42,53 @@ struct LoopOptions {
   at::ScalarType type = at::kFloat;  ///< of its parameters while it learns
   /// Of the factors of a step's products on the CPU; the weights stay as they are.
   kernels::Dtype products = kernels::Dtype::float32;
+  /// Steps between two checkpoints; 0: none are made; -1: as rarely as they take a fiftieth of the
+  /// time, and at most two a minute.
+  std::int64_t checkpoint_steps = 0;
 };
 
 /// The one training loop: learning rate, guards against steps that are not finite, log, progress,
-/// early stop, and the choice of the best model. What is learnt comes from a source and an
-/// objective.
+/// early stop, the choice of the best model, and when to make a checkpoint. What is learnt comes
+/// from a source and an objective. A run that goes on from a checkpoint takes the same steps, bit
+/// for bit, as one that was never interrupted.
 class Loop {
  public:
   /// Moves the objective's model to the device and type. All must outlive the loop.
   Loop(LoopOptions options, Source& source, Objective& objective, Saver& saver,
        const TrainingCallbacks& callbacks);
 
-  /// Trains. Throws: input where the loss stays without a finite value for 8 steps in a row, or no
-  /// evaluation is finite; what source, objective and saver throw.
+  /// Trains, from the saver's checkpoint on where it has one. What cannot be saved on the way is
+  /// tried again later. Throws: input where the loss stays without a finite value for 8 steps in a
+  /// row, or no evaluation is finite; system where the best model cannot be saved at the end; what
+  /// source and objective throw.
   TrainingReport run();
 
  private:
+  using Clock = std::chrono::steady_clock;
+
+  /// What a saver has not got yet, because it failed.
+  enum class Owed { nothing, report, model };
+
   void run_stage(const Stage& stage);
-  EpochReport train_epoch(std::int64_t epoch);
+  void begin_stage(const Stage& stage);
+  void train_epoch();
+  bool step(double rate);
   void skip_step();
-  void evaluate(EpochReport line);
+  void evaluate();
+  void deliver();
+  bool try_deliver();
+  void swap_snapshot();
+  bool checkpoint_is_due() const;
+  void checkpoint();
+  void check_finite(const NamedTensors& tensors) const;
+  nlohmann::json state();
+  void restore(const nlohmann::json& state);
+  NamedTensors model_tensors() const;
+  NamedTensors tensors() const;
+  template <class Visit>
+  void members(Visit&& visit);
+  std::int64_t epoch_end() const { return stage_begin_ + (stage_epochs_ + 1) * epoch_steps_; }
+  bool stage_is_over(const Stage& stage) const;
   void log(std::string_view line) const;
 
   LoopOptions options_;
@@ -86,14 +96,29 @@ class Loop {
   Objective& objective_;
   Saver& saver_;
   const TrainingCallbacks& callbacks_;
+  std::int64_t epochs_ = 0, epoch_steps_ = 0, stage_steps_ = 0;
   std::optional<AdamW> optimizer_;  // of the stage
-  std::int64_t epoch_ = 0, epochs_ = 0;
-  std::int64_t step_ = 0, steps_ = 0;
-  std::int64_t stage_begin_ = 0, stage_steps_ = 0;
-  double seconds_ = 0;  // of training so far
+
+  // Where training stands: with the tensors, what a checkpoint keeps (loop_state.cpp).
+  std::int64_t stage_ = 0;         // index
+  std::int64_t stage_begin_ = 0;   // its first step
+  std::int64_t stage_epochs_ = 0;  // its epochs that ended
+  std::int64_t without_better_ = 0;
+  std::int64_t step_ = 0;
+  double seconds_ = 0;  // of training, in the epochs that ended
+  EpochReport line_;    // of the epoch under way
+  double loss_sum_ = 0;
+  std::int64_t good_steps_ = 0, tokens_ = 0;
   std::vector<std::string> bad_in_a_row_;
   TrainingReport report_;
+
   Evaluation best_;
+  Owed owed_ = Owed::nothing;
+  std::vector<at::Tensor> snapshot_;  // of the best model, while it is owed
+  // The last try of a checkpoint: when, at which step, how many seconds it took.
+  Clock::time_point tried_at_ = Clock::now();
+  std::int64_t tried_step_ = 0;
+  double tried_seconds_ = 0;
 };
 
 }  // namespace fnet

@@ -10,6 +10,8 @@ namespace {
 
 /// Steps between two updates of the average: it moves slowly, and a step costs a pass over memory.
 constexpr std::int64_t kAverageEvery = 8;
+/// Steps whose median norm is the usual one.
+constexpr std::size_t kNorms = 200;
 
 }  // namespace
 
@@ -18,14 +20,16 @@ std::vector<Learner> learners_of(const torch::nn::Module& module,
   std::vector<Learner> learners;
   for (const auto& item : module.named_parameters()) {
     if (item.value().requires_grad())
-      learners.emplace_back(item.value(), rate ? rate(item.key()) : 1);
+      learners.emplace_back(item.value(), rate ? rate(item.key()) : 1, item.key());
   }
   return learners;
 }
 
 AdamW::AdamW(const std::vector<Learner>& learners, const Options& options) : options_(options) {
-  for (const auto& [value, rate] : learners) {
+  for (const auto& [value, rate, name] : learners) {
     Group& own = group(value.dim() > 1 ? options.weight_decay : 0.0, rate);
+    own.names.push_back(name);
+    names_.push_back(name);
     own.values.push_back(value);
     own.moments.push_back(at::zeros_like(value));
     own.squares.push_back(at::zeros_like(value));
@@ -39,6 +43,25 @@ AdamW::Group& AdamW::group(double weight_decay, double rate) {
   const auto found = std::ranges::find_if(
       groups_, [&](const Group& g) { return g.weight_decay == weight_decay && g.rate == rate; });
   return found != groups_.end() ? *found : groups_.emplace_back(Group{weight_decay, rate});
+}
+
+/// The norm that this step's gradient is clipped to, where it is.
+std::optional<double> AdamW::largest_norm() {
+  auto& norms = counters_.norms;
+  std::optional<double> largest;
+  if (options_.max_grad_norm > 0) largest = options_.max_grad_norm;
+  spiked_ = false;
+  if (options_.spike > 0 && norms.size() == kNorms) {
+    std::vector<double> sorted = norms;
+    const auto middle = sorted.begin() + kNorms / 2;
+    std::ranges::nth_element(sorted, middle);
+    const double usual = options_.spike * *middle;
+    spiked_ = usual > 0 && grad_norm_ > usual;
+    if (spiked_ && largest) largest = std::min(*largest, usual);
+  }
+  if (norms.size() == kNorms) norms.erase(norms.begin());
+  norms.push_back(grad_norm_);
+  return largest && grad_norm_ > *largest ? largest : std::nullopt;
 }
 
 bool AdamW::step(double learning_rate) {
@@ -55,9 +78,8 @@ bool AdamW::step(double learning_rate) {
   }
   // The fused step divides gradients by this as it reads them.
   std::optional<at::Tensor> scale;
-  if (options_.max_grad_norm > 0 && grad_norm_ > options_.max_grad_norm) {
-    scale =
-        at::scalar_tensor(grad_norm_ / options_.max_grad_norm, all[0].options().dtype(at::kFloat));
+  if (const std::optional<double> largest = largest_norm()) {
+    scale = at::scalar_tensor(grad_norm_ / *largest, all[0].options().dtype(at::kFloat));
   }
   for (Group& group : groups_) {
     std::vector<at::Tensor> values, grads, moments, squares, steps;
@@ -76,9 +98,9 @@ bool AdamW::step(double learning_rate) {
                       false, scale, {});
   }
   zero_grad();
-  if (!average_.empty() && ++steps_ % kAverageEvery == 0) {
+  if (!average_.empty() && ++counters_.steps % kAverageEvery == 0) {
     // Young averages forget faster, or the first weights would stay in them.
-    const auto t = static_cast<double>(steps_);
+    const auto t = static_cast<double>(counters_.steps);
     const double decay = std::min(options_.average, (1 + t) / (10 + t));
     std::vector<at::Tensor> values;
     for (const at::Tensor& parameter : parameters_) values.push_back(parameter.detach());
@@ -98,6 +120,20 @@ void AdamW::swap_average() {
     parameters_[i].set_data(average_[i]);
     average_[i] = values.alias();
   }
+}
+
+std::vector<std::pair<std::string, at::Tensor>> AdamW::state() const {
+  std::vector<std::pair<std::string, at::Tensor>> all;
+  for (const Group& group : groups_) {
+    for (std::size_t i = 0; i < group.names.size(); ++i) {
+      all.emplace_back("exp_avg." + group.names[i], group.moments[i]);
+      all.emplace_back("exp_avg_sq." + group.names[i], group.squares[i]);
+      all.emplace_back("step." + group.names[i], group.steps[i]);
+    }
+  }
+  for (std::size_t i = 0; i < average_.size(); ++i)
+    all.emplace_back("average." + names_[i], average_[i]);
+  return all;
 }
 
 double layer_rate(std::string_view name, std::int64_t layers, double decay) {

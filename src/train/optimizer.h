@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,10 +15,11 @@ namespace fnet {
 /// A parameter that learns.
 struct Learner {
   at::Tensor value;
-  double rate = 1;  ///< its share of the learning rate
+  double rate = 1;   ///< its share of the learning rate
+  std::string name;  ///< of what the optimizer keeps for it
 
-  Learner(at::Tensor value_, double rate_ = 1)  // NOLINT: a parameter learns as it is
-      : value(std::move(value_)), rate(rate_) {}
+  Learner(at::Tensor value_, double rate_ = 1, std::string name_ = "")  // NOLINT: as it is
+      : value(std::move(value_)), rate(rate_), name(std::move(name_)) {}
 };
 
 /// The parameters of a module that take a gradient; `rate` by their names, 1 where it is empty.
@@ -33,6 +35,9 @@ class AdamW {
     double weight_decay = 0.01;
     double max_grad_norm = 1;  ///< 0: no clipping
     double average = 0;        ///< decay of the moving average; 0: none
+    /// A gradient over so many times the median norm of the last 200 steps is clipped to that,
+    /// where gradients are clipped at all.
+    double spike = 10;
     double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
   };
 
@@ -48,22 +53,39 @@ class AdamW {
   /// The gradient's norm at the last step, before clipping.
   double grad_norm() const noexcept { return grad_norm_; }
 
+  /// Whether it was a spike, as Options has it.
+  bool spiked() const noexcept { return spiked_; }
+
   /// Swaps the weights with their average; a second call swaps back. Nothing without an average.
   void swap_average();
+
+  /// What the next steps depend on beside the weights: tensors by torch's names for them, which
+  /// share memory with the optimizer's, and the rest.
+  struct Counters {
+    std::int64_t steps = 0;
+    std::vector<double> norms;  ///< of the gradients of the last steps
+  };
+  std::vector<std::pair<std::string, at::Tensor>> state() const;
+  const Counters& counters() const noexcept { return counters_; }
+  void set_counters(Counters counters) { counters_ = std::move(counters); }
 
  private:
   struct Group {
     double weight_decay, rate;
+    std::vector<std::string> names = {};
     std::vector<at::Tensor> values = {}, moments = {}, squares = {}, steps = {};
   };
 
   Group& group(double weight_decay, double rate);
+  std::optional<double> largest_norm();
 
   Options options_;
   std::vector<Group> groups_;
+  std::vector<std::string> names_;
   std::vector<at::Tensor> parameters_, average_;
-  std::int64_t steps_ = 0;
+  Counters counters_;
   double grad_norm_ = 0;
+  bool spiked_ = false;
 };
 
 /// A weight's share of the learning rate in a model of so many layers: 1 of what follows the last

@@ -5,8 +5,10 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/file.h"
 #include "core/hash.h"
 #include "core/json.h"
+#include "kernels/kernels.h"
 #include "model/weights.h"
 #include "train/finetune_options.h"
 #include "train/json_options.h"
@@ -19,6 +21,12 @@ namespace {
 std::string hash_of(const std::filesystem::path& path) {
   std::error_code error;
   return std::filesystem::is_regular_file(path, error) ? sha256_of_file(path) : "";
+}
+
+/// Of the SentencePiece model that is not learnt from the data.
+std::string tokenizer_hash(const FinetuneOptions& o) {
+  const std::filesystem::path path = o.tokenizer.empty() ? o.from : o.tokenizer;
+  return hash_of(path_is_directory(path) ? path / "spiece.model" : path);
 }
 
 nlohmann::ordered_json data_json(const std::filesystem::path& path,
@@ -67,10 +75,12 @@ nlohmann::ordered_json run_json(const FinetuneOptions& options, const TrainingSe
     run["alpha"] = o.alpha;
   }
   run["from_sha256"] = weight_hashes(o.from);
+  if (!o.tokenizer.empty() || !o.from.empty()) run["tokenizer_sha256"] = tokenizer_hash(o);
   if (!setup.weights.is_null()) run["weights"] = setup.weights;
   run["frozen"] = setup.frozen;
   run["metric"] = setup.metric;
   run["threads"] = at::get_num_threads();
+  run["isa"] = kernels::table().name;
   run["config"] = nlohmann::ordered_json::parse(setup.config().to_json());
   return run;
 }

@@ -1,16 +1,18 @@
 #include "train/run_log.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <array>
 #include <bit>
+#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/file.h"
 
 namespace fnet {
 namespace {
@@ -60,10 +62,25 @@ std::string framed(std::string_view event) {
   return frame;
 }
 
-void append(const std::filesystem::path& path, std::string_view bytes) {
-  std::ofstream file(path, std::ios::binary | std::ios::app);
-  file << bytes << std::flush;
-  require(file.good(), Kind::system, "{}: cannot be written", path.string());
+constexpr const char* kLines = "log.jsonl";
+
+/// Makes a file of `size` bytes of those that it has, or an empty one, and then these.
+void append(const std::filesystem::path& path, std::uint64_t size, std::string_view bytes) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+  if (file < 0) fail_errno(path.native(), "open");
+  bool done = ftruncate(file, static_cast<off_t>(size)) == 0;
+  for (auto at = static_cast<off_t>(size); done && !bytes.empty();) {
+    const ssize_t count = pwrite(file, bytes.data(), bytes.size(), at);
+    if (count < 0 && errno == EINTR) continue;
+    done = count >= 0;
+    if (done) bytes.remove_prefix(static_cast<std::size_t>(count)), at += count;
+  }
+  const int code = errno;
+  // What is written in part is no line: the next try begins where this one did.
+  if (!done) static_cast<void>(ftruncate(file, static_cast<off_t>(size)));
+  close(file);
+  errno = code;
+  if (!done) fail_errno(path.native(), "write");
 }
 
 }  // namespace
@@ -107,13 +124,23 @@ std::string scalar_event(std::string_view tag, std::int64_t step, double value, 
 RunLog::RunLog(const std::filesystem::path& directory)
     : directory_(directory),
       events_(fmt::format("events.out.tfevents.{}.{}.fnet", static_cast<std::int64_t>(now()),
-                          getpid())) {
-  append(directory_ / kLines, "");
-  append(directory_ / events_, first_event(now()));
+                          getpid())),
+      waiting_({{kLines, ""}, {events_, first_event(now())}}) {
+  flush();
+}
+
+RunLog::RunLog(const std::filesystem::path& directory,
+               const std::map<std::string, std::uint64_t>& files)
+    : directory_(directory), sizes_(files) {
+  for (const auto& [name, size] : files) {
+    if (name != kLines) events_ = name;
+    waiting_[name] = "";
+  }
+  flush();
 }
 
 void RunLog::write(std::string_view kind, std::int64_t step,
-                   const std::vector<std::pair<std::string, double>>& values) const {
+                   const std::vector<std::pair<std::string, double>>& values) {
   const double time = now();
   nlohmann::ordered_json line;
   std::string events;
@@ -124,8 +151,23 @@ void RunLog::write(std::string_view kind, std::int64_t step,
     line[name] = value;
     events += scalar_event(fmt::format("{}/{}", kind, name), step, value, time);
   }
-  append(directory_ / kLines, line.dump() + '\n');
-  append(directory_ / events_, events);
+  waiting_[kLines] += line.dump() + '\n';
+  waiting_[events_] += events;
+  try {
+    flush();
+  } catch (const Error& error) {
+    fault_ = error.what();
+  }
+}
+
+void RunLog::flush() {
+  while (!waiting_.empty()) {
+    const auto& [name, bytes] = *waiting_.begin();
+    append(directory_ / name, sizes_[name], bytes);
+    sizes_[name] += bytes.size();
+    waiting_.erase(waiting_.begin());
+  }
+  fault_.clear();
 }
 
 }  // namespace fnet

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,22 +17,33 @@ class RunLog {
   /// Makes both files in `directory`. Throws: system.
   explicit RunLog(const std::filesystem::path& directory);
 
+  /// Goes on with the files of an earlier one, by name, of so many bytes each; what they have
+  /// beyond is cut off. Throws: system.
+  RunLog(const std::filesystem::path& directory, const std::map<std::string, std::uint64_t>& files);
+
   /// A line `{"event": kind, "step": …, name: value …}`, and a scalar `kind/name` for each value.
-  /// Throws: system.
+  /// Where the disk is full or fails, it is written with the next one.
   void write(std::string_view kind, std::int64_t step,
-             const std::vector<std::pair<std::string, double>>& values) const;
+             const std::vector<std::pair<std::string, double>>& values);
+
+  /// Writes what could not be written before. Throws: system.
+  void flush();
 
   /// Makes the files' directory another one, where they stand already.
   void move_to(std::filesystem::path directory) { directory_ = std::move(directory); }
 
-  /// Names of the files.
-  std::vector<std::string> files() const { return {kLines, events_}; }
+  /// The files by name, and how many bytes are written.
+  const std::map<std::string, std::uint64_t>& files() const noexcept { return sizes_; }
+
+  /// Why the last line waits, or empty.
+  const std::string& fault() const noexcept { return fault_; }
 
  private:
-  static constexpr const char* kLines = "log.jsonl";
-
   std::filesystem::path directory_;
   std::string events_;  // name of the TensorBoard file
+  std::map<std::string, std::uint64_t> sizes_;
+  std::map<std::string, std::string> waiting_;  // not written yet
+  std::string fault_;
 };
 
 /// A record of a TensorBoard event file: its first one, and a scalar by tag and step. `time`:

@@ -171,7 +171,7 @@ class Finetune(CliTest):
         command = ["finetune", "--train", train, "--dev", train, "--out", out, "--tokenizer", self.spiece,
                    "--set", "hidden_size=32", "--set", "intermediate_size=32", "--set", "num_hidden_layers=1",
                    "--batch-size", 8, "--lr", "5e-3", "--token-dropout", 0, "--average", "0.5",
-                   "--threads", 1, "--epochs"]  # fmt: skip
+                   "--threads", 1, "--checkpoint-steps", 0, "--epochs"]  # fmt: skip
         done(*command, 20)
         best = self.accuracy(out, train)
         self.assertEqual(best, 1)
@@ -216,7 +216,7 @@ class Finetune(CliTest):
     def test_a_second_run_into_a_directory_at_work_is_refused(self):
         train, out = self.data("twice.tsv"), self.folder / "twice"
         command = [FNET, "finetune", "--train", train, "--dev", train, "--out", out, "--from", self.classifier,
-                   "--threads", 1, "--epochs", 100000]  # fmt: skip
+                   "--threads", 1, "--checkpoint-steps", 0, "--epochs", 100000]  # fmt: skip
         with subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True) as first:
             next(line for line in first.stderr if "ETA" in line)
             second = fnet(*command[1:], "--overwrite")

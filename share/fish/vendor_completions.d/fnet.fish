@@ -139,6 +139,8 @@ complete -c fnet -n '__fish_seen_subcommand_from finetune' -l patience -x -d 'ep
 complete -c fnet -n '__fish_seen_subcommand_from finetune' -l dtype -x -a 'float32 bfloat16' -d 'of the factors of products while it learns; weights and sums are float32'
 complete -c fnet -n '__fish_seen_subcommand_from finetune' -l seed -x -d 'the same command and seed give the same model'
 complete -c fnet -n '__fish_seen_subcommand_from finetune' -l threads -x -d 'threads; 0: one for each core'
+complete -c fnet -n '__fish_seen_subcommand_from finetune' -l checkpoint-steps -x -d 'steps between two checkpoints, from which the same command goes on; -1: by time, 0: none'
+complete -c fnet -n '__fish_seen_subcommand_from finetune' -l keep-checkpoints -x -d 'checkpoints that stand at a time, until the run ends'
 complete -c fnet -n '__fish_seen_subcommand_from finetune' -l matryoshka-dims -x -d 'of sentence-similarity: so many first numbers of a vector learn to tell likeness alone: 64,128'
 complete -c fnet -n '__fish_seen_subcommand_from finetune' -l isa -x -d 'instruction set of the kernels; \'fnet info\' lists them'
 complete -c fnet -n '__fish_seen_subcommand_from finetune' -l log-level -x -a 'debug info warn error off' -d 'what is told on standard error'

@@ -1,11 +1,9 @@
 #include "core/staged_directory.h"
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,56 +16,8 @@
 
 #include "core/error.h"
 #include "core/file.h"
+#include "faults.h"
 #include "temporary.h"
-
-// The system calls that change names or make bytes durable pass through here, so that a test can
-// let the k-th of them fail or end the process before it.
-namespace {
-
-struct Faults {
-  int countdown = -1;  // calls until the fault; below 0: none
-  int error = 0;       // errno of the failing call; 0: the process ends
-  bool no_exchange = false;
-};
-Faults faults;
-
-/// Whether this call fails.
-bool strikes() {
-  if (faults.countdown < 0 || faults.countdown-- > 0) return false;
-  if (faults.error == 0) _exit(9);
-  errno = faults.error;
-  return true;
-}
-
-}  // namespace
-
-extern "C" {
-int rename(const char* from, const char* to) noexcept {
-  if (strikes()) return -1;
-  return static_cast<int>(syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0));
-}
-int renameat2(int from_at, const char* from, int to_at, const char* to, unsigned flags) noexcept {
-  if (faults.no_exchange) return errno = EINVAL, -1;
-  if (strikes()) return -1;
-  return static_cast<int>(syscall(SYS_renameat2, from_at, from, to_at, to, flags));
-}
-int mkdir(const char* path, mode_t mode) noexcept {
-  if (strikes()) return -1;
-  return static_cast<int>(syscall(SYS_mkdirat, AT_FDCWD, path, mode));
-}
-int rmdir(const char* path) noexcept {
-  if (strikes()) return -1;
-  return static_cast<int>(syscall(SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR));
-}
-int unlinkat(int at, const char* path, int flags) noexcept {  // std::filesystem's
-  if (strikes()) return -1;
-  return static_cast<int>(syscall(SYS_unlinkat, at, path, flags));
-}
-int fsync(int descriptor) {
-  if (strikes()) return -1;
-  return static_cast<int>(syscall(SYS_fsync, descriptor));
-}
-}
 
 namespace fnet {
 namespace {
@@ -100,22 +50,6 @@ void replace(const fs::path& directory, const Files& contents) {
   StagedDirectory staged(directory, owned);
   write_files(staged.stage(), contents);
   staged.publish();
-}
-
-/// The exit status of a process in which `act` runs.
-int status_of_child(const std::function<void()>& act) {
-  const pid_t child = fork();
-  if (child == 0) {
-    try {
-      act();
-    } catch (const Error&) {
-      _exit(1);
-    }
-    _exit(0);
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
 class Staged : public testing::Test {
@@ -261,7 +195,7 @@ TEST_F(Staged, a_kill_at_any_step_leaves_the_old_files_or_the_new_ones) {
   int kept = 0, replaced = 0;
   sweep([&](int k) { return occupied("d" + std::to_string(k)); }, {},
         [&](int status, const fs::path& directory) {
-          ASSERT_TRUE(status == 9 || status == 0) << status;
+          ASSERT_TRUE(status == -SIGKILL || status == 0) << status;
           Files found = files(directory);
           const bool old = found.at("model.a") == "1";
           ++(old ? kept : replaced);
@@ -282,7 +216,7 @@ TEST_F(Staged, without_exchange_the_next_start_finds_the_old_files_or_the_new_on
   int nameless = 0;
   sweep([&](int k) { return occupied("d" + std::to_string(k)); }, {.no_exchange = true},
         [&](int status, const fs::path& directory) {
-          ASSERT_TRUE(status == 9 || status == 0) << status;
+          ASSERT_TRUE(status == -SIGKILL || status == 0) << status;
           nameless += fs::exists(directory) ? 0 : 1;
           {
             const StagedDirectory next(directory, owned);

@@ -69,11 +69,19 @@ struct Memory : Saver {
   }
   void update(const TrainingReport& /*report*/, const Evaluation& /*best*/) override { ++updates; }
   bool holds_model() const override { return older || !saved.empty(); }
+  void checkpoint(std::int64_t step, const nlohmann::json& /*state*/,
+                  const NamedTensors& /*tensors*/) override {
+    checkpoints.push_back(step);
+  }
+  const nlohmann::json& resumed() const override { return nothing; }
+  void restore(const NamedTensors& /*tensors*/) override { FAIL(); }
+  void restore_best() override { FAIL(); }
 
   std::vector<std::string> lines;
-  std::vector<std::int64_t> saved;
+  std::vector<std::int64_t> saved, checkpoints;
   int updates = 0;
   bool older = false;
+  nlohmann::json nothing;
 };
 
 struct Toy {
@@ -183,6 +191,65 @@ TEST(Loop, a_model_whose_loss_is_no_number_is_never_the_best) {
   toy.objective.broken = true;
   EXPECT_THAT(error_of([&] { toy.run(); }).what(), HasSubstr("finite loss on the dev data"));
   EXPECT_TRUE(toy.saver.saved.empty());
+}
+
+TEST(Loop, makes_a_checkpoint_every_so_many_steps_and_where_it_is_stopped) {
+  Toy toy;
+  toy.options.checkpoint_steps = 3;
+  toy.run();
+  EXPECT_THAT(toy.saver.checkpoints, ElementsAre(3, 6, 9)) << "none where the run ends anyway";
+  Toy stopped;
+  stopped.options.checkpoint_steps = 3;
+  int steps = 0;
+  stopped.callbacks.stop = [&] { return ++steps == 5; };
+  EXPECT_EQ(stopped.run().checkpoint, 5);
+  EXPECT_THAT(stopped.saver.checkpoints, ElementsAre(3, 5));
+  Toy by_time;
+  by_time.options.checkpoint_steps = -1;
+  by_time.run();
+  EXPECT_TRUE(by_time.saver.checkpoints.empty()) << "it takes no half a minute";
+}
+
+/// A gradient that is a hundred times as large at some steps.
+struct Spikes : Number {
+  Result loss(std::span<const Sample> /*batch*/, std::int64_t step) override {
+    return {(value * (bad_steps.contains(step) ? 1.0 : 0.01)).sum(), 1};
+  }
+};
+
+TEST(Loop, a_gradient_far_over_its_usual_size_is_clipped_and_told) {
+  Toy toy;
+  toy.options.stages = {{.epochs = 60}};
+  toy.options.learning_rate = 1e-3;
+  Spikes objective;
+  objective.bad_steps = {50, 210, 220};  // the first one before its usual size is known
+  std::vector<std::string> lines;
+  toy.callbacks.log = [&](std::string_view line) { lines.emplace_back(line); };
+  const TrainingReport report =
+      Loop(toy.options, toy.source, objective, toy.saver, toy.callbacks).run();
+  EXPECT_EQ(report.spikes, 2);
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_EQ(lines[0],
+            "step 211: the gradient's norm, 1, is over 10 times its usual size: clipped to that "
+            "(place 210)");
+}
+
+TEST(AdamW, a_spike_is_clipped_to_ten_times_the_median_of_200_norms) {
+  at::Tensor p = at::zeros({4}).requires_grad_();
+  AdamW optimizer({Learner(p, 1, "p")}, {.max_grad_norm = 100, .beta1 = 0});
+  const auto step = [&](double norm) {
+    p.mutable_grad() = at::full({4}, norm / 2);
+    optimizer.step(0);  // moments alone move
+    return optimizer.state()[0].second[0].item<double>() * 2;
+  };
+  for (int i = 0; i < 200; ++i)
+    EXPECT_NEAR(step(i % 2 == 0 ? 0.1 : 0.2), i % 2 == 0 ? 0.1 : 0.2, 1e-6);
+  EXPECT_NEAR(step(1.9), 1.9, 1e-5);
+  EXPECT_FALSE(optimizer.spiked());
+  EXPECT_NEAR(step(50), 2, 1e-5);
+  EXPECT_TRUE(optimizer.spiked());
+  EXPECT_EQ(optimizer.grad_norm(), 50);
+  EXPECT_EQ(optimizer.counters().norms.size(), 200U);
 }
 
 TEST(Loop, the_number_type_is_a_setting) {

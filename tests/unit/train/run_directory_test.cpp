@@ -77,14 +77,16 @@ constexpr const char* kBroken = "broken";
 
 /// A run's directory whose model is a file of one word.
 struct StartedRun {
-  StartedRun(const std::filesystem::path& path, bool overwrite) : directory(path, overwrite) {}
+  StartedRun(const std::filesystem::path& path, bool overwrite)
+      : directory(path, {.overwrite = overwrite}) {}
 
   void start() {
-    directory.start({{"task", "toy"}}, [this](const std::filesystem::path& place) {
+    const auto write = [this](const std::filesystem::path& place) {
       write_file(place / "model.safetensors", model);
       require(model != kBroken, Kind::system, "{}: the disk is full", place.string());
       write_file(place / "config.json", model);
-    });
+    };
+    directory.start({{"task", "toy"}}, {.write = write, .read = {}});
   }
 
   void save(const std::string& word, double metric) {
@@ -124,7 +126,7 @@ TEST(RunDirectory, a_new_run_has_its_log_there_from_the_start) {
   EXPECT_EQ(std::ranges::count(log, '\n'), 2);
   EXPECT_EQ(text_of(path / "notes"), "mine");
   EXPECT_TRUE(std::filesystem::exists(path / "mine"));
-  EXPECT_TRUE(run.directory.finish(true));
+  EXPECT_TRUE(run.directory.finish(RunDirectory::End::interrupted));
 }
 
 TEST(RunDirectory, replaces_the_files_of_a_model_as_a_whole) {
@@ -134,7 +136,7 @@ TEST(RunDirectory, replaces_the_files_of_a_model_as_a_whole) {
   for (const char* name : {"config.json", "model-00001-of-2.safetensors", "tokenizer.json"}) {
     write_file(path / name, "old");
   }
-  EXPECT_THAT(message_of([&] { const RunDirectory refused(path, false); }),
+  EXPECT_THAT(message_of([&] { const RunDirectory refused(path, {}); }),
               HasSubstr("overwrite: expected"));
   StartedRun run(path, true);
   EXPECT_TRUE(run.directory.holds_older_model());
@@ -151,7 +153,8 @@ TEST(RunDirectory, replaces_the_files_of_a_model_as_a_whole) {
 }
 
 TEST(RunDirectory, an_older_model_that_is_better_gives_way_at_the_end_only) {
-  for (const bool interrupted : {true, false}) {
+  using End = RunDirectory::End;
+  for (const End end : {End::only_better, End::done}) {
     const TemporaryDirectory place;
     const auto path = place.path() / "out";
     std::filesystem::create_directory(path);
@@ -162,9 +165,9 @@ TEST(RunDirectory, an_older_model_that_is_better_gives_way_at_the_end_only) {
       run.start();
       run.save("worse", 0.5);
       EXPECT_EQ(text_of(path / "config.json"), "old");
-      EXPECT_EQ(run.directory.finish(interrupted), !interrupted);
+      EXPECT_EQ(run.directory.finish(end), end == End::done);
     }
-    EXPECT_EQ(text_of(path / "config.json"), interrupted ? "old" : "worse");
+    EXPECT_EQ(text_of(path / "config.json"), end == End::done ? "worse" : "old");
     EXPECT_EQ(std::distance(std::filesystem::directory_iterator(place.path()), {}), 1);
   }
 }
@@ -177,6 +180,7 @@ TEST(RunDirectory, a_model_that_cannot_be_written_leaves_the_one_before) {
     run.start();
     run.save("one", 0.5);
     EXPECT_THAT(message_of([&] { run.save(kBroken, 0.6); }), HasSubstr("disk is full"));
+    run.directory.finish(RunDirectory::End::done);
   }
   EXPECT_EQ(text_of(path / "model.safetensors"), "one");
   EXPECT_EQ(text_of(path / "config.json"), "one");

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace fnet {
+
+/// In what two run.json differ that a run's weights depend on, a line each. Where files stand, how
+/// many threads there are and when checkpoints are made does not count; of data and models their
+/// bytes do. What the config follows from stands first.
+std::vector<std::string> differences(const nlohmann::json& there, const nlohmann::json& here);
+
+}  // namespace fnet
