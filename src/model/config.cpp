@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/numbers.h"
 #include "model/config_fields.h"
+#include "model/kinds.h"
 #include "model/other_names.h"
 
 namespace fnet {
@@ -267,7 +268,19 @@ void Config::validate() const {
       "config: pooling: expected another one, found 'pooler' in a model without pooler weights");
   require(has_head() || wide_features == 0, fnet::Kind::input,
           "config: wide_features: expected 0 for a model without a head, found {}", wide_features);
+  require(!heads.contains(std::string(kOrderHead)) ||
+              (task == "fill-mask" && heads.at(std::string(kOrderHead)) == order_head()),
+          fnet::Kind::input,
+          "config: heads: expected '{}' beside fill-mask only, for next-sentence-prediction",
+          kOrderHead);
   for (const std::string& name : head_names()) check_head(name, head(name), *this);
+}
+
+HeadConfig order_head() {
+  HeadConfig head;
+  head.task = "next-sentence-prediction";
+  head.labels = {"is_next", "not_next"};
+  return head;
 }
 
 std::string Config::mixer(std::int64_t layer) const {

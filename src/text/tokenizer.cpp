@@ -310,6 +310,8 @@ bool Tokenizer::is_special(std::int32_t id) const noexcept {
 
 const TokenizerConfig& Tokenizer::config() const noexcept { return impl_->config; }
 
+const std::string& Tokenizer::model() const noexcept { return impl_->model; }
+
 void Tokenizer::save(const std::filesystem::path& path) const {
   if (!path_is_directory(path)) return write_file(path, impl_->model);
   write_file(path / "spiece.model", impl_->model);

@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 
@@ -33,10 +34,21 @@ Loop::Loop(LoopOptions options, Source& source, Objective& objective, Saver& sav
       saver_(saver),
       callbacks_(callbacks) {
   objective_.model().to(options_.device, options_.type);
-  for (const Stage& stage : options_.stages) epochs_ += stage.epochs;
-  steps_ = epochs_ * source.epoch_steps();
+  for (const Stage& stage : options_.stages) {
+    epochs_ += epochs_of(stage);
+    steps_ += steps_of(stage);
+  }
   report_.metric = options_.metric;
   report_.steps = steps_;
+}
+
+std::int64_t Loop::epochs_of(const Stage& stage) const {
+  const std::int64_t each = source_.epoch_steps();
+  return stage.steps > 0 ? (stage.steps + each - 1) / each : stage.epochs;
+}
+
+std::int64_t Loop::steps_of(const Stage& stage) const {
+  return stage.steps > 0 ? stage.steps : stage.epochs * source_.epoch_steps();
 }
 
 TrainingReport Loop::run() {
@@ -44,7 +56,7 @@ TrainingReport Loop::run() {
   const ops::DenormalsAreZeroInTorch denormals;
   if (options_.score_first) evaluate({});
   for (const Stage& stage : options_.stages) {
-    if (stage.epochs > 0 && !report_.interrupted) run_stage(stage);
+    if (epochs_of(stage) > 0 && !report_.interrupted) run_stage(stage);
   }
   require(report_.best_epoch || report_.interrupted, Kind::input,
           "training: expected a finite loss on the dev data, found none after any epoch; lower "
@@ -56,9 +68,9 @@ void Loop::run_stage(const Stage& stage) {
   if (stage.begin) stage.begin();
   optimizer_.emplace(learners_of(objective_.model(), options_.rate), options_.optimizer);
   stage_begin_ = step_;
-  stage_steps_ = stage.epochs * source_.epoch_steps();
+  stage_steps_ = steps_of(stage);
   std::int64_t without_better = 0;
-  for (std::int64_t i = 0; i < stage.epochs; ++i) {
+  for (std::int64_t i = 0; i < epochs_of(stage); ++i) {
     EpochReport line = train_epoch(++epoch_);
     if (report_.interrupted) {
       if (!report_.best_epoch && !saver_.holds_model()) evaluate(std::move(line));
@@ -81,7 +93,8 @@ EpochReport Loop::train_epoch(std::int64_t epoch) {
   line.epoch = epoch;
   std::int64_t good_steps = 0, tokens = 0;
   double loss_sum = 0;
-  for (std::int64_t i = 0; i < source_.epoch_steps() && !report_.interrupted; ++i) {
+  const std::int64_t end = std::min(step_ + source_.epoch_steps(), stage_begin_ + stage_steps_);
+  while (step_ < end && !report_.interrupted) {
     const double rate = options_.learning_rate *
                         linear_schedule(step_ - stage_begin_, stage_steps_, options_.warmup);
     const Objective::Result result = [&] {
@@ -124,7 +137,7 @@ EpochReport Loop::train_epoch(std::int64_t epoch) {
     report_.interrupted = callbacks_.stop && callbacks_.stop();
   }
   seconds_ += line.seconds;
-  report_.step = step_;
+  report_.step = line.step = step_;
   return line;
 }
 

@@ -41,6 +41,7 @@ class Saver {
 /// A part of a training, with a learning-rate schedule and an optimizer of its own.
 struct Stage {
   std::int64_t epochs = 1;
+  std::int64_t steps = 0;  ///< in place of epochs, of which the last may be shorter; 0: the epochs'
   /// Called before its first step: chooses which parameters take a gradient, and so learn.
   std::function<void()> begin = {};
 };
@@ -77,6 +78,8 @@ class Loop {
  private:
   void run_stage(const Stage& stage);
   EpochReport train_epoch(std::int64_t epoch);
+  std::int64_t epochs_of(const Stage& stage) const;
+  std::int64_t steps_of(const Stage& stage) const;
   void skip_step();
   void evaluate(EpochReport line);
   void log(std::string_view line) const;

@@ -53,8 +53,10 @@ void assign(const nlohmann::json& json, const std::string& source, std::string_v
 
 }  // namespace
 
+nlohmann::ordered_json run_versions() { return {{"fnet", FNET_VERSION}, {"torch", TORCH_VERSION}}; }
+
 nlohmann::ordered_json run_json(const FinetuneOptions& o, const TrainingSetup& setup) {
-  nlohmann::ordered_json run = {{"fnet", FNET_VERSION}, {"torch", TORCH_VERSION}};
+  nlohmann::ordered_json run = run_versions();
   run_options([&](std::string_view name, auto member) {
     const auto& value = o.*member;
     if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::filesystem::path>)

@@ -13,6 +13,9 @@ inline const std::filesystem::path& dev_file(const FinetuneOptions& o) {
   return o.dev.empty() ? o.train : o.dev;
 }
 
+/// What every run.json begins with: the versions of fnet and torch.
+nlohmann::ordered_json run_versions();
+
 /// run.json without results: the options, the data and what the model starts from. `load_run` reads
 /// the options again.
 nlohmann::ordered_json run_json(const FinetuneOptions& options, const TrainingSetup& setup);

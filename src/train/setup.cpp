@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "model/batch.h"
+#include "model/kinds.h"
 #include "train/finetune_options.h"
 #include "train/run_json.h"
 #include "train/start.h"
@@ -193,6 +194,7 @@ TrainingSetup set_up(const FinetuneOptions& options, const Log& log) {
     tokenizer = start->tokenizer;
     new_head = !is_for(config, task, labels);
     if (new_head) {
+      config.heads.erase(std::string(kOrderHead));
       log(fmt::format("model: {} is for {}: a new head for {} with {} labels", o.from.string(),
                       config.has_head()
                           ? fmt::format("{} with {} labels", config.task, config.labels.size())
