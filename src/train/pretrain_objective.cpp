@@ -106,6 +106,8 @@ Evaluation PretrainObjective::evaluate() {
   evaluation.unit = "masks";
   double loss = 0, order_loss = 0, right = 0, in_order = 0;
   std::int64_t masks = 0, pairs = 0;
+  // Those that are shown are of all lengths.
+  const std::size_t every = (dev_.size() + kShown - 1) / kShown;
   for (std::size_t begin = 0, end = 0; begin < dev_.size(); begin = end) {
     std::size_t tokens = 0;
     while (end < dev_.size() && (end == begin || tokens < kEvaluationRows))
@@ -121,10 +123,13 @@ Evaluation PretrainObjective::evaluate() {
       pairs += result.labels.size(0);
     }
     std::int64_t first = 0;
-    for (std::size_t i = 0; i < samples.size() && evaluation.filled.size() < kShown; ++i) {
+    for (std::size_t i = 0; i < samples.size(); ++i) {
       const auto count = static_cast<std::int64_t>(samples[i].targets.size());
-      const at::Tensor own = result.logits.narrow(0, first, count);
-      evaluation.filled.push_back(filled(samples[i], at::softmax(own, 1).to(at::kCPU, at::kFloat)));
+      if ((begin + i) % every == every / 2) {
+        const at::Tensor own = result.logits.narrow(0, first, count);
+        evaluation.filled.push_back(
+            filled(samples[i], at::softmax(own, 1).to(at::kCPU, at::kFloat)));
+      }
       first += count;
     }
   }

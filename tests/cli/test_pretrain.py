@@ -84,7 +84,7 @@ class Pretrain(CliTest):
         def refused(text, *arguments, name="bad.txt"):
             file = self.folder / name
             file.write_bytes(text)
-            return self.fails(*self.pretrain(self.folder / "none", "--tokenizer", self.spiece, *arguments, train=file))
+            return self.fails(*self.pretrain(self.folder / "none", "--tokenizer", self.spiece, "--quiet", *arguments, train=file))
 
         self.assertIn("bad.txt: expected a document with a token", refused(b""))
         self.assertIn("bad.txt:2: byte 1: expected UTF-8", refused(b"one\nt\xffo\n"))

@@ -325,6 +325,7 @@ TEST_F(CorpusTest, texts_are_pieces_of_documents_and_hold_every_token_once) {
     }
     EXPECT_EQ(texts.documents(), taken);
   }
+  EXPECT_EQ(CorpusTexts(corpus, 10, 1000).size(), 0U);
 }
 
 TEST_F(CorpusTest, memory_does_not_grow_with_the_corpus) {
