@@ -31,6 +31,8 @@ static_assert(std::endian::native == std::endian::little);
 
 /// Bytes of text that threads share at a time.
 constexpr std::size_t kChunk = std::size_t{4} << 20;
+/// Bytes of text between two lines of the log.
+constexpr std::uint64_t kTellEvery = std::uint64_t{256} << 20;
 /// Pieces that fit 15 bits leave a bit for the beginnings of lines in two bytes.
 constexpr std::int32_t kNarrowVocabulary = 1 << 15;
 
@@ -207,7 +209,13 @@ Corpus Corpus::open(const CorpusOptions& options, const Tokenizer& tokenizer, co
   std::vector<std::vector<std::int32_t>> ids;
   EncodeOptions encoding;
   encoding.add_special_tokens = false;
+  std::uint64_t read = 0, told = 0;
   for (bool more = true; more;) {
+    if (options.stop && options.stop()) throw Stopped();
+    if (read - told >= kTellEvery) {
+      told = read;
+      log(fmt::format("corpus: tokens of {} MB of text made", read >> 20));
+    }
     parts.clear();
     std::size_t bytes = 0;
     while (bytes < kChunk) {
@@ -219,6 +227,7 @@ Corpus Corpus::open(const CorpusOptions& options, const Tokenizer& tokenizer, co
       }
       bytes += part.text.size();
     }
+    read += bytes;
     ids.assign(parts.size(), {});
     pool.run(parts.size(), [&](std::size_t i, int) {
       ids[i] = tokenizer.encode(parts[i].text, {}, encoding).input_ids;

@@ -23,7 +23,8 @@ struct CorpusOptions {
   /// Directory of the files with tokens; they stay there for the next run unless `keep` is false.
   std::filesystem::path cache = {};
   bool keep = true;
-  int threads = 0;  ///< that make tokens; 0: one for each core
+  int threads = 0;                  ///< that make tokens; 0: one for each core
+  std::function<bool()> stop = {};  ///< true: make no more of them
 };
 
 /// The documents of files as tokens, made once and kept in a file that is read where it is needed:
@@ -37,8 +38,12 @@ class Corpus {
   /// What a line of the log is told to.
   using Log = std::function<void(std::string_view)>;
 
-  /// Opens the tokens of these texts, or makes them. Throws: input where a text is bad, no document
-  /// has a token, or a file changed while it was read; system where the cache cannot be written.
+  /// Thrown where options.stop asked for it; nothing is left behind.
+  struct Stopped {};
+
+  /// Opens the tokens of these texts, or makes them. Throws: Stopped; input where a text is bad, no
+  /// document has a token, or a file changed while it was read; system where the cache cannot be
+  /// written.
   static Corpus open(const CorpusOptions& options, const Tokenizer& tokenizer, const Log& log);
 
   std::uint64_t documents() const noexcept { return documents_; }

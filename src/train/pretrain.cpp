@@ -157,9 +157,9 @@ SampleOptions sample_options(const PretrainOptions& o, const Config& config,
 class PretrainingData {
  public:
   PretrainingData(const PretrainOptions& o, const SampleOptions& samples,
-                  const Tokenizer& tokenizer, const Log& log)
-      : train_corpus_(open(o, o.train, tokenizer, log)) {
-    if (!o.dev.empty()) dev_corpus_.emplace(open(o, o.dev, tokenizer, log));
+                  const Tokenizer& tokenizer, const TrainingCallbacks& callbacks, const Log& log)
+      : train_corpus_(open(o, o.train, tokenizer, callbacks, log)) {
+    if (!o.dev.empty()) dev_corpus_.emplace(open(o, o.dev, tokenizer, callbacks, log));
     const std::uint64_t room = CorpusSamples::room(samples);
     const std::uint64_t documents = train_corpus_.documents();
     CorpusTexts::Takes held, rest;
@@ -208,7 +208,8 @@ class PretrainingData {
 
  private:
   static Corpus open(const PretrainOptions& o, const std::vector<fs::path>& paths,
-                     const Tokenizer& tokenizer, const Log& log) {
+                     const Tokenizer& tokenizer, const TrainingCallbacks& callbacks,
+                     const Log& log) {
     CorpusOptions corpus;
     corpus.paths = paths;
     corpus.reading = reading(o);
@@ -217,6 +218,7 @@ class PretrainingData {
             "cache: expected a directory for the tokens, found none, nor a HOME");
     corpus.keep = !o.no_cache;
     corpus.threads = o.threads;
+    corpus.stop = callbacks.stop;
     Corpus opened = Corpus::open(corpus, tokenizer, log);
     log(fmt::format("corpus: {} documents, {} tokens {}", opened.documents(), opened.tokens(),
                     o.no_cache ? "made for this run"
@@ -288,7 +290,16 @@ TrainingReport pretrain(const PretrainOptions& o, const TrainingCallbacks& callb
   const Start start = starting_point(o, log);
   const SampleOptions samples = sample_options(o, start.config, *start.tokenizer);
   const Tokenizer tokenizer = start.tokenizer->with_max_length(samples.max_length);
-  const PretrainingData data(o, samples, tokenizer, log);
+  std::unique_ptr<const PretrainingData> found;
+  try {
+    found = std::make_unique<const PretrainingData>(o, samples, tokenizer, callbacks, log);
+  } catch (const Corpus::Stopped&) {
+    log("interrupted before the first step");
+    TrainingReport none;
+    none.interrupted = true;
+    return none;
+  }
+  const PretrainingData& data = *found;
 
   const auto model = std::make_shared<nn::FNetWithHeadImpl>(start.config, o.seed);
   nlohmann::ordered_json weights;

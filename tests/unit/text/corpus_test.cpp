@@ -292,6 +292,13 @@ TEST_F(CorpusTest, texts_without_a_token_are_an_error) {
   EXPECT_TRUE(fs::is_empty(options.cache));
 }
 
+TEST_F(CorpusTest, stops_where_it_is_asked_to_and_leaves_nothing) {
+  options.paths = {directory.make("a.txt", numbers(100))};
+  options.stop = [] { return true; };
+  EXPECT_THROW(open(), Corpus::Stopped);
+  EXPECT_TRUE(fs::is_empty(options.cache));
+}
+
 TEST_F(CorpusTest, without_keeping_no_file_stays) {
   options.paths = {directory.make("a.txt", numbers(100))};
   options.keep = false;

@@ -290,13 +290,25 @@ TEST_F(Pretraining, a_decoder_of_its_own_is_trained_and_stored) {
 TEST_F(Pretraining, stops_where_it_is_asked_to_and_leaves_what_it_has) {
   TrainingCallbacks callbacks;
   std::vector<std::string> lines;
-  callbacks.stop = [] { return true; };
+  bool begun = false;
+  callbacks.progress = [&](const TrainingProgress&) { begun = true; };
+  callbacks.stop = [&] { return begun; };
   callbacks.log = [&](std::string_view line) { lines.emplace_back(line); };
   const TrainingReport report = pretrain(options, callbacks);
   EXPECT_TRUE(report.interrupted);
   EXPECT_EQ(report.step, 1);
   EXPECT_THAT(lines.back(), HasSubstr("interrupted after step 1 of 4"));
   EXPECT_NO_THROW(Engine::load(options.out));
+}
+
+TEST_F(Pretraining, stops_before_the_first_step_too) {
+  TrainingCallbacks callbacks;
+  callbacks.stop = [] { return true; };
+  const TrainingReport report = pretrain(options, callbacks);
+  EXPECT_TRUE(report.interrupted);
+  EXPECT_EQ(report.step, 0);
+  EXPECT_FALSE(fs::exists(options.out));
+  EXPECT_TRUE(fs::is_empty(options.cache));
 }
 
 TEST_F(Pretraining, refuses_what_makes_no_sense) {
