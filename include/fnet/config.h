@@ -65,6 +65,10 @@ struct HeadConfig {
   bool operator==(const HeadConfig&) const = default;
 };
 
+/// The head that FNetForPreTraining has beside that for [MASK]: whether a text follows another. In
+/// `Config::heads` it is called `seq_relationship`.
+FNET_API HeadConfig order_head();
+
 /// Everything that defines an FNet model but its weights. Names, meanings and defaults are those of
 /// Hugging Face's `config.json`; keys that Hugging Face lacks default to what its FNet does.
 struct FNET_API Config {

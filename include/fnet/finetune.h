@@ -104,9 +104,11 @@ struct FinetuneOptions : TaskOptions {
   std::int64_t keep_checkpoints = 2;  ///< that stand beside `out` at a time, until the run ends
 };
 
-/// One epoch's result.
+/// One epoch's result; of pretraining, whose evaluations follow each other by steps, that of the
+/// steps since the last one.
 struct EpochReport {
   std::int64_t epoch = 0;  ///< from 1; 0: the model that training starts from, not trained yet
+  std::int64_t step = 0;   ///< steps of the run until then
   double loss = 0;         ///< mean over the epoch's steps
   double dev_loss = 0;     ///< mean over dev, without dropout and smoothing
   std::vector<std::pair<std::string, double>> metrics;  ///< on dev, by name

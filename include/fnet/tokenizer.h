@@ -175,6 +175,9 @@ class FNET_API Tokenizer {
 
   const TokenizerConfig& config() const noexcept;
 
+  /// The bytes of the model file.
+  const std::string& model() const noexcept;
+
   /// Writes the model file; where `path` is a directory, `spiece.model`, `tokenizer_config.json`
   /// and `tokenizer.json` inside it, from which Hugging Face's AutoTokenizer makes the same ids.
   void save(const std::filesystem::path& path) const;

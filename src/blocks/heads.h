@@ -6,6 +6,7 @@
 #include "blocks/head/head.h"
 // Written by the build: every header of blocks/head.
 #include "blocks/head_headers.h"
+#include "model/kinds.h"
 
 namespace fnet {
 
@@ -22,9 +23,9 @@ inline Head head_for(std::string_view task) {
   fail(Kind::internal, "task '{}' has no head", task);
 }
 
-/// Where a head's weights stand: at the root, as Hugging Face has it, or under its name.
+/// Where a head's weights stand: at the root, where Hugging Face has it there, or under its name.
 inline std::string head_place(std::string_view name) {
-  return name.empty() ? std::string() : "heads." + std::string(name);
+  return name.empty() || name == kOrderHead ? std::string() : "heads." + std::string(name);
 }
 
 /// Whether it may have a wide part.

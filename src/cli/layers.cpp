@@ -99,8 +99,8 @@ ordered_json layers_json(const Config& config, std::int64_t length) {
     const HeadConfig head = config.head(name);
     Specs weights;
     add_weights(head_for(head.task), weights, config, head);
-    add_maps(name.empty() ? head.task : head_place(name), weights, is_pooled(head_for(head.task)),
-             false);
+    add_maps(head_place(name).empty() ? head.task : head_place(name), weights,
+             is_pooled(head_for(head.task)), false);
   }
   return layers;
 }

@@ -23,6 +23,9 @@ constexpr std::array kCommands = {
     Command{"data", "look at data before training on them"},
     Command{"data check", "classes, lengths, duplicates, what stands in train and dev",
             "data check train.tsv --dev dev.tsv", declare_data_check},
+    Command{"pretrain", "train a masked language model on texts without labels (starts fnet-train)",
+            "pretrain --variant tiny --train corpus.txt --out model --steps 1000", nullptr,
+            run_trainer},
     Command{
         "finetune", "train a model for a task, from a model or from nothing (starts fnet-train)",
         "finetune --task text-classification --train train.tsv --out model", nullptr, run_trainer},

@@ -1,92 +1,19 @@
-// fnet-train: what `fnet finetune` starts.
-#include <sys/ioctl.h>
-#include <unistd.h>
-
+// fnet-train: what `fnet pretrain` and `fnet finetune` start.
 #include <algorithm>
 #include <array>
-#include <atomic>
-#include <chrono>
-#include <csignal>
-#include <cstdio>
 #include <memory>
 #include <string>
 
 #include "cli/common_flags.h"
 #include "cli/log.h"
 #include "cli/program.h"
+#include "cli/train_commands.h"
 #include "core/error.h"
 #include "fnet/finetune.h"
 #include "train/finetune_options.h"
 
 namespace fnet::cli {
 namespace {
-
-std::atomic<int> stop_signal = 0;
-
-/// Ctrl-C and SIGTERM end training after the step; a second one ends the program.
-extern "C" void ask_to_stop(int signal) {
-  stop_signal = signal;
-  std::signal(signal, SIG_DFL);
-}
-
-std::string clock_text(double seconds) {
-  const auto s = static_cast<long>(std::max(0.0, seconds) + 0.5);
-  return s < 3600 ? fmt::format("{}:{:02}", s / 60, s % 60)
-                  : fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
-}
-
-std::string count_text(double n) {
-  return n < 10'000 ? fmt::format("{:.0f}", n) : fmt::format("{:.1f}k", n / 1000);
-}
-
-/// A bar on a terminal, a line now and then elsewhere.
-class ProgressBar {
- public:
-  ProgressBar() = default;
-  ProgressBar(const ProgressBar&) = delete;
-  ProgressBar& operator=(const ProgressBar&) = delete;
-  ~ProgressBar() { clear(); }
-
-  void show(const TrainingProgress& p) {
-    if (!log_tells(LogLevel::info)) return;
-    const auto now = std::chrono::steady_clock::now();
-    const auto pause = terminal_ ? std::chrono::milliseconds(100) : std::chrono::seconds(10);
-    if (now - shown_ < pause && p.step != p.steps) return;
-    shown_ = now;
-    const double share = static_cast<double>(p.step) / static_cast<double>(p.steps);
-    // What matters most stands first; the bar has what is left of the line.
-    const std::string state = fmt::format(
-        "{:3.0f} %  ETA {}  epoch {}/{}  loss {:.4f}  {} tokens/s", 100 * share,
-        clock_text(p.seconds_left), p.epoch, p.epochs, p.loss, count_text(p.tokens_per_second));
-    if (!terminal_) {
-      fmt::print(stderr, "{}\n", state);
-      return;
-    }
-    // Cut to the terminal's width: a wrapped line cannot be written over.
-    winsize size{};
-    std::size_t columns = 80;
-    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) columns = size.ws_col;
-    const std::size_t width =
-        std::min<std::size_t>(24, columns - std::min(columns, state.size() + 3));
-    std::string bar;
-    for (std::size_t i = 0; i < width; ++i)
-      bar += static_cast<double>(i) < share * static_cast<double>(width) ? "█" : "░";
-    fmt::print(stderr, "\r{} {}\033[K", state.substr(0, columns - 1), bar);
-    std::fflush(stderr);
-    open_ = true;
-  }
-
-  /// Takes the bar away, for a line of the log.
-  void clear() {
-    if (open_) std::fputs("\r\033[K", stderr);
-    open_ = false;
-  }
-
- private:
-  const bool terminal_ = isatty(STDERR_FILENO) != 0;
-  std::chrono::steady_clock::time_point shown_;
-  bool open_ = false;
-};
 
 struct Flags {
   bool recipes = false;
@@ -95,19 +22,6 @@ struct Flags {
   FinetuneOptions options;
   ReadOptions read;
 };
-
-void add_training_flags(FlagSet& set, FinetuneOptions& options) {
-  set.group("Training");
-  finetune_options(
-      [&](std::string_view name, auto member, const Allowed& allowed, std::string_view help) {
-        if (name == "threads") return add_threads(set, options.threads);
-        std::string flag = name == "learning_rate" ? "lr" : std::string(name);
-        std::ranges::replace(flag, '_', '-');
-        FlagRules rules = {.words = names_of(allowed.names), .option = std::string(name)};
-        if (allowed.low < allowed.high) rules.range = Range{allowed.low, allowed.high};
-        set.add("--" + flag, &(options.*member), std::string(help), std::move(rules));
-      });
-}
 
 /// The command that goes on from the model in `out`.
 std::string advice(const FinetuneOptions& o) {
@@ -134,40 +48,14 @@ void finetune(const Flags& flags) {
   options.input_format = flags.read.format;
   options.skip_bad_lines = flags.read.skip_bad_lines;
   if (!flags.task_config.empty()) load_tasks(flags.task_config, options);
-  std::signal(SIGINT, ask_to_stop);
-  std::signal(SIGTERM, ask_to_stop);
-
-  ProgressBar bar;
-  TrainingCallbacks callbacks;
-  callbacks.log = [&](std::string_view line) {
-    bar.clear();
-    log_info("{}", line);
-  };
-  callbacks.progress = [&](const TrainingProgress& progress) { bar.show(progress); };
-  callbacks.epoch = [&](const EpochReport& epoch) {
-    bar.clear();
-    std::string metrics;
-    for (const auto& [name, value] : epoch.metrics)
-      metrics += fmt::format("  {} {:.4f}", name, value);
-    if (epoch.epoch == 0) return log_info("before training: dev{}", metrics);
-    log_info("epoch {}: loss {:.4f}, dev{}  ({:.1f} s, {} tokens/s){}", epoch.epoch, epoch.loss,
-             metrics, epoch.seconds, count_text(epoch.tokens_per_second),
-             epoch.best ? "  best" : "");
-  };
-  callbacks.stop = [] { return stop_signal.load() != 0; };
-
-  const TrainingReport report = flags.recipes ? best_recipe(options, flags.minutes, callbacks)
-                                              : fnet::finetune(options, callbacks);
-  bar.clear();
+  TrainingWatch watch(TrainingWatch::Counts::epochs);
+  const TrainingReport report = flags.recipes
+                                    ? best_recipe(options, flags.minutes, watch.callbacks())
+                                    : fnet::finetune(options, watch.callbacks());
+  watch.clear();
   if (report.interrupted) {
-    if (report.checkpoint) {
-      log_info("to go on from step {}, run the same command again", *report.checkpoint);
-    } else if (report.resumable) {
-      log_info("{}", advice(options));
-    }
-    // Whoever sends SIGTERM takes the machine away and is to see that all is well.
-    if (stop_signal == SIGTERM && report.checkpoint == report.step) return;
-    throw Interrupted();
+    if (!report.checkpoint && report.resumable) log_info("{}", advice(options));
+    return watch.tell_stopped(report);
   }
   log_info("best: {}, dev {} {:.4f}; model and report.html in {}",
            *report.best_epoch > 0 ? fmt::format("epoch {}", *report.best_epoch)
@@ -194,9 +82,10 @@ Action declare_finetune(FlagSet& set) {
       "several tasks, each with a head, data and a loss of its own on one encoder: a JSON file, "
       "see docs/data-formats.md",
       {.without = {"--task", "--problem-type", "--train", "--dev"}});
-  set.add("--train", &o.train,
-          "training data: TSV, CSV, JSONL, CoNLL, fastText's lines or NumPy's arrays, plain or gzip",
-          {.required = true, .unless = {"--config", "--task-config"}});
+  set.add(
+      "--train", &o.train,
+      "training data: TSV, CSV, JSONL, CoNLL, fastText's lines or NumPy's arrays, plain or gzip",
+      {.required = true, .unless = {"--config", "--task-config"}});
   set.add("--dev", &o.dev,
           "data that selects the best epoch; without it a tenth of --train, chosen by --seed");
   set.add(
@@ -230,7 +119,8 @@ Action declare_finetune(FlagSet& set) {
           "encoder.layer.[0-5], *.LayerNorm.*",
           {.several = true});
   add_data(set, flags->read, o.columns);
-  add_training_flags(set, o);
+  set.group("Training");
+  add_options(set, o, [](auto&& option) { finetune_options(option); });
   set.add("--matryoshka-dims", &o.matryoshka_dims,
           "of sentence-similarity: so many first numbers of a vector learn to tell likeness alone: "
           "64,128",
@@ -239,6 +129,9 @@ Action declare_finetune(FlagSet& set) {
 }
 
 constexpr std::array kCommands = {
+    Command{"pretrain", "train a masked language model on texts without labels",
+            "pretrain --variant tiny --train corpus.txt --out model --steps 1000",
+            declare_pretrain},
     Command{"finetune", "train a model for a task on labelled texts",
             "finetune --task text-classification --train train.tsv --out model", declare_finetune},
 };

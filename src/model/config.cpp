@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/numbers.h"
 #include "model/config_fields.h"
+#include "model/kinds.h"
 #include "model/other_names.h"
 
 namespace fnet {
@@ -302,6 +303,11 @@ void Config::validate() const {
           "config: wide_features: expected 0 for input_type {}, which has no words, found {}",
           input_type, wide_features);
   check_input(*this);
+  require(!heads.contains(std::string(kOrderHead)) ||
+              (task == "fill-mask" && heads.at(std::string(kOrderHead)) == order_head()),
+          fnet::Kind::input,
+          "config: heads: expected '{}' beside fill-mask only, for next-sentence-prediction",
+          kOrderHead);
   for (const std::string& name : head_names()) check_head(name, head(name), *this);
 }
 
@@ -323,6 +329,13 @@ bool Config::uses(std::string_view key) const {
   if (key == "input_type") return input_type != "tokens";
   const std::string_view type = input_type_of(key);
   return type.empty() || type == input_type;
+}
+
+HeadConfig order_head() {
+  HeadConfig head;
+  head.task = "next-sentence-prediction";
+  head.labels = {"is_next", "not_next"};
+  return head;
 }
 
 std::string Config::mixer(std::int64_t layer) const {

@@ -246,6 +246,7 @@ Config Config::from_json(std::string_view text, std::string_view source,
     config.length_policy = fmt::format("fixed:{}", config.max_position_embeddings);
   }
 
+  bool pretraining = false;
   if (const auto found = json.find("architectures"); found != json.end() && !found->is_null()) {
     std::vector<std::string> names;
     read(*found, names, source, "architectures");
@@ -256,12 +257,7 @@ Config Config::from_json(std::string_view text, std::string_view source,
                       "loaded alone",
                       source, printable(names.front())));
     }
-    if (names.front() == "FNetForPreTraining" && warnings != nullptr) {
-      warnings->push_back(
-          fmt::format("{}: architectures: of FNetForPreTraining the head for [MASK] is read, that "
-                      "for the order of two texts is not",
-                      source));
-    }
+    pretraining = names.front() == kPreTraining;
   }
   auto known = config_keys();
   known.emplace_back("heads");
@@ -287,6 +283,7 @@ Config Config::from_json(std::string_view text, std::string_view source,
   if (const auto found = json.find("heads"); found != json.end() && !found->is_null()) {
     config.heads = read_heads(*found, source);
   }
+  if (pretraining) config.heads[std::string(kOrderHead)] = order_head();
 
   for (const std::string_view key : config_keys()) {
     if (!seed_key(key).empty()) known.push_back(seed_key(key));
@@ -318,7 +315,8 @@ Config Config::from_json(std::string_view text, std::string_view source,
 
 std::string Config::to_json() const {
   nlohmann::ordered_json json;
-  json["architectures"] = {architecture_of(task)};
+  const bool pretraining = task == "fill-mask" && heads.contains(std::string(kOrderHead));
+  json["architectures"] = {pretraining ? kPreTraining : architecture_of(task)};
   json["model_type"] = "fnet";
   if (task_of(architecture_of(task)) != task) json["task"] = task;  // the class does not tell
   config_fields([&](const char* name, auto member, const Allowed&, std::string_view) {
@@ -329,6 +327,7 @@ std::string Config::to_json() const {
     if (value != nlohmann::ordered_json::object() && value != "") json[name] = std::move(value);
   });
   for (const auto& [name, head] : heads) {
+    if (pretraining && name == kOrderHead) continue;
     auto& entry = json["heads"][name] = {{"task", head.task}, {"labels", head.labels}};
     if (!head.pooling.empty()) entry["pooling"] = head.pooling;
     if (!head.problem_type.empty()) entry["problem_type"] = head.problem_type;

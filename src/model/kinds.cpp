@@ -51,7 +51,7 @@ std::string_view architecture_of(std::string_view task) {
 }
 
 std::string_view task_of(std::string_view architecture) {
-  if (architecture == "FNetForPreTraining") architecture = "FNetForMaskedLM";
+  if (architecture == kPreTraining) architecture = "FNetForMaskedLM";
   for (std::size_t i = 0; i < std::size(kTasks); ++i) {
     if (kArchitectures[i] == architecture) return kTasks[i].name;
   }

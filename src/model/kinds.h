@@ -29,11 +29,16 @@ std::span<const KindRow> task_kinds();
 std::string_view architecture_of(std::string_view task);
 
 /// The first task of a Hugging Face class; `encoder` for FNetModel and for heads that are not in
-/// the table. FNetForPreTraining is FNetForMaskedLM with a second head, which is not read.
+/// the table. FNetForPreTraining is FNetForMaskedLM with a further head, kOrderHead.
 std::string_view task_of(std::string_view architecture);
 
 /// Whether a model with a head for this task, or `encoder`, may read numbers in place of tokens.
 bool may_read_numbers(std::string_view task);
+inline constexpr std::string_view kPreTraining = "FNetForPreTraining";
+
+/// The further head of Hugging Face's FNetForPreTraining, for next-sentence-prediction. Beside
+/// fill-mask alone; its weights stand at the root, as they do there.
+inline constexpr std::string_view kOrderHead = "seq_relationship";
 
 /// Whether a head for this task has labels: one that scores the vocabulary has none.
 bool has_labels(std::string_view task);

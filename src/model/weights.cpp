@@ -36,7 +36,8 @@ std::string_view tied_name(std::string_view name) {
 }
 
 /// What transformers has stored with some checkpoints and nothing here reads: row numbers, DFT
-/// matrices which the configuration determines, and FNetForPreTraining's second head.
+/// matrices which the configuration determines, and FNetForPreTraining's further head in a model
+/// without it.
 bool is_ignored(std::string_view name) {
   return name.starts_with("cls.seq_relationship.") || name.ends_with(".position_ids") ||
          name.ends_with(".token_type_ids") || name.find(".fourier.self.dft_mat_") != name.npos;

@@ -24,6 +24,17 @@ struct Mistake {
   float score = 0;
 };
 
+/// A text of which a model had to tell some tokens, in parts: each ends with such a token, but for
+/// the last.
+struct FilledText {
+  struct Part {
+    std::string text;           ///< before the token
+    std::string truth, answer;  ///< empty in the last part
+    float score = 0;            ///< of the answer
+  };
+  std::vector<Part> parts;
+};
+
 /// How well a model answers. Of classes, a unit that truncation cut off has no answer and counts as
 /// wrong: in `report` its prediction is a class of its own, among entities it is no part of one.
 struct Evaluation {
@@ -38,6 +49,7 @@ struct Evaluation {
   std::size_t cut_off = 0;                              ///< units that truncation cut off
   std::string head;                                     ///< of one among `heads`: its name
   std::vector<Evaluation> heads;                        ///< of several tasks: each one's
+  std::vector<FilledText> filled;                       ///< of a masked language model: some texts
 
   /// Throws: usage where there is none of this name.
   double metric(std::string_view name) const;

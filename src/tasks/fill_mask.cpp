@@ -63,7 +63,7 @@ std::string whole_text(const Tokenizer& tokenizer, std::span<const std::int32_t>
 void FillMaskTask::refuse_labels() const {
   fail(Kind::usage,
        "task: expected one that learns from labelled texts, found {}: a masked language model "
-       "learns from plain text, which this version does not train or score",
+       "learns from plain text, as 'fnet pretrain' trains and scores it",
        name());
 }
 

@@ -5,7 +5,8 @@
 namespace fnet {
 
 /// Which tokens fit each [MASK] of a text or pair of texts, a unit each. Masked language models
-/// learn from texts without labels, so what asks for labelled ones is refused.
+/// learn from texts without labels, so what asks for labelled ones is refused; train/pretrain.cpp
+/// trains them.
 class FillMaskTask final : public Task {
  public:
   using Task::Task;

@@ -355,6 +355,8 @@ bool Tokenizer::is_special(std::int32_t id) const noexcept {
 
 const TokenizerConfig& Tokenizer::config() const noexcept { return impl().config; }
 
+const std::string& Tokenizer::model() const noexcept { return impl_->model; }
+
 void Tokenizer::save(const std::filesystem::path& path) const {
   const bool letters = impl().config.kmer_size > 0;
   require(!letters || path_is_directory(path), Kind::usage,

@@ -35,10 +35,20 @@ Loop::Loop(LoopOptions options, Source& source, Objective& objective, Saver& sav
       saver_(saver),
       callbacks_(callbacks) {
   objective_.model().to(options_.device, options_.type);
-  for (const Stage& stage : options_.stages) epochs_ += stage.epochs;
   epoch_steps_ = source.epoch_steps();
+  for (const Stage& stage : options_.stages) {
+    epochs_ += epochs_of(stage);
+    report_.steps += steps_of(stage);
+  }
   report_.metric = options_.metric;
-  report_.steps = epochs_ * epoch_steps_;
+}
+
+std::int64_t Loop::epochs_of(const Stage& stage) const {
+  return stage.steps > 0 ? (stage.steps + epoch_steps_ - 1) / epoch_steps_ : stage.epochs;
+}
+
+std::int64_t Loop::steps_of(const Stage& stage) const {
+  return stage.steps > 0 ? stage.steps : stage.epochs * epoch_steps_;
 }
 
 TrainingReport Loop::run() {
@@ -60,13 +70,13 @@ TrainingReport Loop::run() {
 }
 
 bool Loop::stage_is_over(const Stage& stage) const {
-  return stage_epochs_ >= stage.epochs ||
+  return stage_epochs_ >= epochs_of(stage) ||
          (options_.patience > 0 && without_better_ >= options_.patience);
 }
 
 void Loop::run_stage(const Stage& stage) {
   if (!optimizer_ && !stage_is_over(stage)) begin_stage(stage);
-  stage_steps_ = stage.epochs * epoch_steps_;
+  stage_steps_ = steps_of(stage);
   while (!stage_is_over(stage)) {
     train_epoch();
     if (report_.interrupted) {
@@ -77,7 +87,7 @@ void Loop::run_stage(const Stage& stage) {
     evaluate();
     without_better_ = report_.epochs.back().best ? 0 : without_better_ + 1;
     ++stage_epochs_;
-    if (stage_epochs_ < stage.epochs && stage_is_over(stage)) {
+    if (stage_epochs_ < epochs_of(stage) && stage_is_over(stage)) {
       log(fmt::format("early stop: no better {} for {} epochs", options_.metric,
                       options_.patience));
     }
@@ -116,7 +126,7 @@ void Loop::train_epoch() {
     } else {
       skip_step();
     }
-    ++step_;
+    line_.step = ++step_;
     tokens_ += result.tokens;
     line_.loss = good_steps_ > 0 ? loss_sum_ / static_cast<double>(good_steps_) : 0;
     line_.seconds = seconds_before + seconds_since(start);

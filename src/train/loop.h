@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -24,6 +25,7 @@ namespace fnet {
 /// A part of a training, with a learning-rate schedule and an optimizer of its own.
 struct Stage {
   std::int64_t epochs = 1;
+  std::int64_t steps = 0;  ///< in place of epochs, of which the last may be shorter; 0: the epochs'
   /// Called before its first step: chooses which parameters take a gradient, and so learn.
   std::function<void()> begin = {};
 };
@@ -75,6 +77,8 @@ class Loop {
   bool step(double rate);
   void skip_step();
   void evaluate();
+  std::int64_t epochs_of(const Stage& stage) const;
+  std::int64_t steps_of(const Stage& stage) const;
   void deliver();
   bool try_deliver();
   void swap_snapshot();
@@ -87,7 +91,9 @@ class Loop {
   NamedTensors tensors() const;
   template <class Visit>
   void members(Visit&& visit);
-  std::int64_t epoch_end() const { return stage_begin_ + (stage_epochs_ + 1) * epoch_steps_; }
+  std::int64_t epoch_end() const {
+    return stage_begin_ + std::min((stage_epochs_ + 1) * epoch_steps_, stage_steps_);
+  }
   bool stage_is_over(const Stage& stage) const;
   void log(std::string_view line) const;
 

@@ -15,6 +15,7 @@ using Json = nlohmann::json;
 template <class Visit>
 void members_of(EpochReport& r, Visit&& visit) {
   visit("epoch", r.epoch);
+  visit("step", r.step);
   visit("loss", r.loss);
   visit("dev_loss", r.dev_loss);
   visit("metrics", r.metrics);

@@ -24,7 +24,11 @@ constexpr std::size_t kOpenErrors = 15;
 /// Characters of a label until it breaks into lines.
 constexpr std::size_t kLabel = 24;
 
+/// Bytes of a text between two masked tokens.
+constexpr std::size_t kShownPart = 1000;
+
 constexpr std::string_view kStyle = R"(
+.f b{color:var(--a)}.f del{color:var(--b)}.f ins{text-decoration:none;border-bottom:1px solid var(--dim)}
 .m td{border:0;padding:.15rem .3rem;text-align:center;min-width:1.7rem;font-size:.8rem}
 .m th{border:0;font-weight:400;font-size:.8rem;padding:.1rem .3rem;white-space:nowrap}
 .m th.c{writing-mode:vertical-rl;text-align:left}
@@ -69,14 +73,25 @@ struct Axis {
   }
 };
 
+/// What a run is counted in: epochs, or steps where the options say how many.
+struct Unit {
+  std::string_view name;
+  bool steps;
+
+  explicit Unit(const nlohmann::ordered_json& run)
+      : name(run.contains("steps") ? "step" : "epoch"), steps(run.contains("steps")) {}
+  std::int64_t of(const EpochReport& epoch) const { return steps ? epoch.step : epoch.epoch; }
+};
+
 /// A line of a chart: a point for each epoch.
 struct Curve {
   std::string_view name, colour;
   std::vector<std::pair<double, double>> points;
 };
 
-/// A line chart over epochs.
-std::string chart(std::string_view caption, const std::vector<Curve>& curves) {
+/// A line chart over epochs or steps.
+std::string chart(std::string_view caption, const std::vector<Curve>& curves,
+                  std::string_view unit) {
   constexpr double width = 440, height = 220, left = 46, bottom = 26, top = 12, right = 14;
   double least = 1e300, most = -1e300, first = 1e300, last = -1e300;
   for (const Curve& curve : curves) {
@@ -111,9 +126,9 @@ std::string chart(std::string_view caption, const std::vector<Curve>& curves) {
       if (!std::isfinite(y)) continue;
       line += fmt::format("{:.1f},{:.1f} ", px(x), py(y));
       dots += fmt::format(
-          "<circle cx='{:.1f}' cy='{:.1f}' r='3' fill='var({})'><title>{}, epoch {:g}: "
+          "<circle cx='{:.1f}' cy='{:.1f}' r='3' fill='var({})'><title>{}, {} {:g}: "
           "{:.4f}</title></circle>",
-          px(x), py(y), curve.colour, escape_html(curve.name), x, y);
+          px(x), py(y), curve.colour, escape_html(curve.name), unit, x, y);
     }
     svg += fmt::format("<polyline points='{}' fill='none' stroke='var({})' stroke-width='2'/>{}",
                        line, curve.colour, dots);
@@ -128,11 +143,11 @@ std::string chart(std::string_view caption, const std::vector<Curve>& curves) {
       width, height, escape_html(caption), svg, names);
 }
 
-std::string curves(const TrainingReport& report) {
+std::string curves(const TrainingReport& report, const Unit& unit) {
   Curve loss{"training loss", "--b", {}}, dev_loss{"dev loss", "--a", {}};
   Curve metric{report.metric, "--a", {}};
   for (const EpochReport& epoch : report.epochs) {
-    const auto x = static_cast<double>(epoch.epoch);
+    const auto x = static_cast<double>(unit.of(epoch));
     loss.points.emplace_back(x, epoch.loss);
     dev_loss.points.emplace_back(x, epoch.dev_loss);
     for (const auto& [name, value] : epoch.metrics) {
@@ -141,19 +156,22 @@ std::string curves(const TrainingReport& report) {
   }
   const std::string name = "dev " + report.metric;
   metric.name = name;
-  return "<h2>Curves</h2>\n<div class='charts'>" + chart("losses by epoch", {loss, dev_loss}) +
-         chart(name + " by epoch", {metric}) + "</div>\n";
+  return "<h2>Curves</h2>\n<div class='charts'>" +
+         chart(fmt::format("losses by {}", unit.name), {loss, dev_loss}, unit.name) +
+         chart(fmt::format("{} by {}", name, unit.name), {metric}, unit.name) + "</div>\n";
 }
 
-std::string epochs_table(const TrainingReport& report) {
+std::string epochs_table(const TrainingReport& report, const Unit& unit) {
   if (report.epochs.empty()) return "";
-  std::string html = "<h2>Epochs</h2>\n<div class='wide'><table><tr><th>epoch<th>loss<th>dev loss";
+  std::string html =
+      fmt::format("<h2>{}</h2>\n<div class='wide'><table><tr><th>{}<th>loss<th>dev loss",
+                  unit.steps ? "Evaluations" : "Epochs", unit.name);
   for (const auto& [name, value] : report.epochs.front().metrics)
     html += "<th>" + escape_html(name);
   html += "<th class='o'>seconds<th class='o'>tokens/s</tr>\n";
   for (const EpochReport& epoch : report.epochs) {
     html += fmt::format("<tr{}><td>{}<td>{:.4f}<td>{:.4f}",
-                        epoch.epoch == report.best_epoch ? " class='best'" : "", epoch.epoch,
+                        epoch.epoch == report.best_epoch ? " class='best'" : "", unit.of(epoch),
                         epoch.loss, epoch.dev_loss);
     for (const auto& [name, value] : epoch.metrics) html += "<td>" + number(value);
     html += fmt::format("<td class='o'>{:.1f}<td class='o'>{:.0f}</tr>\n", epoch.seconds,
@@ -238,6 +256,33 @@ std::string worst_errors(std::span<const Mistake> worst) {
   return html;
 }
 
+/// Texts with what a masked language model puts in place of hidden tokens.
+std::string filled_texts(std::span<const FilledText> texts) {
+  if (texts.empty()) return "";
+  std::string html =
+      "<h2>Filled in</h2>\n<p class='dim'>Texts of dev with the model's answer for each masked "
+      "token; a wrong one is struck out and followed by what stood there.</p>\n";
+  const auto token = [](std::string_view piece) {  // without the mark of a space before it
+    constexpr std::string_view kSpace = "\xe2\x96\x81";
+    if (piece.starts_with(kSpace)) piece.remove_prefix(kSpace.size());
+    return escape_html(printable(piece));
+  };
+  for (const FilledText& text : texts) {
+    html += "<p class='f'>";
+    for (const FilledText::Part& part : text.parts) {
+      html += escape_html(printable(part.text, kShownPart));
+      if (part.truth.empty()) continue;
+      const bool space = part.truth.starts_with("\xe2\x96\x81");
+      const bool right = part.truth == part.answer;
+      html += fmt::format("{}<{} title='{:.2f}'>{}</{}>", space ? " " : "", right ? "b" : "del",
+                          part.score, token(part.answer), right ? "b" : "del");
+      if (!right) html += fmt::format("<ins>{}</ins>", token(part.truth));
+    }
+    html += "</p>\n";
+  }
+  return html;
+}
+
 /// Rows of a table, nested objects by dotted names; long lists are cut.
 void settings_rows(std::string& html, const std::string& prefix,
                    const nlohmann::ordered_json& object) {
@@ -254,6 +299,22 @@ void settings_rows(std::string& html, const std::string& prefix,
   }
 }
 
+std::string best_text(const TrainingReport& report, const Unit& unit) {
+  if (!unit.steps)
+    return fmt::format("<p>Best epoch {} of {}", *report.best_epoch, report.epochs.size());
+  const auto best = std::ranges::find(report.epochs, *report.best_epoch, &EpochReport::epoch);
+  return fmt::format("<p>Best at step {} of {}", best->step, report.steps);
+}
+
+/// What the training data are called: a file's name, of several the first one's.
+std::string data_name(const nlohmann::ordered_json& run) {
+  const auto found = run.find("train");
+  if (found == run.end() || found->empty()) return "";
+  const auto& first = found->is_array() ? found->front() : *found;
+  const std::string name = std::filesystem::path(first.get<std::string>()).filename().string();
+  return found->size() > 1 ? fmt::format("{} and {} more", name, found->size() - 1) : name;
+}
+
 /// What is known of a task's answers beside its metrics.
 std::string details(const Evaluation& best) {
   const std::string entities =
@@ -265,8 +326,7 @@ std::string details(const Evaluation& best) {
 /// What a run learned from, or its tasks' names where they are several.
 std::string subject(const nlohmann::ordered_json& run) {
   if (!run.contains("tasks"))
-    return fmt::format("{} on {}", run.value("task", "training"),
-                       std::filesystem::path(run.value("train", "")).filename().string());
+    return fmt::format("{} on {}", run.value("task", "training"), data_name(run));
   std::string names;
   for (const auto& [name, task] : run["tasks"].items())
     names += fmt::format("{}{}", names.empty() ? "" : ", ", name);
@@ -279,11 +339,13 @@ std::string html_report(const nlohmann::ordered_json& run, const TrainingReport&
                         const Evaluation& best) {
   const std::string title = fmt::format(
       "{}: {}", std::filesystem::path(run.value("out", "model")).filename().string(), subject(run));
+  const Unit unit(run);
   std::string html;
   if (report.best_epoch) {
     html += *report.best_epoch > 0
-                ? fmt::format("<p>Best epoch {} of {}", *report.best_epoch, report.epochs.size())
-                : fmt::format("<p>The starting model, best of {} epochs", report.epochs.size());
+                ? best_text(report, unit)
+                : fmt::format("<p>The starting model, best of {} {}", report.epochs.size(),
+                              unit.steps ? "evaluations" : "epochs");
     html += fmt::format(" by dev {}: <b>{}</b>", escape_html(report.metric), number(report.best));
     for (const auto& [name, value] : best.metrics) {
       if (name != report.metric) html += fmt::format(" · {} {}", escape_html(name), number(value));
@@ -294,7 +356,8 @@ std::string html_report(const nlohmann::ordered_json& run, const TrainingReport&
     html += fmt::format("<p>{} steps were skipped: their loss or gradient was not finite.</p>\n",
                         report.skipped_steps);
   }
-  html += curves(report) + epochs_table(report) + details(best);
+  html +=
+      curves(report, unit) + epochs_table(report, unit) + filled_texts(best.filled) + details(best);
   for (const Evaluation& head : best.heads)
     html += fmt::format("<h2>{}: {} {}</h2>\n", escape_html(head.head), head.count, head.unit) +
             details(head);

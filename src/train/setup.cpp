@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "model/batch.h"
+#include "model/kinds.h"
 #include "train/finetune_options.h"
 #include "train/multi_task.h"
 #include "train/number_input.h"
@@ -132,6 +133,7 @@ void set_heads(Config& config, const std::vector<TaskSetup>& tasks, const Log& l
   const TaskSetup& own = tasks.front();
   if (!own.options.name.empty() || !own.fits) config.head_name = own.options.name;
   config.heads.erase(config.head_name);
+  if (!own.fits) config.heads.erase(std::string(kOrderHead));
   std::vector<std::string> others;
   for (const auto& [name, head] : config.heads) {
     if (std::ranges::find(tasks, name, &TaskSetup::head) == tasks.end()) others.push_back(name);

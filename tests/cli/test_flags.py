@@ -8,7 +8,7 @@ from support import CAN_EXPORT, CAN_TRAIN, CliTest, done, fnet
 DATA_FLAGS = {"--input-format", "--text-column", "--text-pair-column", "--label-column", "--tokens-column",
               "--tags-column", "--skip-bad-lines"}  # fmt: skip
 COMMANDS = ["init", "tokenizer train", "tokenizer encode", "tokenizer decode", "tokenizer compare", "evaluate", "predict",
-            "embed", "info", "doctor", "quantize", "bench"] + (["finetune"] if CAN_TRAIN else []) + (["export onnx"] if CAN_EXPORT else [])  # fmt: skip
+            "embed", "info", "doctor", "quantize", "bench"] + (["pretrain", "finetune"] if CAN_TRAIN else []) + (["export onnx"] if CAN_EXPORT else [])  # fmt: skip
 READERS = [command for command in COMMANDS if command in ("evaluate", "predict", "embed", "finetune")]
 needs_training = unittest.skipUnless(CAN_TRAIN, "this build has no fnet-train")
 

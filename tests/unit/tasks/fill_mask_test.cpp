@@ -80,7 +80,7 @@ TEST(FillMask, refuses_texts_without_a_mask_and_labelled_ones) {
               HasSubstr("expected at least one [MASK], found none"));
   EXPECT_THAT(message_of([] { task().reading({}, true); }),
               HasSubstr("a masked language model learns from plain text"));
-  EXPECT_THAT(message_of([] { task().scorer(head()); }), HasSubstr("does not train or score"));
+  EXPECT_THAT(message_of([] { task().scorer(head()); }), HasSubstr("fnet pretrain"));
   EXPECT_NO_THROW(task().reading({}, false));
 }
 
@@ -129,10 +129,16 @@ TEST(FillMask, head_has_no_labels_in_the_config) {
       R"({"architectures": ["FNetForMaskedLM"], "id2label": {"0": "LABEL_0", "1": "LABEL_1"}})",
       "config.json");
   EXPECT_TRUE(theirs.labels.empty());
-  std::vector<std::string> warnings;
-  EXPECT_EQ(Config::from_json(R"({"architectures": ["FNetForPreTraining"]})", "c", &warnings).task,
-            "fill-mask");
-  EXPECT_THAT(warnings, ElementsAre(HasSubstr("the order of two texts is not")));
+  const Config both = Config::from_json(R"({"architectures": ["FNetForPreTraining"]})", "c");
+  EXPECT_EQ(both.task, "fill-mask");
+  EXPECT_EQ(both.head("seq_relationship").task, "next-sentence-prediction");
+  EXPECT_THAT(both.to_json(), HasSubstr("FNetForPreTraining"));
+  EXPECT_THAT(both.to_json(), testing::Not(HasSubstr("heads")));
+  EXPECT_EQ(Config::from_json(both.to_json(), "config.json"), both);
+  Config classifier = both;
+  classifier.task = "text-classification";
+  classifier.labels = {"a", "b"};
+  EXPECT_THROW(classifier.validate(), Error);
 }
 
 }  // namespace

@@ -120,6 +120,23 @@ TEST(Loop, trains_step_by_step_and_saves_each_better_model) {
   EXPECT_FALSE(report.interrupted);
 }
 
+TEST(Loop, a_stage_may_be_told_its_steps) {
+  Toy toy;
+  toy.options.stages = {{.steps = 10}};
+  std::vector<double> rates;
+  toy.callbacks.progress = [&](const TrainingProgress& p) {
+    rates.push_back(p.learning_rate);
+    EXPECT_EQ(p.steps, 10);
+  };
+  const TrainingReport report = toy.run();
+  EXPECT_EQ(toy.source.steps.size(), 10U);
+  EXPECT_EQ(report.step, 10);
+  ASSERT_EQ(report.epochs.size(), 3U);
+  EXPECT_EQ(report.epochs[1].step, 8);
+  EXPECT_EQ(report.epochs[2].step, 10);
+  EXPECT_DOUBLE_EQ(rates[9], toy.options.learning_rate * linear_schedule(9, 10, 0.1));
+}
+
 TEST(Loop, skips_steps_that_are_not_finite) {
   Toy toy;
   toy.objective.bad_steps = {1, 2, 5};
