@@ -17,7 +17,7 @@ import unittest
 from support import BIN, CAN_TRAIN, FNET, CliTest, fnet
 
 KILLS = int(os.environ.get("FNET_KILLS", "10"))
-STRIDE = int(os.environ.get("FNET_FAULT_STRIDE", "90"))
+STRIDE = int(os.environ.get("FNET_FAULT_STRIDE", "900"))
 FAULTS = BIN / "libfnet_faults.so"
 
 
@@ -59,6 +59,9 @@ class Resume(CliTest):
     def is_whole(self, name, what):
         """The run ended as the one that nothing happened to, and left nothing else."""
         self.assertEqual((self.weights(name), self.log(name)), self.whole, what)
+        if (self.place / f".{name}.fnet-checkpoints").exists():  # could not be removed: the next start does it
+            self.assertIn(fnet(*self.command(name)).returncode, (0, 2), what)
+            self.assertEqual((self.weights(name), self.log(name)), self.whole, what)
         self.assertEqual([path.name for path in self.place.iterdir() if path.name.startswith(".")], [], what)
         shutil.rmtree(self.place / name)
 
@@ -75,10 +78,12 @@ class Resume(CliTest):
                 said = run.stderr.read()
             resumed += "goes on from the checkpoint" in said
             if run.returncode != -signal.SIGKILL:
-                self.assertEqual(run.returncode, 0, said)
+                # It came to its end, perhaps just before it was killed the last time.
+                over = "holds a model or a log" in said
+                self.assertEqual(run.returncode, 2 if over else 0, said)
                 self.is_whole("killed", f"after {kills} kills")
         result = fnet(*self.command("killed"))
-        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn(result.returncode, (0, 2), result.stderr)
         self.is_whole("killed", f"after {kills} kills")
         self.assertGreater(resumed, KILLS // 10)
 

@@ -195,7 +195,9 @@ TEST_F(CheckpointsTest, killed_at_its_end_a_run_is_over_or_goes_on) {
     });
     Checkpoints next(place(), 2);
     over += next.begun() ? 0 : 1;
-    if (next.begun()) EXPECT_EQ(newest(next), "2");
+    if (next.begun()) {
+      EXPECT_EQ(newest(next), "2");
+    }
     next.clear();
     EXPECT_THAT(names(temporary_.path()), ElementsAre("out"));
   }
