@@ -174,7 +174,7 @@ class PartOfSpeech:
 
 class Entities(PartOfSpeech):
     about = "WNUT-17: names of new people, places, products"
-    metric = "entity_f1"
+    metric = "micro_f1"
     folder, flags = "wnut17", "--variant tiny --set mixers=top:2 --epochs 15"
 
     def baseline(self, train, test):

@@ -10,7 +10,7 @@
 namespace fnet::cli {
 namespace {
 
-void pretrain(const PretrainOptions& options) {
+void run(const PretrainOptions& options) {
   TrainingWatch watch(TrainingWatch::Counts::steps);
   const TrainingReport report = fnet::pretrain(options, watch.callbacks());
   watch.clear();
@@ -62,7 +62,7 @@ Action declare_pretrain(FlagSet& set) {
   set.add("--no-cache", &o.no_cache, "remove the tokens when the run ends");
   set.group("Training");
   add_options(set, o, [](auto&& option) { pretrain_options(option); });
-  return [options] { pretrain(*options); };
+  return [options] { run(*options); };
 }
 
 }  // namespace fnet::cli

@@ -149,14 +149,15 @@ void set_heads(Config& config, const std::vector<TaskSetup>& tasks, const Log& l
     HeadConfig head = config_for(plain, task).head("");
     head.pooling = task.options.pooling;
     head.wide_features = 0;
+    if (task.fits && head.pooling.empty()) head.pooling = config.heads[task.head].pooling;
     config.heads[task.head] = head;
   }
 }
 
-/// The metrics that may select the best epoch, the default first.
-std::vector<std::string> all_metrics(const TrainingSetup& setup) {
+/// The metrics of several tasks that may select the best epoch, the default first.
+std::vector<std::string> metrics_of(const std::vector<TaskSetup>& tasks) {
   std::vector<std::pair<std::string, std::vector<std::string>>> names;
-  for (const TaskSetup& task : setup.tasks)
+  for (const TaskSetup& task : tasks)
     names.emplace_back(task.options.name, task.task->metrics_on(task.dev_examples, task.labels));
   return MultiTaskObjective::metrics(names);
 }
@@ -186,6 +187,12 @@ TrainingSetup set_up(const FinetuneOptions& o, const Log& log) {
   std::size_t skipped = 0;
   std::vector<TaskSetup> tasks = read_tasks(o, input, skipped, log);
   TaskSetup& own = tasks.front();
+  std::string metric = o.metric;
+  if (!o.tasks.empty()) {
+    const std::vector<std::string> names = metrics_of(tasks);
+    check_metric(metric, names, "these tasks");
+    if (metric.empty()) metric = names.front();
+  }
 
   Config config;
   Tokenizer tokenizer;
@@ -252,6 +259,7 @@ TrainingSetup set_up(const FinetuneOptions& o, const Log& log) {
     encoding.ngrams = wide && &task == &own;
     for_task(task.options, [&] { encode_task(task, config, tokenizer, encoding, log); });
   }
+  if (o.tasks.empty()) metric = own.metric;
 
   NgramTable ngrams;
   if (wide) ngrams = learn_ngrams(own.train, own.labels.size());
@@ -259,7 +267,7 @@ TrainingSetup set_up(const FinetuneOptions& o, const Log& log) {
   TrainingSetup setup{.tasks = std::move(tasks),
                       .model = std::make_shared<nn::FNetWithHeadImpl>(config, o.seed),
                       .tokenizer = tokenizer,
-                      .metric = o.metric,
+                      .metric = metric,
                       .fits = fits,
                       .frozen = {},
                       .wide = config.wide_features > 0,
@@ -284,13 +292,6 @@ TrainingSetup set_up(const FinetuneOptions& o, const Log& log) {
   }
   for (Sample& sample : first.train) {  // each step copies what it reads
     for (Encoding& text : sample.texts) text.ngrams.reset();
-  }
-  if (setup.several()) {
-    const std::vector<std::string> names = all_metrics(setup);
-    check_metric(o.metric, names, "these tasks");
-    if (setup.metric.empty()) setup.metric = names.front();
-  } else {
-    setup.metric = first.metric;
   }
   setup.run = run_json(o, setup);
   return setup;
