@@ -44,6 +44,12 @@ struct Nowhere : Saver {
   void save(const TrainingReport&, const Evaluation&) override {}
   void update(const TrainingReport&, const Evaluation&) override {}
   bool holds_model() const override { return true; }
+  void checkpoint(std::int64_t, const nlohmann::json&, const NamedTensors&) override {}
+  const nlohmann::json& resumed() const override { return none; }
+  void restore(const NamedTensors&) override {}
+  void restore_best() override {}
+
+  nlohmann::json none;
 };
 
 }  // namespace
@@ -72,6 +78,7 @@ int main(int argc, char** argv) {
   loop.stages = {{.steps = steps}};
   loop.learning_rate = 2e-3;
   loop.metric = "accuracy";
+  loop.checkpoint_steps = 0;
   Loop(loop, source, objective, saver, callbacks).run();
   return 0;
 }

@@ -12,6 +12,7 @@
 
 #include "fnet/finetune.h"
 #include "temporary.h"
+#include "train/optimizer.h"
 #include "train/task_objective.h"
 #include "train/task_schedule.h"
 
@@ -54,8 +55,9 @@ TEST(TaskSchedule, is_a_pure_function_of_seed_and_step) {
     EXPECT_EQ(at_once.step, turn.step);
     order.push_back(turn.task);
     other.push_back(other_seed.at(step).task);
-    if (step % 40 == 39)  // each epoch has the same parts
+    if (step % 40 == 39) {  // each epoch has the same parts
       EXPECT_EQ(had[0], in_order.steps()[0] * (step + 1) / 40);
+    }
   }
   EXPECT_NE(order, other);
   const std::vector<std::size_t> first(order.begin(), order.begin() + 40),
