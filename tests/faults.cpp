@@ -18,9 +18,7 @@ constinit Faults faults;
 
 namespace {
 
-bool is_ours(std::string_view path) {
-  return path.starts_with(faults.under);
-}
+bool is_ours(std::string_view path) { return path.starts_with(faults.under); }
 
 bool is_ours(int descriptor) {
   if (*faults.under == '\0') return true;
