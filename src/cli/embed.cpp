@@ -55,9 +55,7 @@ std::string jsonl(const Example& example, const Encoding& text, const Engine& en
 void embed_texts(const Flags& flags, const Engine& engine, NpyWriter* npy) {
   const Reading reading = read_texts(flags.input.columns_for(engine), "embeddings");
   flags.input.for_each_batch(engine, reading, [&](std::span<const Example> batch) {
-    std::vector<Encoding> inputs;
-    for (const Example& example : batch) inputs.push_back(encoding_of(engine, example));
-    const Matrix vectors = engine.embed(inputs, flags.pooling, flags.normalize);
+    const Matrix vectors = embed(engine, batch, flags.pooling, flags.normalize);
     if (npy != nullptr) return npy->add(vectors);
     for (std::size_t i = 0; i < batch.size(); ++i) print(jsonl(batch[i], vectors.row(i)));
     flush();

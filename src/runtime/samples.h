@@ -18,6 +18,10 @@ std::vector<TextInput> inputs_of(std::span<const Example> examples);
 /// The text, pair or numbers of an example as an engine's model reads them. Throws: input.
 Encoding encoding_of(const Engine& engine, const Example& example);
 
+/// A vector of each example, as Engine::embed: of texts, or of what else the model reads.
+Matrix embed(const Engine& engine, std::span<const Example> examples, std::string_view pooling,
+             bool normalize);
+
 /// Examples as a model of this task reads them. Throws: input.
 std::vector<Sample> encode(const Engine& engine, const Task& task, const HeadConfig& head,
                            std::span<const Example> examples);

@@ -117,9 +117,10 @@ void Loop::train_epoch() {
       const ProductsIn products(options_.products);
       return objective_.loss(source_.batch(step_), step_);
     }();
-    result.loss.backward();
+    const bool learns = result.loss.requires_grad();  // not where all of the step's task is frozen
+    if (learns) result.loss.backward();
     const double loss = result.loss.item<double>();
-    if (std::isfinite(loss) && step(rate)) {
+    if (std::isfinite(loss) && (!learns || step(rate))) {
       bad_in_a_row_.clear();
       loss_sum_ += loss;
       ++good_steps_;

@@ -184,6 +184,10 @@ TrainingSetup set_up(const FinetuneOptions& o, const Log& log) {
   std::optional<StartingModel> start;
   if (!o.from.empty()) start = read_start(o, log);
   const Config input = input_config(o, start);
+  const std::string& wide_part = o.tasks.empty() ? o.wide : o.tasks.front().wide;
+  require(input.input_type == "tokens" || wide_part != "on", Kind::usage,
+          "wide: expected auto or off for input_type {}, which has no words, found 'on'",
+          input.input_type);
   std::size_t skipped = 0;
   std::vector<TaskSetup> tasks = read_tasks(o, input, skipped, log);
   TaskSetup& own = tasks.front();
@@ -222,9 +226,6 @@ TrainingSetup set_up(const FinetuneOptions& o, const Log& log) {
   }
   const bool fits = std::ranges::all_of(tasks, &TaskSetup::fits);
   const bool had_wide = config.wide_features > 0;
-  require(input.input_type == "tokens" || own.options.wide != "on", Kind::usage,
-          "wide: expected auto or off for input_type {}, which has no words, found 'on'",
-          input.input_type);
   const bool wide = input.input_type == "tokens" &&
                     wants_wide(own.options, *own.task, o.from.empty() || had_wide);
   config.wide_features = 0;

@@ -46,7 +46,7 @@ class Help(CliTest):
         return subprocess.run(["bash", "-c", script, "bash", *words], capture_output=True, text=True).stdout.split()
 
     def test_bash_completes_commands_flags_and_values(self):
-        self.assertEqual(self.complete("fnet", "pre"), ["predict"])
+        self.assertEqual(self.complete("fnet", "pre"), ["predict", "pretrain"])
         self.assertEqual(self.complete("fnet", "tokenizer", ""), ["train", "encode", "decode", "compare"])
         self.assertEqual(self.complete("fnet", "predict", "--form"), ["--format"])
         self.assertEqual(self.complete("fnet", "predict", "--format", "j"), ["jsonl"])

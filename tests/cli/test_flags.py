@@ -43,7 +43,7 @@ class Help(CliTest):
                 self.assertIn(flag["help"] or "help is missing", text, name)
         text = done("predict", "--help")
         self.assertIn("--top-k 0..1000=0 ", text)
-        self.assertIn("--format tsv|jsonl=tsv", text)
+        self.assertIn("--dtype auto|float32|bfloat16|int8=auto", text)
         self.assertIn("\nData:\n", text)
         self.assertIn("(or FNET_THREADS)", text)
 

@@ -185,7 +185,7 @@ class TwoTasks(CliTest):
     def test_what_does_not_fit_is_refused(self):
         def refused(tasks, *flags, **more):
             config = self.write("bad.json", json.dumps({"tasks": tasks, **more}))
-            error = self.fails("finetune", "--task-config", config, "--out", self.folder / "bad", *flags)
+            error = self.fails("finetune", "--task-config", config, "--out", self.folder / "bad", "--quiet", *flags)
             self.assertFalse((self.folder / "bad" / "config.json").exists())
             return error.removeprefix("fnet-train: ")
 

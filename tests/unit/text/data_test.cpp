@@ -161,11 +161,11 @@ TEST(DataReader, refuses_what_it_cannot_read) {
   options.max_bytes = 10;
   EXPECT_THAT(message("01234567890\n", "a.tsv", options), HasSubstr("at most 10 bytes"));
   EXPECT_THAT(message("a", "a.xls"),
-              HasSubstr("name the format: tsv, csv, jsonl, squad, conll, text"));
+              HasSubstr("name the format: tsv, csv, jsonl, squad, conll, npy, text"));
   EXPECT_THAT(message("a", "README"), HasSubstr("expected an extension"));
   options.format = "xml";
   EXPECT_THAT(message("a", "a.txt", options),
-              HasSubstr("format: expected tsv, csv, jsonl, squad, conll, text, found 'xml'"));
+              HasSubstr("format: expected tsv, csv, jsonl, squad, conll, npy, text, found 'xml'"));
 }
 
 TEST(DataReader, skips_and_counts_bad_lines_when_asked) {
