@@ -310,7 +310,9 @@ std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_speci
   return out;
 }
 
-std::int32_t Tokenizer::vocab_size() const noexcept { return impl().segmenter->size(); }
+std::int32_t Tokenizer::vocab_size() const noexcept {
+  return impl_ == nullptr ? 0 : impl_->segmenter->size();
+}
 
 const std::string& Tokenizer::piece(std::int32_t id) const {
   require(id >= 0 && id < vocab_size(), Kind::usage, "id: expected 0 to {}, found {}",
@@ -322,16 +324,22 @@ std::optional<std::int32_t> Tokenizer::id(std::string_view piece) const {
   return impl().segmenter->id(piece);
 }
 
-const SpecialIds& Tokenizer::special() const noexcept { return impl().special; }
+const SpecialIds& Tokenizer::special() const noexcept {
+  static const SpecialIds none;
+  return impl_ == nullptr ? none : impl_->special;
+}
 
 bool Tokenizer::is_special(std::int32_t id) const noexcept {
-  const SpecialIds& s = impl().special;
+  const SpecialIds& s = special();
   return id >= 0 && id < vocab_size() && id != s.unk &&
          (impl().segmenter->is_control(id) || id == s.bos || id == s.eos || id == s.pad ||
           id == s.cls || id == s.sep || id == s.mask);
 }
 
-const TokenizerConfig& Tokenizer::config() const noexcept { return impl().config; }
+const TokenizerConfig& Tokenizer::config() const noexcept {
+  static const TokenizerConfig none;
+  return impl_ == nullptr ? none : impl_->config;
+}
 
 void Tokenizer::save(const std::filesystem::path& path) const {
   const bool letters = impl().config.kmer_size > 0;
