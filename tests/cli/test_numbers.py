@@ -138,7 +138,7 @@ class Numbers(CliTest):
         self.assertIn("reads tokens", self.fails("inspect", self.series, "a text"))
         self.assertIn("'values'", self.fails("predict", self.series, self.write("a.txt", "a text\n")))
         self.assertIn("'text'", self.fails("predict", self.classifier, bad))
-        train = ("finetune", "--train", self.train, "--out", self.folder / "none", "--set", "input_type=vectors")
+        train = ("finetune", "--train", self.train, "--out", self.folder / "none", "--set", "input_type=vectors", "--quiet")
         self.assertIn("expected text-classification", self.fails(*train, "--task", "question-answering"))
         self.assertIn("which has no words", self.fails(*train, "--wide", "on"))
         self.assertIn("--tokenizer: expected none", self.fails(*train, "--tokenizer", self.spiece))
