@@ -104,8 +104,8 @@ struct TokenizerConfig {
 
 /// A SentencePiece model (BPE or unigram) with FNet's special tokens. Immutable, cheap to copy,
 /// safe to share between threads. A model file is checked by rules of our own before the
-/// SentencePiece library sees it. One that is made without arguments stands for none: it has no
-/// pieces, and throws usage where it is asked for some.
+/// SentencePiece library sees it. One that is made without arguments stands for none: its calls
+/// throw usage.
 class FNET_API Tokenizer {
  public:
   Tokenizer() = default;
