@@ -68,8 +68,7 @@ struct PretrainOptions {
 /// Texts become tokens once, in files of the cache directory that are read where they are needed:
 /// memory does not grow with the corpus. A text is a piece of one document, and which texts a step
 /// reads and which of their tokens are masked is a function of (seed, position in the run) alone.
-/// The best model is the one with the highest share of masked tokens told on dev, under masks that
-/// are always the same.
+/// The best model is the one with the lowest loss on dev, under masks that are always the same.
 ///
 /// Throws: as `finetune`.
 FNET_API TrainingReport pretrain(const PretrainOptions& options,

@@ -329,7 +329,7 @@ TrainingReport pretrain(const PretrainOptions& o, const TrainingCallbacks& callb
                             .optimizer = {.weight_decay = o.weight_decay,
                                           .max_grad_norm = o.max_grad_norm,
                                           .average = o.average},
-                            .metric = "accuracy",
+                            .metric = "likelihood",
                             .score_first = !start.new_head,
                             .products = *kernels::dtype_named(o.dtype),  // one of the allowed
                             .checkpoint_steps = o.checkpoint_steps};

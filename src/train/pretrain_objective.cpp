@@ -136,7 +136,8 @@ Evaluation PretrainObjective::evaluate() {
   evaluation.count = static_cast<std::size_t>(masks);
   evaluation.loss = loss / static_cast<double>(masks);
   evaluation.metrics = {{"accuracy", right / static_cast<double>(masks)},
-                        {"perplexity", std::exp(evaluation.loss)}};
+                        {"perplexity", std::exp(evaluation.loss)},
+                        {"likelihood", std::exp(-evaluation.loss)}};
   if (pairs > 0) {
     evaluation.metrics.emplace_back("order_accuracy", in_order / static_cast<double>(pairs));
     evaluation.loss += order_loss / static_cast<double>(pairs);

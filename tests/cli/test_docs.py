@@ -128,7 +128,7 @@ class Documents(CliTest):
             "train": "loss ",
             "parts": "[2, 10, 256]\n[4, 64, 256]\nequal\n",
             "several_tasks": "mean ",
-            "all_heads": "ner: 8 x 3\nsentiment: 1 x 2\n",
+            "all_heads": "ner: 5 x 3\nsentiment: 1 x 2\n",
             "two_heads": "both learn\n",
         }
         self.assertEqual(set(expected), set(re.findall(r"<!-- program: (\w+) -->", page.read_text(encoding="utf-8"))))

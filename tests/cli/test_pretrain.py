@@ -33,14 +33,17 @@ class Pretrain(CliTest):
         return ("pretrain", "--train", train or self.texts, "--out", out, "--cache", self.cache, *SMALL, *arguments)
 
     def test_learns_which_words_go_together(self):
-        out = self.folder / "model"
-        done(*self.pretrain(out, "--steps", 300, "--eval-steps", 100, "--batch-size", 16, "--lr", "3e-3", "--vocab-size", 60))
+        out, pieces = self.folder / "model", self.folder / "words.model"
+        # With a piece for each word, so that one [MASK] stands for one.
+        done("tokenizer", "train", "--input", self.texts, "--model", "bpe", "--vocab-size", 100, "--out", pieces)
+        done(*self.pretrain(out, "--tokenizer", pieces, "--steps", 900, "--eval-steps", 300, "--batch-size", 16, "--lr", "3e-3"))
         lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
         losses = [line["dev_loss"] for line in lines if line["event"] == "epoch"]
-        self.assertEqual([line["step"] for line in lines if line["event"] == "epoch"], [100, 200, 300])
+        self.assertEqual([line["step"] for line in lines if line["event"] == "epoch"], [300, 600, 900])
         self.assertLess(losses[-1], losses[0])
         self.assertLess(losses[-1], 1.0)
-        asked = self.write("asked.txt", "in spring there is a blue [MASK] on a tree\nin town there is a yellow [MASK] for you\n")
+        text = "in spring there is a blue {} on a tree in summer there is a red apple in a bowl in town there is a yellow {} for you\n"
+        asked = self.write("asked.txt", text.format("[MASK]", "lemon") + text.format("plum", "[MASK]"))
         answers = [json.loads(line)["masks"][0][0]["token_str"]
                    for line in done("fill-mask", out, asked, "--format", "jsonl").splitlines()]  # fmt: skip
         self.assertEqual(answers, ["plum", "lemon"])
@@ -89,7 +92,7 @@ class Pretrain(CliTest):
         self.assertIn("bad.txt: expected a document with a token", refused(b""))
         self.assertIn("bad.txt:2: byte 1: expected UTF-8", refused(b"one\nt\xffo\n"))
         self.assertIn("at least two documents", refused(b"one line alone\nand another\n"))
-        self.assertIn("cut short", refused(gzip.compress(paragraphs(300).encode())[:900], name="bad.txt.gz"))
+        self.assertIn("cut short", refused(gzip.compress(paragraphs(300).encode())[:-40], name="bad.txt.gz"))
         self.assertIn("bad.jsonl:1", refused(b'{"body": "one"}\n', name="bad.jsonl"))
         self.assertIn("--masking: expected", refused(b"one\n", "--masking", "letter"))
         self.assertIn("--mask-prob: expected", refused(b"one\n", "--mask-prob", "0"))

@@ -224,7 +224,7 @@ TEST_F(Samples, the_loss_is_the_mean_over_masked_rows_and_is_scored_alike) {
 TEST_F(Pretraining, leaves_a_model_a_log_and_a_report) {
   const TrainingReport report = pretrain(options);
   EXPECT_EQ(report.step, 4);
-  EXPECT_EQ(report.metric, "accuracy");
+  EXPECT_EQ(report.metric, "likelihood");
   ASSERT_EQ(report.epochs.size(), 2U);
   EXPECT_TRUE(report.written);
   const Config config = Config::load(options.out);
