@@ -61,8 +61,8 @@ class OnnxTexts {
   /// is none of them. `ortho`: times ortho_scale. The same values whenever it is asked again.
   const Waves& waves(bool ortho);
 
-  /// The same for the columns, k from 0 to H / 2 of H: a constant [H, 2 (H / 2 + 1)], cosines before
-  /// sines, so that one product gives both.
+  /// The same for the columns, k from 0 to H / 2 of H: a constant [H, 2 (H / 2 + 1)], cosines
+  /// before sines, so that one product gives both.
   const std::string& column_waves();
 
   /// x [B, N, …] as the caller of the graph sees it, without rows beyond the inputs' own.

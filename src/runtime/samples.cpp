@@ -65,7 +65,8 @@ Encoding encoding_of(const Engine& engine, const Example& example) {
 
 Matrix embed(const Engine& engine, std::span<const Example> examples, std::string_view pooling,
              bool normalize) {
-  if (!engine.config().reads_numbers()) return engine.embed(inputs_of(examples), pooling, normalize);
+  if (!engine.config().reads_numbers())
+    return engine.embed(inputs_of(examples), pooling, normalize);
   std::vector<Encoding> arrays;
   for (const Example& example : examples) arrays.push_back(encoding_of(engine, example));
   return engine.embed(arrays, pooling, normalize);
