@@ -59,7 +59,7 @@ class Pretraining(unittest.TestCase):
         with tempfile.TemporaryDirectory(prefix="fnet-live-") as name:
             folder = pathlib.Path(name)
             (folder / "corpus.txt").write_text(corpus())
-            subprocess.run([FNET, "tokenizer", "train", "--input", folder / "corpus.txt", "--vocab-size", "60",
+            subprocess.run([FNET, "tokenizer", "train", "--input", folder / "corpus.txt", "--model", "bpe", "--vocab-size", "60",
                             "--out", folder / "spiece.model"], check=True, capture_output=True)  # fmt: skip
             torch.manual_seed(1)
             model = kind(transformers.FNetConfig(vocab_size=60, **SIZES)).train()
