@@ -67,22 +67,6 @@ void FillMaskTask::refuse_labels() const {
        name());
 }
 
-namespace {
-
-/// The space before a [MASK] belongs to the word that it stands for, as in pretraining, and is no
-/// token of its own. Hugging Face's tokenizers strip it.
-void drop_spaces_before(std::int32_t mask, std::optional<std::int32_t> space, Encoding& text) {
-  if (!space) return;
-  std::vector<std::int32_t>&ids = text.input_ids, &types = text.token_type_ids;
-  for (std::size_t i = ids.size(); i-- > 1;) {
-    if (ids[i] != mask || ids[i - 1] != *space) continue;
-    ids.erase(ids.begin() + static_cast<std::ptrdiff_t>(i) - 1);
-    types.erase(types.begin() + static_cast<std::ptrdiff_t>(i) - 1);
-  }
-}
-
-}  // namespace
-
 std::vector<std::string> FillMaskTask::metrics(std::span<const std::string>) const {
   return {"accuracy"};
 }
@@ -102,9 +86,8 @@ Sample FillMaskTask::encode(const Example& example, const Tokenizer& tokenizer,
   std::optional<std::string_view> pair;
   if (example.texts.size() > 1) pair = example.texts[1];
   Sample sample;
-  Encoding& text = sample.texts.emplace_back(
+  const Encoding& text = sample.texts.emplace_back(
       without_places(tokenizer.encode(example.texts.at(0), pair, options)));
-  drop_spaces_before(mask, tokenizer.id("▁"), text);
   std::vector<std::int32_t>& rows = sample.picks.emplace_back();
   for (std::size_t i = 0; i < text.input_ids.size(); ++i) {
     if (text.input_ids[i] == mask) rows.push_back(static_cast<std::int32_t>(i));

@@ -42,8 +42,8 @@ class Pretrain(CliTest):
         self.assertEqual([line["step"] for line in lines if line["event"] == "epoch"], [300, 600, 900])
         self.assertLess(losses[-1], losses[0])
         self.assertLess(losses[-1], 1.0)
-        text = "in spring there is a blue {} on a tree in summer there is a red apple in a bowl in town there is a yellow {} for you\n"
-        asked = self.write("asked.txt", text.format("[MASK]", "lemon") + text.format("plum", "[MASK]"))
+        text = "in spring there is a blue{} on a tree in summer there is a red apple in a bowl in town there is a yellow{} for you\n"
+        asked = self.write("asked.txt", text.format("[MASK]", " lemon") + text.format(" plum", "[MASK]"))
         answers = [json.loads(line)["masks"][0][0]["token_str"]
                    for line in done("fill-mask", out, asked, "--format", "jsonl").splitlines()]  # fmt: skip
         self.assertEqual(answers, ["plum", "lemon"])
