@@ -47,8 +47,8 @@ std::vector<std::string> differences(const nlohmann::json& there, const nlohmann
       found.push_back(fmt::format("{}: {} there, {} here", name, before, now));
   }
   // The config follows from the rest.
-  std::ranges::stable_partition(
-      found, [](const std::string& line) { return !line.starts_with("config."); });
+  std::stable_partition(found.begin(), found.end(),
+                        [](const std::string& line) { return !line.starts_with("config."); });
   return found;
 }
 
