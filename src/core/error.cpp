@@ -22,9 +22,7 @@ int exit_code(Error::Kind kind) noexcept {
 
 std::string printable(std::string_view text, std::size_t limit) {
   std::string out;
-  std::size_t end = std::min(limit, text.size());
-  // Not inside a letter: UTF-8's further bytes are 10xxxxxx.
-  while (end > 0 && end < text.size() && (text[end] & 0xc0) == 0x80) --end;
+  const std::size_t end = whole_letters(text, limit);
   for (std::size_t i = 0; i < end;) {
     const auto byte = static_cast<unsigned char>(text[i]);
     const std::size_t letter = decode_utf8(text.substr(i)).length;

@@ -12,7 +12,7 @@ CodePoint decode_utf8(std::string_view text) noexcept {
   if (first < 0xC2 || first > 0xF4 || text.size() < length) return {};
   char32_t value = first & (0x7FU >> length);
   for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0U) != 0x80) return {};
+    if (!goes_on_letter(text[i])) return {};
     value = value << 6 | (byte(i) & 0x3FU);
   }
   const bool overlong = (length == 3 && value < 0x800) || (length == 4 && value < 0x10000);
@@ -31,6 +31,17 @@ void append_utf8(std::string& out, char32_t value) {
   } else {
     out += static_cast<char>(0xF0U | value >> 18), tail(12), tail(6), tail(0);
   }
+}
+
+std::size_t whole_letters(std::string_view text, std::size_t most) noexcept {
+  if (text.size() <= most) return text.size();
+  while (most > 0 && goes_on_letter(text[most])) --most;
+  return most;
+}
+
+std::size_t whole_words(std::string_view text, std::size_t most) noexcept {
+  const std::size_t space = text.size() <= most ? text.npos : text.rfind(' ', most);
+  return space != text.npos && space > 0 ? space : whole_letters(text, most);
 }
 
 std::size_t invalid_utf8(std::string_view text) noexcept {

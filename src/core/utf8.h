@@ -20,6 +20,17 @@ CodePoint decode_utf8(std::string_view text) noexcept;
 /// Appends a code point.
 void append_utf8(std::string& out, char32_t value);
 
+/// Whether a byte goes on with a letter of several bytes.
+inline bool goes_on_letter(char byte) noexcept {
+  return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80;
+}
+
+/// Bytes of the front of a text, at most `most`, that end between two letters.
+std::size_t whole_letters(std::string_view text, std::size_t most) noexcept;
+
+/// The same, up to a space where a longer text has one there.
+std::size_t whole_words(std::string_view text, std::size_t most) noexcept;
+
 /// Position of the first byte that is not UTF-8, or `npos`.
 std::size_t invalid_utf8(std::string_view text) noexcept;
 

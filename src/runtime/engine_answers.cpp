@@ -1,4 +1,6 @@
 // What an engine answers by its head's task.
+#include <utility>
+
 #include "core/error.h"
 #include "fnet/engine.h"
 #include "runtime/samples.h"
@@ -24,6 +26,21 @@ std::vector<Example> examples_of(std::span<const TextInput> texts) {
   return examples;
 }
 
+/// What a head answers about each example.
+std::vector<Answer> answers(const Engine& engine, const Task& task, const HeadConfig& head,
+                            std::span<const Example> examples, std::string_view name,
+                            const AnswerOptions& options = {}) {
+  const std::vector<Sample> samples = encode(engine, task, head, examples);
+  std::vector<Answer> result;
+  for_each_scores(
+      engine, samples,
+      [&](std::size_t i, std::span<const Matrix> scores) {
+        result.push_back(task.answer(examples[i], samples[i], scores, head, options));
+      },
+      name);
+  return result;
+}
+
 }  // namespace
 
 std::vector<std::vector<Prediction>> Engine::classify(std::span<const Encoding> batch,
@@ -45,14 +62,9 @@ std::vector<std::vector<Prediction>> Engine::classify(std::span<const TextInput>
                                                       std::string_view name) const {
   const HeadConfig head = config().head(name);
   const Task& task = task_for(head, "texts");
-  const std::vector<Example> examples = examples_of(texts);
-  const std::vector<Sample> samples = fnet::encode(*this, task, head, examples);
-  const auto scores = scores_of(*this, samples, name);
   std::vector<std::vector<Prediction>> result;
-  for (std::size_t i = 0; i < samples.size(); ++i) {
-    result.push_back(
-        task.answer(examples[i], samples[i], scores[i], head, {.top_k = top_k}).front());
-  }
+  for (Answer& answer : answers(*this, task, head, examples_of(texts), name, {.top_k = top_k}))
+    result.push_back(std::move(answer.front()));
   return result;
 }
 
@@ -62,14 +74,10 @@ std::vector<std::vector<Prediction>> Engine::tag(
   const Task& task = task_for(head, "words");
   std::vector<Example> examples;
   for (const auto& words : sentences) examples.emplace_back().words = words;
-  const std::vector<Sample> samples = fnet::encode(*this, task, head, examples);
-  const auto scores = scores_of(*this, samples, name);
   std::vector<std::vector<Prediction>> result;
-  for (std::size_t s = 0; s < samples.size(); ++s) {
+  for (const Answer& answer : answers(*this, task, head, examples, name)) {
     auto& tags = result.emplace_back();
-    for (const auto& best : task.answer(examples[s], samples[s], scores[s], head)) {
-      tags.push_back(best.empty() ? Prediction() : best.front());
-    }
+    for (const auto& best : answer) tags.push_back(best.empty() ? Prediction() : best.front());
   }
   return result;
 }
@@ -80,26 +88,16 @@ std::vector<Prediction> Engine::answer(const std::string& question, const std::s
   const Task& task = task_for(head, "questions");
   Example example;
   example.texts = {question, context};
-  const Sample sample = task.encode(example, tokenizer(), encode_options(), head);
-  const auto scores = scores_of(*this, {&sample, 1}, name);
-  return task.answer(example, sample, scores[0], head, {.top_k = top_k}).front();
+  return std::move(
+      answers(*this, task, head, {&example, 1}, name, {.top_k = top_k}).front().front());
 }
 
 std::vector<std::vector<std::vector<Prediction>>> Engine::fill_mask(
     std::span<const TextInput> texts, std::size_t top_k, std::string_view name) const {
   const HeadConfig head = config().head(name);
   const Task& task = task_for(head, "masks");
-  const std::vector<Example> examples = examples_of(texts);
-  const std::vector<Sample> samples = fnet::encode(*this, task, head, examples);
-  std::vector<Answer> result;
-  for_each_scores(
-      *this, samples,
-      [&](std::size_t i, std::span<const Matrix> scores) {
-        result.push_back(task.answer(examples[i], samples[i], scores, head,
-                                     {.top_k = top_k, .tokenizer = &tokenizer()}));
-      },
-      name);
-  return result;
+  return answers(*this, task, head, examples_of(texts), name,
+                 {.top_k = top_k, .tokenizer = &tokenizer()});
 }
 
 }  // namespace fnet

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/utf8.h"
 #include "text/data_format.h"
 
 namespace fnet {
@@ -22,16 +23,6 @@ bool is_jsonl(const fs::path& path) {
   std::string name = path.filename().string();
   if (name.ends_with(".gz")) name.resize(name.size() - 3);
   return name.ends_with(".jsonl") || name.ends_with(".ndjson");
-}
-
-/// Bytes of the first part of a text: all, or up to a space, or whole letters.
-std::size_t part_size(std::string_view text) {
-  if (text.size() <= kMaxPart) return text.size();
-  const std::size_t space = text.rfind(' ', kMaxPart);
-  if (space != std::string_view::npos && space > 0) return space;
-  std::size_t size = kMaxPart;
-  while ((static_cast<unsigned char>(text[size]) & 0xC0U) == 0x80) --size;
-  return size;
 }
 
 }  // namespace
@@ -155,7 +146,7 @@ struct DocumentReader::State {
       line.clear();
       if (!(lines && next_line()) && !(records && next_of_record()) && !open_next()) return false;
     }
-    const std::size_t size = part_size(std::string_view(line).substr(at));
+    const std::size_t size = whole_words(std::string_view(line).substr(at), kMaxPart);
     part.text.assign(line, at, size);
     part.begins_line = at == 0;
     at += size;

@@ -5,9 +5,9 @@
 #include <array>
 #include <cmath>
 #include <cstring>
-#include <limits>
 #include <optional>
 
+#include "core/half.h"
 #include "core/numbers.h"
 #include "core/utf8.h"
 
@@ -28,12 +28,7 @@ double value_at(const char* bytes) {
 double half_at(const char* bytes) {
   std::uint16_t bits = 0;
   std::memcpy(&bits, bytes, sizeof bits);
-  const int exponent = bits >> 10 & 31, fraction = bits & 1023;
-  const double size = exponent == 31  ? fraction == 0 ? std::numeric_limits<double>::infinity()
-                                                      : std::numeric_limits<double>::quiet_NaN()
-                       : exponent == 0 ? std::ldexp(fraction, -24)
-                                      : std::ldexp(fraction + 1024, exponent - 25);
-  return (bits & 0x8000) != 0 ? -size : size;
+  return from_f16(bits);
 }
 
 /// The header's text behind `'key':`, up to what ends the value.

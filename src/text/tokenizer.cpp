@@ -30,15 +30,10 @@ std::string_view within_limit(std::string_view text, const EncodeOptions& option
   if (text.size() <= options.max_bytes || options.max_length == 0 ||
       options.truncation == Truncation::error || options.truncation == Truncation::windows)
     return text;
-  const auto inside_letter = [&](std::size_t i) {
-    return i < text.size() && (static_cast<unsigned char>(text[i]) & 0xC0U) == 0x80;
-  };
-  std::size_t at = options.max_bytes;
-  if (options.truncation != Truncation::left) {
-    while (at > 0 && inside_letter(at)) --at;
-    return text.substr(0, at);
-  }
-  for (at = text.size() - at; inside_letter(at);) ++at;
+  if (options.truncation != Truncation::left)
+    return text.substr(0, whole_letters(text, options.max_bytes));
+  std::size_t at = text.size() - options.max_bytes;
+  while (at < text.size() && goes_on_letter(text[at])) ++at;
   return text.substr(at);
 }
 

@@ -59,12 +59,7 @@ class Texts final : public spm::SentenceIterator {
       }
       begin_ = 0;
     }
-    std::size_t size = std::min(kMaxSentence, text_.size() - begin_);
-    if (begin_ + size < text_.size()) {
-      const std::size_t space = text_.rfind(' ', begin_ + size);
-      if (space != std::string::npos && space > begin_) size = space - begin_;
-      while ((static_cast<unsigned char>(text_[begin_ + size]) & 0xC0U) == 0x80) --size;
-    }
+    const std::size_t size = whole_words(std::string_view(text_).substr(begin_), kMaxSentence);
     value_.assign(text_, begin_, size);
     begin_ += size;
   }

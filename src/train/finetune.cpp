@@ -8,13 +8,13 @@
 #include <utility>
 
 #include "blocks/model.h"
-#include "core/cores.h"
 #include "core/error.h"
 #include "train/finetune.h"
 #include "train/loop.h"
 #include "train/multi_task.h"
 #include "train/run_directory.h"
 #include "train/setup.h"
+#include "train/start.h"
 #include "train/task_objective.h"
 
 namespace fnet {
@@ -157,8 +157,7 @@ TrainingReport finetune(const FinetuneOptions& options, const TrainingCallbacks&
 TrainingReport finetune(const FinetuneOptions& options, const TrainingCallbacks& callbacks,
                         bool only_better) {
   check_options(options);
-  at::set_num_threads(options.threads > 0 ? options.threads
-                                          : std::min(at::get_num_threads(), available_cores()));
+  use_threads(options.threads);
   const Log log = [&](std::string_view line) {
     if (callbacks.log) callbacks.log(line);
   };

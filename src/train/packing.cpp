@@ -2,8 +2,6 @@
 
 #include <string_view>
 
-#include "model/batch.h"
-
 namespace fnet::nn {
 namespace {
 
@@ -119,6 +117,19 @@ PackedInputs pack_inputs(const FNetModelImpl& model, const Inputs& in) {
               "max_position_embeddings");
   }
   return packed;
+}
+
+at::Tensor hidden_of(FNetModelImpl& model, const Batch& batch) {
+  const at::Device device = model.parameters().front().device();
+  const auto ids = [&](const std::vector<std::int32_t>& numbers) {
+    return at::tensor(numbers, at::kLong).to(device);
+  };
+  const at::Tensor vectors =
+      batch.values.empty()
+          ? model.word_embeddings(ids(batch.ids))
+          : model.input_embeddings(
+                at::tensor(batch.values).view({batch.rows.total(), -1}).to(device));
+  return model.forward_rows(vectors, ids(batch.types), batch.rows);
 }
 
 }  // namespace fnet::nn

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/rows.h"
 #include "fnet/train.h"
+#include "model/batch.h"
 
 // From the batches of torch's users, [B, N, …], to packed rows, and back.
 namespace fnet::nn {
@@ -66,5 +67,8 @@ struct PackedInputs {
 /// Throws: usage where the shapes do not fit each other, input where ids, types, positions or
 /// lengths do not fit the model.
 PackedInputs pack_inputs(const FNetModelImpl& model, const Inputs& in);
+
+/// The last hidden state [T, H] of texts that are packed already.
+at::Tensor hidden_of(FNetModelImpl& model, const Batch& batch);
 
 }  // namespace fnet::nn

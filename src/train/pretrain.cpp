@@ -7,11 +7,11 @@
 #include <system_error>
 #include <utility>
 
-#include "core/cores.h"
 #include "core/error.h"
 #include "core/permutation.h"
 #include "model/batch.h"
 #include "model/weights.h"
+#include "train/check_option.h"
 #include "train/corpus_source.h"
 #include "train/loop.h"
 #include "train/pretrain_objective.h"
@@ -42,18 +42,8 @@ constexpr std::uint64_t kUnpacked = 3;
 constexpr std::int32_t kUsualVocabulary = 32'000;
 
 void check_options(const PretrainOptions& o) {
-  pretrain_options(
-      [&](std::string_view name, auto member, const Allowed& allowed, std::string_view) {
-        const auto& value = o.*member;
-        if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::string>) {
-          require(std::ranges::count(allowed.names, value) > 0, Kind::usage,
-                  "{}: expected {}, found '{}'", name, allowed.text(), printable(value));
-        } else {
-          const auto number = static_cast<double>(value);
-          require(allowed.low == allowed.high || (number >= allowed.low && number <= allowed.high),
-                  Kind::usage, "{}: expected {}, found {}", name, allowed.text(), value);
-        }
-      });
+  pretrain_options([&](std::string_view name, auto member, const Allowed& allowed,
+                       std::string_view) { check_option(name, o.*member, allowed); });
   require(!o.train.empty(), Kind::usage, "train: expected files with texts, found none");
   require(!o.out.empty(), Kind::usage,
           "out: expected a directory to write the model to, found none");
@@ -281,8 +271,7 @@ nlohmann::ordered_json run_of(const PretrainOptions& o, const Config& config,
 
 TrainingReport pretrain(const PretrainOptions& o, const TrainingCallbacks& callbacks) {
   check_options(o);
-  at::set_num_threads(o.threads > 0 ? o.threads
-                                    : std::min(at::get_num_threads(), available_cores()));
+  use_threads(o.threads);
   const Log log = [&](std::string_view line) {
     if (callbacks.log) callbacks.log(line);
   };
@@ -308,11 +297,7 @@ TrainingReport pretrain(const PretrainOptions& o, const TrainingCallbacks& callb
   nlohmann::ordered_json weights;
   if (start.model)
     weights = load_start(*model, start.options, *start.model, start.new_head, true, log);
-  std::int64_t parameters = 0;
-  for (const at::Tensor& parameter : model->parameters()) parameters += parameter.numel();
-  log(fmt::format("model: {} layers, hidden {}, {} parameters, length policy {}",
-                  start.config.num_hidden_layers, start.config.hidden_size, parameters,
-                  start.config.length_policy));
+  log_model(*model, log);
   nlohmann::ordered_json run = run_of(o, start.config, data.json(), weights);
   directory.resume(run);
   directory.start(std::move(run),

@@ -6,6 +6,7 @@
 
 #include "model/kinds.h"
 #include "text/normalize.h"
+#include "train/packing.h"
 #include "train/source.h"
 
 namespace fnet {
@@ -46,12 +47,10 @@ PretrainObjective::Scores PretrainObjective::scores(std::span<const Sample> samp
     targets.insert(targets.end(), samples[i].targets.begin(), samples[i].targets.end());
     for (const float label : samples[i].values) labels.push_back(static_cast<std::int64_t>(label));
   }
-  const at::Device device = model_->parameters().front().device();
-  const auto tensor = [&](const auto& numbers) {
-    return at::tensor(numbers, at::kLong).to(device);
+  const at::Tensor hidden = nn::hidden_of(*model_->fnet, batch_);
+  const auto tensor = [&](const std::vector<std::int64_t>& numbers) {
+    return at::tensor(numbers, at::kLong).to(hidden.device());
   };
-  const at::Tensor hidden = model_->fnet->forward_rows(
-      model_->fnet->word_embeddings(tensor(batch_.ids)), tensor(batch_.types), batch_.rows);
   Scores out;
   out.rows = batch_.rows.total();
   out.logits = model_->scores(hidden, batch_.rows, tensor(rows));

@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "model/batch.h"
 #include "model/kinds.h"
+#include "train/check_option.h"
 #include "train/finetune_options.h"
 #include "train/multi_task.h"
 #include "train/number_input.h"
@@ -43,20 +44,10 @@ Config new_config(const FinetuneOptions& options, const Tokenizer& tokenizer) {
 /// Throws usage where an option's value is not allowed.
 template <class Options>
 void check_ranges(const Options& o) {
-  finetune_options([&](std::string_view name, auto member, const Allowed& allowed,
-                       std::string_view) {
-    if constexpr (requires { o.*member; }) {
-      const auto& value = o.*member;
-      if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::string>) {
-        require(allowed.names.empty() || std::ranges::count(allowed.names, value) > 0, Kind::usage,
-                "{}: expected {}, found '{}'", name, allowed.text(), printable(value));
-      } else {
-        const auto number = static_cast<double>(value);
-        require(allowed.low == allowed.high || (number >= allowed.low && number <= allowed.high),
-                Kind::usage, "{}: expected {}, found {}", name, allowed.text(), value);
-      }
-    }
-  });
+  finetune_options(
+      [&](std::string_view name, auto member, const Allowed& allowed, std::string_view) {
+        if constexpr (requires { o.*member; }) check_option(name, o.*member, allowed);
+      });
 }
 
 /// Does something for one of several tasks; its errors begin with the task's name.
@@ -280,10 +271,7 @@ TrainingSetup set_up(const FinetuneOptions& o, const Log& log) {
     setup.weights = load_start(*setup.model, o, *start, !fits, had_wide || setup.wide, log);
   }
   setup.frozen = frozen_weights(*setup.model, o, log);
-  std::int64_t parameters = 0;
-  for (const at::Tensor& parameter : setup.model->parameters()) parameters += parameter.numel();
-  log(fmt::format("model: {} layers, hidden {}, {} parameters, length policy {}",
-                  config.num_hidden_layers, config.hidden_size, parameters, config.length_policy));
+  log_model(*setup.model, log);
   TaskSetup& first = setup.tasks.front();
   if (setup.wide) {
     fit_wide_head(*setup.model, ngrams, first.train, first.class_weights);

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "blocks/model.h"
+#include "core/cores.h"
 #include "core/error.h"
 #include "text/vocabulary_map.h"
 
@@ -39,6 +40,18 @@ void tell_vocabulary(const VocabularyMap& map, const Tokenizer& before, const To
 }
 
 }  // namespace
+
+void use_threads(int threads) {
+  at::set_num_threads(threads > 0 ? threads : std::min(at::get_num_threads(), available_cores()));
+}
+
+void log_model(const nn::FNetWithHeadImpl& model, const Log& log) {
+  const Config& config = model.config();
+  log(fmt::format("model: {} layers, hidden {}, {} parameters, length policy {}",
+                  config.num_hidden_layers, config.hidden_size,
+                  parameters_of(model, [](const std::string&) { return true; }),
+                  config.length_policy));
+}
 
 StartingModel read_start(const FinetuneOptions& options, const Log& log) {
   std::vector<std::string> warnings;

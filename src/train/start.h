@@ -17,6 +17,12 @@
 // are.
 namespace fnet {
 
+/// Gives torch so many threads; 0: one for each core, unless the environment says fewer.
+void use_threads(int threads);
+
+/// Tells of a model's size.
+void log_model(const nn::FNetWithHeadImpl& model, const std::function<void(std::string_view)>& log);
+
 /// The config and tokenizer of the directory that `from` names; the tokenizer that the options name
 /// stands in its place.
 struct StartingModel {

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "text/ngrams.h"
+#include "train/packing.h"
 #include "train/source.h"
 #include "train/wide_head.h"
 
@@ -62,16 +63,7 @@ Scored TaskObjective::scores(std::span<const Sample* const> samples, Batch& batc
   }
   pack(texts, model_->config(), longest, batch);
   if (change) change(batch);
-  const at::Device device = model_->parameters().front().device();
-  const auto tensor = [&](const auto& numbers) {
-    return at::tensor(numbers, at::kLong).to(device);
-  };
-  const at::Tensor vectors =
-      batch.values.empty()
-          ? model_->fnet->word_embeddings(tensor(batch.ids))
-          : model_->fnet->input_embeddings(
-                at::tensor(batch.values).view({batch.rows.total(), -1}).to(device));
-  const at::Tensor hidden = model_->fnet->forward_rows(vectors, tensor(batch.types), batch.rows);
+  const at::Tensor hidden = nn::hidden_of(*model_->fnet, batch);
   std::vector<std::int64_t> rows;
   std::int64_t text = 0;
   for (const Sample* sample : samples) {
@@ -80,7 +72,8 @@ Scored TaskObjective::scores(std::span<const Sample* const> samples, Batch& batc
       ++text;
     }
   }
-  const at::Tensor picks = text > 0 ? tensor(rows) : at::Tensor();
+  const at::Tensor picks =
+      text > 0 ? at::tensor(rows, at::kLong).to(hidden.device()) : at::Tensor();
   out.logits = model_->scores(hidden, batch.rows, picks, options_.head);
   return out;
 }

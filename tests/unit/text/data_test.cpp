@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "fnet/error.h"
+#include "records.h"
 #include "temporary.h"
 
 namespace fnet {
@@ -17,24 +18,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 namespace fs = std::filesystem;
-
-std::vector<Record> read(const std::string& bytes, const std::string& name,
-                         ReadOptions options = {}) {
-  DataReader reader(bytes, name, options);
-  std::vector<Record> out;
-  for (Record record; reader.next(record);) out.push_back(record);
-  return out;
-}
-
-std::string message(const std::string& bytes, const std::string& name,
-                    const ReadOptions& options = {}) {
-  try {
-    read(bytes, name, options);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 std::vector<std::string> texts(const std::vector<Record>& records) {
   std::vector<std::string> out;

@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include "records.h"
 #include "temporary.h"
 #include "text/data.h"
 
@@ -31,19 +32,6 @@ std::string npy(const std::string& type, const std::string& shape, const std::ve
   return with_header("{'descr': '" + type + "', 'fortran_order': False, 'shape': " + shape + ", }",
                      {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)},
                      version);
-}
-
-std::vector<Record> read(const std::string& bytes, const std::string& name,
-                         const ReadOptions& options = {}) {
-  DataReader reader(bytes, name, options);
-  std::vector<Record> out;
-  for (Record record; reader.next(record);) out.push_back(record);
-  return out;
-}
-
-std::string message(const std::string& bytes, const std::string& name,
-                    const ReadOptions& options = {}) {
-  return message_of([&] { read(bytes, name, options); });
 }
 
 ReadOptions numbers(const std::filesystem::path& labels = {}) {

@@ -13,6 +13,7 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "fnet/error.h"
+#include "temporary.h"
 
 namespace fnet {
 namespace {
@@ -24,15 +25,6 @@ using testing::Lt;
 namespace fs = std::filesystem;
 
 const fs::path kGolden = FNET_SOURCE_DIR "/tests/golden/text";
-
-std::string message(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 // A directory that goes away with the test.
 struct Directory {
@@ -144,11 +136,12 @@ TEST(Tokenizer, truncates_as_asked) {
   EXPECT_EQ(ids(9, Truncation::only_first), Pair(5, 4));
   EXPECT_EQ(ids(3, Truncation::longest_first, false), Pair(3, 0));
   EXPECT_THROW(ids(3, Truncation::only_first), Error);
-  EXPECT_THAT(message([&] { ids(9, Truncation::error); }),
+  EXPECT_THAT(message_of([&] { ids(9, Truncation::error); }),
               HasSubstr("expected at most 9 tokens, found 10"));
   EXPECT_EQ(t.encode(text, {}, {.max_length = 4}).input_ids.size(), 4U);
   EXPECT_FALSE(t.encode(text, {}, {.max_length = 8}).truncated);
-  EXPECT_THAT(message([&] { t.encode(text, pair, {.max_length = 2}); }), HasSubstr("at least 3"));
+  EXPECT_THAT(message_of([&] { t.encode(text, pair, {.max_length = 2}); }),
+              HasSubstr("at least 3"));
 }
 
 TEST(Tokenizer, left_truncation_keeps_the_end) {
@@ -175,7 +168,8 @@ TEST(Tokenizer, reads_no_more_of_a_long_text_than_truncation_keeps) {
     }
     options.max_bytes = 50;  // fewer tokens than are kept: not enough of the text
     options.max_length = 200;
-    EXPECT_THAT(message([&] { bpe().encode(text, {}, options); }), HasSubstr("at most 50 bytes"));
+    EXPECT_THAT(message_of([&] { bpe().encode(text, {}, options); }),
+                HasSubstr("at most 50 bytes"));
   }
 }
 
@@ -226,11 +220,11 @@ TEST(Tokenizer, offsets_become_code_points) {
 
 TEST(Tokenizer, refuses_bad_texts_and_ids) {
   const Tokenizer& t = bpe();
-  EXPECT_THAT(message([&] { t.encode("ab\xff"); }),
+  EXPECT_THAT(message_of([&] { t.encode("ab\xff"); }),
               HasSubstr("text: byte 2: expected UTF-8, found 0xff"));
-  EXPECT_THAT(message([&] { t.encode("a", "\xc3"); }), HasSubstr("text_pair: byte 0"));
-  EXPECT_THAT(message([&] { t.encode("\xed\xa0\x80"); }), HasSubstr("UTF-8"));
-  EXPECT_THAT(message([&] { t.encode(std::string(2 << 20, 'a')); }),
+  EXPECT_THAT(message_of([&] { t.encode("a", "\xc3"); }), HasSubstr("text_pair: byte 0"));
+  EXPECT_THAT(message_of([&] { t.encode("\xed\xa0\x80"); }), HasSubstr("UTF-8"));
+  EXPECT_THAT(message_of([&] { t.encode(std::string(2 << 20, 'a')); }),
               HasSubstr("at most 1048576 bytes"));
   const std::vector<std::int32_t> ids = {-1};
   EXPECT_THROW(t.decode(ids), Error);
@@ -262,15 +256,15 @@ TEST(Tokenizer, a_directory_has_its_config) {
   EXPECT_EQ(again.encode("``The Café''").input_ids, t.encode("``The Café''").input_ids);
 
   dir.write("tokenizer_config.json", R"({"sep_token": "[EOS]"})");
-  EXPECT_THAT(message([&] { Tokenizer::load(dir.path); }),
+  EXPECT_THAT(message_of([&] { Tokenizer::load(dir.path); }),
               HasSubstr("sep_token: expected a piece of"));
   dir.write("tokenizer_config.json", R"({"do_lower_case": "yes"})");
-  EXPECT_THAT(message([&] { Tokenizer::load(dir.path); }), HasSubstr("do_lower_case"));
+  EXPECT_THAT(message_of([&] { Tokenizer::load(dir.path); }), HasSubstr("do_lower_case"));
   dir.write("tokenizer_config.json", R"({"normalization": "fast"})");
-  EXPECT_THAT(message([&] { Tokenizer::load(dir.path); }),
+  EXPECT_THAT(message_of([&] { Tokenizer::load(dir.path); }),
               HasSubstr("expected raw, hf_slow or hf_fast"));
   dir.write("tokenizer_config.json", "[]");
-  EXPECT_THAT(message([&] { Tokenizer::load(dir.path); }), HasSubstr("expected an object"));
+  EXPECT_THAT(message_of([&] { Tokenizer::load(dir.path); }), HasSubstr("expected an object"));
 }
 
 TEST(Tokenizer, threads_agree) {
@@ -341,11 +335,11 @@ TEST(TokenizerTraining, reads_files_and_lowers_case_and_falls_back_to_bytes) {
 }
 
 TEST(TokenizerTraining, says_which_size_would_do) {
-  const std::string text = message([] { train_tokenizer(over(some_texts(), 90000, "bpe")); });
+  const std::string text = message_of([] { train_tokenizer(over(some_texts(), 90000, "bpe")); });
   ASSERT_THAT(text, HasSubstr("vocab_size: expected at most "));
   const int most = std::stoi(text.substr(std::string("vocab_size: expected at most ").size()));
   EXPECT_EQ(train_tokenizer(over(some_texts(), most, "bpe")).vocab_size(), most);
-  EXPECT_THAT(message([] { train_tokenizer(over(some_texts(), 12, "bpe")); }),
+  EXPECT_THAT(message_of([] { train_tokenizer(over(some_texts(), 12, "bpe")); }),
               HasSubstr("vocab_size: expected at least "));
 }
 
@@ -360,15 +354,15 @@ TEST(TokenizerTraining, makes_fewer_pieces_where_that_is_allowed) {
 TEST(TokenizerTraining, refuses_texts_without_content) {
   for (const std::string model : {"unigram", "bpe"})
     for (const std::string text : {"", " \t", "\u200b", "\u2581", "\u2585", "\x01"})
-      EXPECT_THAT(message([&] { train_tokenizer(over({text, text}, 50, model)); }),
+      EXPECT_THAT(message_of([&] { train_tokenizer(over({text, text}, 50, model)); }),
                   HasSubstr("expected texts, found none"))
           << model << testing::PrintToString(text);
-  EXPECT_THAT(message([] { train_tokenizer(over({"a", "\xff"}, 9, "bpe")); }),
+  EXPECT_THAT(message_of([] { train_tokenizer(over({"a", "\xff"}, 9, "bpe")); }),
               HasSubstr("text 2: byte 0: expected UTF-8"));
-  EXPECT_THAT(message([] { train_tokenizer({}); }),
+  EXPECT_THAT(message_of([] { train_tokenizer({}); }),
               HasSubstr("expected files or texts, found neither"));
   TokenizerTraining word = over({"a"}, 50, "word");
-  EXPECT_THAT(message([&] { train_tokenizer(word); }), HasSubstr("expected unigram or bpe"));
+  EXPECT_THAT(message_of([&] { train_tokenizer(word); }), HasSubstr("expected unigram or bpe"));
 }
 
 }  // namespace

@@ -3,24 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <functional>
 
-#include "fnet/error.h"
 #include "fnet/tokenizer.h"
+#include "temporary.h"
 
 namespace fnet {
 namespace {
 
 using testing::HasSubstr;
-
-std::string message(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 /// [CLS] 10 11 … [SEP], and perhaps a pair 100 101 … [SEP]; each token its own byte.
 Encoding numbers(std::int32_t text, std::int32_t pair = -1) {
@@ -112,9 +102,9 @@ TEST(Windows, have_a_word_where_its_first_token_stands) {
 }
 
 TEST(Windows, are_refused_without_room_for_a_token) {
-  EXPECT_THAT(message([] { windows_of(numbers(9), 2, 0); }),
+  EXPECT_THAT(message_of([] { windows_of(numbers(9), 2, 0); }),
               HasSubstr("max_length: expected at least 3 for windows, found 2"));
-  EXPECT_THAT(message([] { windows_of(numbers(9, 9), 4, 0); }),
+  EXPECT_THAT(message_of([] { windows_of(numbers(9, 9), 4, 0); }),
               HasSubstr("max_length: expected at least 5 for windows of a pair, found 4"));
 }
 
@@ -132,13 +122,13 @@ TEST(Windows, come_from_texts_where_the_options_ask_for_them) {
   const Encoding whole = tokenizer.encode(text, {}, {.ngrams = true});
   EXPECT_GT(windows.size(), 5U);
   for (const Encoding& window : windows) EXPECT_EQ(window.ngrams, whole.ngrams);
-  EXPECT_THAT(message([&] { tokenizer.encode(text, {}, options); }),
+  EXPECT_THAT(message_of([&] { tokenizer.encode(text, {}, options); }),
               HasSubstr("text: expected at most 18 tokens"));
   options.add_special_tokens = false;
-  EXPECT_THAT(message([&] { tokenizer.encode_windows(text, {}, options); }),
+  EXPECT_THAT(message_of([&] { tokenizer.encode_windows(text, {}, options); }),
               HasSubstr("expected special tokens"));
   options.add_special_tokens = true, options.max_bytes = 100;
-  EXPECT_THAT(message([&] { tokenizer.encode_windows(text, {}, options); }),
+  EXPECT_THAT(message_of([&] { tokenizer.encode_windows(text, {}, options); }),
               HasSubstr("expected at most 100 bytes"));
 }
 
