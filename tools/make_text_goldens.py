@@ -6,6 +6,7 @@
 import collections
 import io
 import json
+import math
 import pathlib
 import random
 import re
@@ -20,7 +21,8 @@ import seqeval.metrics
 import seqeval.scheme  # noqa: F401  (imported so that a missing package shows at once)
 from seqeval.metrics.sequence_labeling import get_entities
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.multiclass import OneVsRestClassifier
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, Regex
 from transformers.convert_slow_tokenizer import check_number_comma, generate_merges, import_protobuf
 
@@ -315,14 +317,18 @@ def ngrams_of(text, before=""):
 def counts(text, pair=None):
     found = ngrams_of(text)
     if pair is not None:
-        found += ngrams_of(pair, "\1") + ["\2" + w for w in set(words_of(text)) & set(words_of(pair))]
+        a, b = set(words_of(text)), set(words_of(pair))
+        found += ngrams_of(pair, "\1")
+        found += [before + w for before, words in (("\2", a & b), ("\3", a - b), ("\4", b - a)) for w in words]
+        for before, of in (("\5", a | b), ("\6", a), ("\7", b)):
+            found.append(before + chr(ord("a") + math.floor(10 * len(a & b) / max(len(of), 1) + 0.5)))
     return sorted((k, n) for k, n in collections.Counter(map(key, found)).items())
 
 
 def ngrams():
     """Counts of words by their keys; TF-IDF of a corpus and the logistic regression on it, by scikit-learn."""
     texts = [t for t in TEXTS if "👩" not in t and "\u200b" not in t]
-    pairs = [("A man sleeps.", "A man is NOT asleep"), ("", "one"), ("one", ""), ("the the", "the")]
+    pairs = [("A man sleeps.", "A man is NOT asleep"), ("", "one"), ("one", ""), ("the the", "the"), ("", "")]
     rng = random.Random(11)
     labels = [rng.randrange(3) for _ in range(90)]
     marks = (("rain", "tree"), ("layer", "café"), ("sister",))
@@ -331,6 +337,10 @@ def ngrams():
     vectorizer = TfidfVectorizer(analyzer=lambda t: [str(key(g)) for g in ngrams_of(t)], min_df=2, sublinear_tf=True)
     x = vectorizer.fit_transform(learnt).astype(float)
     fitted = LogisticRegression(C=10, tol=1e-10, max_iter=10000).fit(x, labels)
+    several = [[rng.randrange(2) for _ in range(2)] for _ in labels]
+    numbers = [rng.uniform(1, 5) + label for label in labels]
+    one_by_one = OneVsRestClassifier(LogisticRegression(C=10, tol=1e-10, max_iter=10000)).fit(x, np.array(several))
+    ridge = Ridge(alpha=1, tol=1e-12).fit(x, numbers)
     keys = [int(k) for k in vectorizer.get_feature_names_out()]
     rows = [sorted((keys[i], v) for i, v in zip(r.indices, r.data)) for r in x]
     return {
@@ -338,6 +348,8 @@ def ngrams():
         + [{"text": a, "pair": b, "counts": counts(a, b)} for a, b in pairs],
         "corpus": learnt, "labels": labels, "keys": sorted(keys), "tfidf": rows,
         "probabilities": fitted.predict_proba(x).tolist(),
+        "several": several, "several_probabilities": one_by_one.predict_proba(x).tolist(),
+        "numbers": numbers, "ridge": ridge.predict(x).tolist(),
     }  # fmt: skip
 
 

@@ -36,6 +36,7 @@ struct TaskOptions {
   /// A head that counts words and pairs of words too (on, off). auto: where the task can have one,
   /// for a new model or one that has it already, if that does better on dev.
   std::string wide = "auto";
+  bool label_all_tokens = false;  ///< of token-classification: all of a word's tokens learn its tag
   /// Of sentence-similarity: so many first numbers of each vector learn to tell likeness alone.
   std::vector<std::int64_t> matryoshka_dims;
   std::string metric;  ///< that selects the best epoch; empty: the task's

@@ -121,6 +121,8 @@ Action declare_finetune(FlagSet& set) {
   add_data(set, flags->read, o.columns);
   set.group("Training");
   add_options(set, o, [](auto&& option) { finetune_options(option); });
+  set.add("--label-all-tokens", &o.label_all_tokens,
+          "of token-classification: all tokens of a word learn its tag, not its first alone");
   set.add("--matryoshka-dims", &o.matryoshka_dims,
           "of sentence-similarity: so many first numbers of a vector learn to tell likeness alone: "
           "64,128",

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/error.h"
 #include "fnet/config.h"
 #include "fnet/tokenizer.h"
 #include "fnet/types.h"
@@ -145,6 +146,13 @@ class Task {
   /// Throws: input where the example's truth is not in the head's labels, or a text is bad.
   virtual Sample encode(const Example& example, const Tokenizer& tokenizer,
                         const EncodeOptions& options, const HeadConfig& head) const = 0;
+
+  /// The same for training with a unit for each token of a word, which has the word's label: Hugging
+  /// Face's label_all_tokens. Throws: usage where the task reads no words.
+  virtual Sample encode_all_tokens(const Example&, const Tokenizer&, const EncodeOptions&,
+                                   const HeadConfig&) const {
+    fail(Kind::usage, "label_all_tokens: expected token-classification, found {}", name());
+  }
 
   /// The answers of each unit, by the scores of the sample's texts. Throws: usage where the options
   /// do not fit the task.

@@ -68,6 +68,28 @@ Sample TokenClassificationTask::encode_input(const Example& example, const Token
   return sample;
 }
 
+Sample TokenClassificationTask::encode_all_tokens(const Example& example,
+                                                  const Tokenizer& tokenizer,
+                                                  const EncodeOptions& options,
+                                                  const HeadConfig& head) const {
+  Sample sample;
+  for (Encoding& text : tokenizer.encode_windows(example.words, options)) {
+    std::vector<std::int32_t>& picks = sample.picks.emplace_back();
+    for (std::size_t token = 0; token < text.size(); ++token) {
+      if (text.word_ids[token] < 0) continue;
+      const std::string& label = example.truth[static_cast<std::size_t>(text.word_ids[token])];
+      const std::string inside = label.starts_with("B-") ? "I-" + label.substr(2) : label;
+      const bool goes_on = !text.first_of_word(token) &&
+                           std::ranges::find(head.labels, inside) != head.labels.end();
+      sample.targets.push_back(class_of(goes_on ? inside : label, head.labels));
+      sample.units.push_back(static_cast<std::int32_t>(sample.units.size()));
+      picks.push_back(static_cast<std::int32_t>(token));
+    }
+    sample.texts.push_back(without_places(std::move(text)));
+  }
+  return sample;
+}
+
 std::string TokenClassificationTask::tsv(const Example& example, const Answer& answer) const {
   std::string lines;
   for (std::size_t i = 0; i < example.words.size(); ++i) {

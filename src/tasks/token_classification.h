@@ -12,6 +12,9 @@ class TokenClassificationTask final : public LabellingTask {
   bool reads_words() const noexcept override { return true; }
   std::vector<std::string> metrics(std::span<const std::string> labels) const override;
   Reading reading(const Columns& columns, bool labelled) const override;
+  /// Behind a word's first token, B-X becomes I-X where that is a label.
+  Sample encode_all_tokens(const Example& example, const Tokenizer& tokenizer,
+                           const EncodeOptions& options, const HeadConfig& head) const override;
   std::string tsv(const Example& example, const Answer& answer) const override;
   std::string json(const Example& example, const Answer& answer) const override;
   std::string shown(const Example& example, std::size_t unit) const override;

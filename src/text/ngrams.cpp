@@ -54,17 +54,20 @@ void for_each_word(std::string_view text, auto&& use) {
   end_word();
 }
 
-/// What stands before the words of a pair's second text, and of both; no word has such characters.
-constexpr std::string_view kOfPair = "\x01", kOfBoth = "\x02";
+/// What stands before a key's word, by where in a pair of texts it is; no word has such characters.
+constexpr std::string_view kOfPair = "\x01", kOfBoth = "\x02", kOfFirstAlone = "\x03",
+                           kOfPairAlone = "\x04";
+/// What stands before the share of words that a pair has in common: of all, of the first text's
+/// and of the second's.
+constexpr std::string_view kShares[] = {"\x05", "\x06", "\x07"};
+constexpr double kShareSteps = 10;
 
 std::uint32_t key_of(std::uint64_t hash) {
   return static_cast<std::uint32_t>(hash ^ hash >> 24 ^ hash >> 48) % NgramTable::kKeys;
 }
 
-/// Adds the keys of a text's words and pairs of words, and its words' own to `words`.
-void add_keys(std::string_view text, std::string_view before, std::vector<std::uint32_t>& keys,
-              std::vector<std::uint64_t>& words) {
-  const std::string lower = lower_case(AlignedText(text)).text;
+/// Adds the keys of a text's words and pairs of words. `lower`: the text in lower case.
+void add_keys(std::string_view lower, std::string_view before, std::vector<std::uint32_t>& keys) {
   const std::uint64_t start = fnv1a(before);
   std::uint64_t last = 0;
   bool first = true;
@@ -73,13 +76,36 @@ void add_keys(std::string_view text, std::string_view before, std::vector<std::u
     first = false;
     last = fnv1a(word, start);
     keys.push_back(key_of(last));
-    words.push_back(fnv1a(word, fnv1a(kOfBoth)));
   });
 }
 
-void sort_unique(std::vector<std::uint64_t>& values) {
-  std::ranges::sort(values);
-  values.erase(std::unique(values.begin(), values.end()), values.end());
+/// A text's words, each once, in order.
+std::vector<std::string_view> words_of(std::string_view lower) {
+  std::vector<std::string_view> words;
+  for_each_word(lower, [&](std::string_view word) { words.push_back(word); });
+  std::ranges::sort(words);
+  words.erase(std::unique(words.begin(), words.end()), words.end());
+  return words;
+}
+
+/// Adds the keys of what two texts have in common and what not. `a`, `b`: sorted words.
+void add_overlap(const std::vector<std::string_view>& a, const std::vector<std::string_view>& b,
+                 std::vector<std::uint32_t>& keys) {
+  std::vector<std::string_view> both, first, second;
+  std::ranges::set_intersection(a, b, std::back_inserter(both));
+  std::ranges::set_difference(a, b, std::back_inserter(first));
+  std::ranges::set_difference(b, a, std::back_inserter(second));
+  const auto add = [&](const std::vector<std::string_view>& words, std::string_view before) {
+    for (const std::string_view word : words) keys.push_back(key_of(fnv1a(word, fnv1a(before))));
+  };
+  add(both, kOfBoth), add(first, kOfFirstAlone), add(second, kOfPairAlone);
+  const std::size_t of[] = {both.size() + first.size() + second.size(), a.size(), b.size()};
+  for (std::size_t i = 0; i < std::size(of); ++i) {
+    const double share =
+        static_cast<double>(both.size()) / static_cast<double>(std::max<std::size_t>(of[i], 1));
+    const char step = static_cast<char>('a' + std::lround(share * kShareSteps));
+    keys.push_back(key_of(fnv1a({&step, 1}, fnv1a(kShares[i]))));
+  }
 }
 
 /// Calls use(key, how often) for each of the sorted keys.
@@ -95,15 +121,14 @@ void for_each_run(std::span<const std::uint32_t> sorted, auto&& use) {
 }  // namespace
 
 std::vector<NgramCount> count_ngrams(std::string_view text, std::optional<std::string_view> pair) {
+  const auto lower = [](std::string_view t) { return lower_case(AlignedText(t)).text; };
   std::vector<std::uint32_t> keys;
-  std::vector<std::uint64_t> words, others;
-  add_keys(text, "", keys, words);
+  const std::string first = lower(text);
+  add_keys(first, "", keys);
   if (pair) {
-    add_keys(*pair, kOfPair, keys, others);
-    sort_unique(words), sort_unique(others);
-    std::vector<std::uint64_t> both;
-    std::ranges::set_intersection(words, others, std::back_inserter(both));
-    for (const std::uint64_t hash : both) keys.push_back(key_of(hash));
+    const std::string second = lower(*pair);
+    add_keys(second, kOfPair, keys);
+    add_overlap(words_of(first), words_of(second), keys);
   }
   std::ranges::sort(keys);
   std::vector<NgramCount> counts;

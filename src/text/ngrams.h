@@ -15,7 +15,8 @@ namespace fnet {
 /// Words and pairs of neighbouring words of a text, or of a pair of texts, by ascending key. A word
 /// is a run of characters in lower case; marks, symbols and the characters of scripts that are
 /// written without spaces stand alone. In a pair of texts, the second one's words are others than
-/// the first one's, and words that both have count once more as such. `text`, `pair`: UTF-8.
+/// the first one's, each word counts once more as one that both have or only the first or second
+/// does, and so do the shares of words in common, in tenths. `text`, `pair`: UTF-8.
 std::vector<NgramCount> count_ngrams(std::string_view text,
                                      std::optional<std::string_view> pair = {});
 

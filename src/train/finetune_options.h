@@ -35,8 +35,8 @@ void finetune_options(Visit&& option) {
          "balanced: classes count alike in the loss");
   option(
       "wide", &O::wide, Allowed::one_of({"auto", "on", "off"}),
-      "let the head count words and pairs of words too; auto: of a new text classifier, as far as "
-      "that helps on dev");
+      "let the head count words and pairs of words too; auto: of a new text classifier or "
+      "regression, as far as that helps on dev");
   option("max_length", &O::max_length, Allowed::any(), "tokens a text; 0: the model's limit");
   option("stride", &O::stride, Allowed::any(),
          "tokens that two windows share, where a long context is read in windows");
@@ -77,6 +77,7 @@ void run_options(Visit&& option) {
   option("freeze", &O::freeze);
   option("input_format", &O::input_format);
   option("skip_bad_lines", &O::skip_bad_lines);
+  option("label_all_tokens", &O::label_all_tokens);
   option("matryoshka_dims", &O::matryoshka_dims);
   finetune_options([&](std::string_view name, auto member, const Allowed&, std::string_view) {
     option(name, member);

@@ -274,7 +274,7 @@ TrainingSetup set_up(const FinetuneOptions& o, const Log& log) {
   log_model(*setup.model, log);
   TaskSetup& first = setup.tasks.front();
   if (setup.wide) {
-    fit_wide_head(*setup.model, ngrams, first.train, first.class_weights);
+    fit_wide_head(*setup.model, first.task->loss(), ngrams, first.train, first.class_weights);
     log(fmt::format("wide head{}: {} words and pairs of words, {:.1f} MB",
                     setup.several() ? " of " + first.options.name : "", config.wide_features,
                     4e-6 * static_cast<double>(ngrams.keys().size() * (first.labels.size() + 2))));

@@ -119,18 +119,21 @@ Objective::Result TaskObjective::loss(std::span<const Sample> batch, std::int64_
 /// How much each part counts goes into the wide part's weights, so that the stored model has it.
 void TaskObjective::add_wide(std::vector<Scored>& batches, std::span<const std::size_t> order) {
   std::vector<at::Tensor> parts;
-  std::vector<std::int64_t> labels;
+  Scored all;
   for (const Scored& batch : batches) {
     parts.push_back(batch.logits.to(at::kCPU, at::kFloat));
-    labels.insert(labels.end(), batch.targets.begin(), batch.targets.end());
+    all.targets.insert(all.targets.end(), batch.targets.begin(), batch.targets.end());
+    all.values.insert(all.values.end(), batch.values.begin(), batch.values.end());
   }
+  const at::Tensor deep = all.logits = at::cat(parts);
+  for (std::int64_t text = 0; text < deep.size(0); ++text)
+    all.units.push_back(text), all.ends.push_back(text + 1);
   const std::vector<std::int64_t> rows(order.begin(), order.end());
   const auto buffers = model_->named_buffers();
-  const at::Tensor deep = at::cat(parts), targets = at::tensor(labels, at::kLong),
-                   wide = wide_.index_select(0, at::tensor(rows, at::kLong));
+  const at::Tensor wide = wide_.index_select(0, at::tensor(rows, at::kLong));
   Shares shares{.deep = buffers["wide.deep_scale"].item<double>(), .wide = 1};
   if (options_.weigh_wide) {
-    shares = best_shares(deep, wide, targets, options_.may_drop_wide);
+    shares = best_shares(task_.loss(), std::move(all), wide, options_.may_drop_wide);
     buffers["wide.deep_scale"].fill_(shares.deep);
     buffers["wide.weight"].copy_(wide_weight_ * shares.wide);
     buffers["wide.bias"].copy_(wide_bias_ * shares.wide);

@@ -65,12 +65,14 @@ std::vector<Example> hold_out(std::vector<Example>& train, const std::filesystem
 /// Examples as the task encodes them. Throws: input, with the place in the file.
 std::vector<Sample> encode(const Task& task, const std::vector<Example>& examples,
                            const Tokenizer& tokenizer, const EncodeOptions& options,
-                           const HeadConfig& head, const std::filesystem::path& file) {
+                           const HeadConfig& head, const std::filesystem::path& file,
+                           bool all_tokens = false) {
   std::vector<Sample> samples;
   samples.reserve(examples.size());
   for (const Example& example : examples) {
     try {
-      samples.push_back(task.encode(example, tokenizer, options, head));
+      samples.push_back(all_tokens ? task.encode_all_tokens(example, tokenizer, options, head)
+                                   : task.encode(example, tokenizer, options, head));
     } catch (const Error& error) {
       throw error.within(fmt::format("{}:{}", file.string(), example.line));
     }
@@ -177,8 +179,8 @@ void encode_task(TaskSetup& setup, const Config& config, const Tokenizer& tokeni
   const NamedTask& o = setup.options;
   const Task& task = *setup.task;
   check_dims(o, task, config);
-  setup.train =
-      encode(task, setup.train_examples, tokenizer, encoding, config.head(setup.head), o.train);
+  setup.train = encode(task, setup.train_examples, tokenizer, encoding, config.head(setup.head),
+                       o.train, o.label_all_tokens);
   const auto has_answer = [](const Sample& sample) {
     return std::ranges::any_of(sample.units, [](std::int32_t row) { return row >= 0; });
   };

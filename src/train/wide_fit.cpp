@@ -21,66 +21,90 @@ void add(Vector& to, double factor, const Vector& of) {
   for (std::size_t i = 0; i < to.size(); ++i) to[i] += factor * of[i];
 }
 
-/// The loss as a function of x: weight [F, C], then bias [C].
-class Loss {
- public:
-  Loss(const Bags& texts, std::size_t features, std::span<const std::int32_t> targets,
-       std::size_t classes, const WideFitOptions& options)
-      : texts_(texts),
-        features_(features),
-        targets_(targets),
-        classes_(classes),
-        options_(options) {}
+double logistic(double x) { return 1 / (1 + std::exp(-x)); }
 
-  std::size_t size() const { return (features_ + 1) * classes_; }
+/// ln(1 + e^x)
+double softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }
+
+/// The loss as a function of x: weight [F, C], then bias [C].
+class Problem {
+ public:
+  Problem(const Bags& texts, std::size_t features, const WideTargets& targets,
+          const WideFitOptions& options)
+      : texts_(texts), features_(features), targets_(targets), options_(options) {
+    const double usual = targets.loss == Loss::squared_error ? 1 : 10;
+    c_ = options.c > 0 ? options.c : usual;
+  }
+
+  std::size_t size() const { return (features_ + 1) * targets_.scores; }
 
   /// The loss at x, over c; its gradient goes to `gradient`.
   double operator()(const Vector& x, Vector& gradient) const {
-    const std::size_t bias = features_ * classes_;
+    const std::size_t width = targets_.scores, bias = features_ * width;
     double loss = 0;
     for (std::size_t i = 0; i < bias; ++i) {
       loss += x[i] * x[i];
-      gradient[i] = x[i] / options_.c;
+      gradient[i] = x[i] / c_;
     }
-    loss *= 0.5 / options_.c;
+    loss *= 0.5 / c_;
     std::fill(gradient.begin() + static_cast<std::ptrdiff_t>(bias), gradient.end(), 0.0);
-    Vector scores(classes_);
-    for (std::size_t i = 0; i < targets_.size(); ++i) {
-      std::copy_n(x.begin() + static_cast<std::ptrdiff_t>(bias), classes_, scores.begin());
+    Vector scores(width);
+    for (std::size_t i = 0; i + 1 < texts_.offsets.size(); ++i) {
+      std::copy_n(x.begin() + static_cast<std::ptrdiff_t>(bias), width, scores.begin());
       for_each_entry(i, [&](std::size_t row, double value) {
-        for (std::size_t k = 0; k < classes_; ++k) scores[k] += value * x[row + k];
+        for (std::size_t k = 0; k < width; ++k) scores[k] += value * x[row + k];
       });
-      const auto target = static_cast<std::size_t>(targets_[i]);
-      const double weight = options_.class_weights.empty() ? 1 : options_.class_weights[target];
-      const double top = std::ranges::max(scores), own = scores[target];
-      double sum = 0;
-      for (double& s : scores) sum += s = std::exp(s - top);
-      loss += weight * (std::log(sum) + top - own);
-      for (double& s : scores) s *= weight / sum;
-      scores[target] -= weight;
+      loss += targets_.loss == Loss::cross_entropy ? of_class(i, scores) : of_values(i, scores);
       for_each_entry(i, [&](std::size_t row, double value) {
-        for (std::size_t k = 0; k < classes_; ++k) gradient[row + k] += value * scores[k];
+        for (std::size_t k = 0; k < width; ++k) gradient[row + k] += value * scores[k];
       });
-      for (std::size_t k = 0; k < classes_; ++k) gradient[bias + k] += scores[k];
+      for (std::size_t k = 0; k < width; ++k) gradient[bias + k] += scores[k];
     }
     return loss;
   }
 
  private:
+  /// The loss of a text, whose gradient takes its scores' place.
+  double of_class(std::size_t text, Vector& scores) const {
+    const auto target = static_cast<std::size_t>(targets_.classes[text]);
+    const double weight = options_.class_weights.empty() ? 1 : options_.class_weights[target];
+    const double top = std::ranges::max(scores), own = scores[target];
+    double sum = 0;
+    for (double& s : scores) sum += s = std::exp(s - top);
+    for (double& s : scores) s *= weight / sum;
+    scores[target] -= weight;
+    return weight * (std::log(sum) + top - own);
+  }
+
+  double of_values(std::size_t text, Vector& scores) const {
+    double loss = 0;
+    for (std::size_t k = 0; k < scores.size(); ++k) {
+      const double score = scores[k], value = double{targets_.values[text * scores.size() + k]};
+      if (targets_.loss == Loss::squared_error) {
+        scores[k] = score - value;
+        loss += 0.5 * scores[k] * scores[k];
+      } else {
+        scores[k] = logistic(score) - value;
+        loss += softplus(score) - value * score;
+      }
+    }
+    return loss;
+  }
+
   /// Calls use(where the row begins in x, value).
   void for_each_entry(std::size_t text, auto&& use) const {
     for (auto e = static_cast<std::size_t>(texts_.offsets[text]);
          e < static_cast<std::size_t>(texts_.offsets[text + 1]); ++e) {
-      use(static_cast<std::size_t>(texts_.ids[e]) * classes_,
+      use(static_cast<std::size_t>(texts_.ids[e]) * targets_.scores,
           static_cast<double>(texts_.values[e]));
     }
   }
 
   const Bags& texts_;
   std::size_t features_;
-  std::span<const std::int32_t> targets_;
-  std::size_t classes_;
+  const WideTargets& targets_;
   const WideFitOptions& options_;
+  double c_;
 };
 
 /// What the last steps tell of the curvature.
@@ -124,9 +148,9 @@ class History {
 
 }  // namespace
 
-WideFit fit_wide(const Bags& texts, std::size_t features, std::span<const std::int32_t> targets,
-                 std::size_t classes, const WideFitOptions& options) {
-  const Loss loss(texts, features, targets, classes, options);
+WideFit fit_wide(const Bags& texts, std::size_t features, const WideTargets& targets,
+                 const WideFitOptions& options) {
+  const Problem loss(texts, features, targets, options);
   Vector x(loss.size()), gradient(loss.size());
   double value = loss(x, gradient);
   const double enough = options.tolerance * std::sqrt(dot(gradient, gradient));
@@ -153,7 +177,7 @@ WideFit fit_wide(const Bags& texts, std::size_t features, std::span<const std::i
     x = std::move(next), gradient = std::move(next_gradient), value = next_value;
   }
   WideFit fit;
-  const auto bias = static_cast<std::ptrdiff_t>(features * classes);
+  const auto bias = static_cast<std::ptrdiff_t>(features * targets.scores);
   fit.weight.assign(x.begin(), x.begin() + bias);
   fit.bias.assign(x.begin() + bias, x.end());
   return fit;

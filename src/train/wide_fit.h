@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/bags.h"
+#include "tasks/task.h"
 
 namespace fnet {
 
@@ -15,18 +16,27 @@ struct WideFit {
   std::vector<float> bias;    ///< [C]
 };
 
+/// What the scores [B, C] of texts are fitted to.
+struct WideTargets {
+  Loss loss = Loss::cross_entropy;             ///< or binary_cross_entropy, squared_error
+  std::size_t scores = 0;                      ///< C
+  std::span<const std::int32_t> classes = {};  ///< of cross_entropy [B]: in [0, C)
+  std::span<const float> values = {};          ///< of the others [B, C]
+};
+
 struct WideFitOptions {
-  double c = 10;                               ///< how much the data counts against ½ ‖weight‖²
-  std::span<const double> class_weights = {};  ///< [C]; empty: all alike
+  /// How much the data counts against ½ ‖weight‖²; 0: 10, of squared_error 1.
+  double c = 0;
+  std::span<const double> class_weights = {};  ///< [C] of cross_entropy; empty: all alike
   double tolerance = 1e-3;                     ///< of the gradient's norm, as a share of its first
   int most_steps = 200;
 };
 
-/// Multinomial logistic regression: the minimum of c · Σ cross-entropy + ½ ‖weight‖² by L-BFGS on
-/// one thread, in float64. The problem is convex, so the answer does not depend on the way there.
-/// `targets` [B]: classes in [0, classes). Source: Nocedal & Wright 2006, algorithm 7.5;
-/// scikit-learn's LogisticRegression has the same minimum.
-WideFit fit_wide(const Bags& texts, std::size_t features, std::span<const std::int32_t> targets,
-                 std::size_t classes, const WideFitOptions& options = {});
+/// The minimum of c · Σ loss + ½ ‖weight‖², squared errors halved, by L-BFGS on one thread, in
+/// float64. The problem is convex, so the answer does not depend on the way there. Source: Nocedal
+/// & Wright 2006, algorithm 7.5; scikit-learn's LogisticRegression (multinomial, or one against the
+/// rest) and Ridge (alpha 1 / c) have the same minimum.
+WideFit fit_wide(const Bags& texts, std::size_t features, const WideTargets& targets,
+                 const WideFitOptions& options = {});
 
 }  // namespace fnet

@@ -12,13 +12,16 @@ namespace {
 
 /// Bytes that a wide part may take in float32.
 constexpr std::size_t kMostBytes = 4'000'000;
+/// Of a share of values.
+constexpr int kValueSteps = 16;
 
 }  // namespace
 
 bool wants_wide(const TaskOptions& options, const Task& task, bool may_begin) {
-  const bool may_be = may_be_wide(head_for(task.name())) && task.loss() == Loss::cross_entropy;
+  const bool may_be = may_be_wide(head_for(task.name()));
   require(may_be || options.wide != "on", Kind::usage,
-          "wide: expected auto or off unless each text has one label of several, found 'on'");
+          "wide: expected auto or off for {}, which is not text-classification, found 'on'",
+          task.name());
   if (options.wide == "auto") return may_be && may_begin;
   return options.wide == "on";
 }
@@ -29,16 +32,20 @@ NgramTable learn_ngrams(std::span<const Sample> samples, std::size_t labels) {
   return {texts, kMostBytes / sizeof(float) / (labels + 2)};
 }
 
-void fit_wide_head(nn::FNetWithHeadImpl& model, const NgramTable& table,
+void fit_wide_head(nn::FNetWithHeadImpl& model, Loss loss, const NgramTable& table,
                    std::span<const Sample> samples, std::span<const double> class_weights) {
   Bags texts;
-  std::vector<std::int32_t> targets;
+  std::vector<std::int32_t> classes;
+  std::vector<float> values;
   for (const Sample& sample : samples) {
     table.add(*sample.texts.at(0).ngrams, texts);
-    targets.push_back(sample.targets.at(0));
+    classes.insert(classes.end(), sample.targets.begin(), sample.targets.end());
+    values.insert(values.end(), sample.values.begin(), sample.values.end());
   }
-  const WideFit fit = fit_wide(texts, table.keys().size(), targets, model.config().labels.size(),
-                               {.class_weights = class_weights});
+  const WideFit fit = fit_wide(
+      texts, table.keys().size(),
+      {.loss = loss, .scores = model.config().labels.size(), .classes = classes, .values = values},
+      {.class_weights = class_weights});
   const auto buffers = model.named_buffers();
   const auto fill = [&](const char* name, const std::vector<float>& values) {
     const at::Tensor buffer = buffers[name];
@@ -50,22 +57,32 @@ void fit_wide_head(nn::FNetWithHeadImpl& model, const NgramTable& table,
   fill("wide.bias", fit.bias);
 }
 
-Shares best_shares(const at::Tensor& deep, const at::Tensor& wide, const at::Tensor& targets,
-                   bool may_drop) {
-  const auto classes = static_cast<double>(deep.size(1));
-  const double smoothing = classes / (static_cast<double>(deep.size(0)) + classes);
-  std::vector<double> ratios(may_drop ? 1 : 0, 0.0);
-  for (int k = -6; k <= 6; ++k) ratios.push_back(std::exp2(k / 2.0));
+Shares best_shares(Loss loss, Scored deep, const at::Tensor& wide, bool may_drop) {
+  const bool of_value = loss == Loss::squared_error;
+  const at::Tensor scores = deep.logits;
+  const auto count = static_cast<double>(scores.size(0));
+  const auto choices = static_cast<double>(loss == Loss::cross_entropy ? scores.size(1) : 2);
+  const LossOptions options{.label_smoothing = choices / (count + choices)};
   Shares best;
   double least = std::numeric_limits<double>::infinity();
+  const auto consider = [&](const Shares& shares) {
+    deep.logits = scores * shares.deep + wide * shares.wide;
+    const double found = loss_of(loss, deep, options).item<double>();
+    if (found < least) best = shares, least = found;
+  };
+  if (of_value) {
+    for (int k = may_drop ? 0 : 1; k <= kValueSteps; ++k) {
+      const double share = static_cast<double>(k) / kValueSteps;
+      consider({1 - share, share});
+    }
+    return best;
+  }
+  std::vector<double> ratios(may_drop ? 1 : 0, 0.0);
+  for (int k = -6; k <= 6; ++k) ratios.push_back(std::exp2(k / 2.0));
   for (const double ratio : ratios) {
-    const at::Tensor sum = deep + wide * ratio;
     for (int k = -12; k <= 4; ++k) {
       const double scale = std::exp2(k / 2.0);
-      const double loss =
-          at::cross_entropy_loss(sum * scale, targets, {}, at::Reduction::Mean, -100, smoothing)
-              .item<double>();
-      if (loss < least) best = {scale, scale * ratio}, least = loss;
+      consider({scale, scale * ratio});
     }
   }
   return best;

@@ -134,6 +134,32 @@ TEST(Task, tagger_picks_the_first_token_of_each_word_that_fits) {
   EXPECT_THAT(cut.targets, ElementsAre(1, 2, 2, 0));
 }
 
+TEST(Task, tagger_may_learn_from_all_tokens_of_a_word) {
+  const Tokenizer t = tokenizer();
+  const Names words = {"Unknownia", "went", "Zebedee"};
+  const HeadConfig tags = head({"B-LOC", "B-PER", "I-PER", "O"});
+  const Encoding expected = t.encode(words);
+  const Sample sample =
+      tagger().encode_all_tokens(sentence(words, {"B-PER", "O", "B-LOC"}), t, {}, tags);
+  std::vector<std::int32_t> picks, targets;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const std::int32_t word = expected.word_ids[i];
+    if (word < 0) continue;
+    picks.push_back(static_cast<std::int32_t>(i));
+    // I-PER goes on with B-PER; there is no I-LOC.
+    targets.push_back(word == 0 ? (expected.first_of_word(i) ? 1 : 2) : word == 1 ? 3 : 0);
+  }
+  ASSERT_GT(picks.size(), words.size());
+  EXPECT_EQ(sample.picks, std::vector{picks});
+  EXPECT_EQ(sample.targets, targets);
+  ASSERT_EQ(sample.units.size(), picks.size());
+  for (std::size_t i = 0; i < picks.size(); ++i) EXPECT_EQ(sample.units[i], i);
+  EXPECT_TRUE(sample.texts.at(0).word_ids.empty());
+
+  EXPECT_THAT(message_of([&] { classifier().encode_all_tokens(text("a", {"O"}), t, {}, tags); }),
+              HasSubstr("label_all_tokens: expected token-classification"));
+}
+
 TEST(Task, tagger_reads_each_word_in_the_window_with_most_around_it) {
   const Tokenizer own = tokenizer();
   Example example;

@@ -39,15 +39,22 @@ struct Fitted {
     features = table.keys().size();
   }
 
-  std::vector<double> probabilities(const WideFit& fit, std::size_t text) const {
+  WideTargets classes() const { return {.scores = kClasses, .classes = labels}; }
+
+  std::vector<double> scores(const WideFit& fit, std::size_t text) const {
     std::vector<double> p(fit.bias.begin(), fit.bias.end());
     for (auto e = static_cast<std::size_t>(bags.offsets[text]);
          e < static_cast<std::size_t>(bags.offsets[text + 1]); ++e) {
-      for (std::size_t c = 0; c < kClasses; ++c) {
+      for (std::size_t c = 0; c < p.size(); ++c) {
         p[c] += double{bags.values[e]} *
-                double{fit.weight[static_cast<std::size_t>(bags.ids[e]) * kClasses + c]};
+                double{fit.weight[static_cast<std::size_t>(bags.ids[e]) * p.size() + c]};
       }
     }
+    return p;
+  }
+
+  std::vector<double> probabilities(const WideFit& fit, std::size_t text) const {
+    std::vector<double> p = scores(fit, text);
     double sum = 0;
     for (double& v : p) sum += v = std::exp(v);
     for (double& v : p) v /= sum;
@@ -68,18 +75,18 @@ struct Fitted {
 
 TEST(WideFit, is_the_logistic_regression_of_scikit_learn) {
   const Fitted data;
-  EXPECT_LT(data.furthest(fit_wide(data.bags, data.features, data.labels, kClasses,
+  EXPECT_LT(data.furthest(fit_wide(data.bags, data.features, data.classes(),
                                    {.tolerance = 1e-9, .most_steps = 1000})),
             1e-5);
   // What training asks for is near enough.
-  EXPECT_LT(data.furthest(fit_wide(data.bags, data.features, data.labels, kClasses)), 5e-3);
+  EXPECT_LT(data.furthest(fit_wide(data.bags, data.features, data.classes())), 5e-3);
 }
 
 TEST(WideFit, a_class_that_counts_twice_is_as_its_texts_given_twice) {
   Fitted data;
   const std::vector<double> weights = {1, 2, 1};
   const WideFitOptions exact = {.class_weights = weights, .tolerance = 1e-9, .most_steps = 1000};
-  const WideFit weighted = fit_wide(data.bags, data.features, data.labels, kClasses, exact);
+  const WideFit weighted = fit_wide(data.bags, data.features, data.classes(), exact);
   const std::size_t count = data.labels.size();
   for (std::size_t i = 0; i < count; ++i) {
     if (data.labels[i] != 1) continue;
@@ -91,8 +98,8 @@ TEST(WideFit, a_class_that_counts_twice_is_as_its_texts_given_twice) {
     data.bags.offsets.push_back(static_cast<std::int64_t>(data.bags.ids.size()));
     data.labels.push_back(1);
   }
-  const WideFit doubled = fit_wide(data.bags, data.features, data.labels, kClasses,
-                                   {.tolerance = 1e-9, .most_steps = 1000});
+  const WideFit doubled =
+      fit_wide(data.bags, data.features, data.classes(), {.tolerance = 1e-9, .most_steps = 1000});
   for (std::size_t i = 0; i < weighted.weight.size(); ++i) {
     EXPECT_NEAR(weighted.weight[i], doubled.weight[i], 1e-3);
   }
@@ -102,27 +109,104 @@ TEST(WideFit, of_texts_without_words_is_the_classes_shares) {
   Bags bags;
   bags.offsets.assign(5, 0);
   const std::vector<std::int32_t> labels = {0, 0, 0, 1};
-  const WideFit fit = fit_wide(bags, 0, labels, 2, {.tolerance = 1e-9});
+  const WideFit fit = fit_wide(bags, 0, {.scores = 2, .classes = labels}, {.tolerance = 1e-9});
   EXPECT_TRUE(fit.weight.empty());
   EXPECT_NEAR(fit.bias[0] - fit.bias[1], std::log(3.0), 1e-4);
+}
+
+constexpr WideFitOptions kExact = {.tolerance = 1e-9, .most_steps = 1000};
+
+TEST(WideFit, of_several_labels_is_a_logistic_regression_of_each) {
+  const Fitted data;
+  std::vector<float> values;
+  for (const auto& text : data.golden["several"])
+    for (const float value : text) values.push_back(value);
+  const WideFit fit =
+      fit_wide(data.bags, data.features,
+               {.loss = Loss::binary_cross_entropy, .scores = 2, .values = values}, kExact);
+  for (std::size_t i = 0; i < data.labels.size(); ++i) {
+    const std::vector<double> expected = data.golden["several_probabilities"][i],
+                              found = data.scores(fit, i);
+    for (std::size_t c = 0; c < 2; ++c)
+      EXPECT_NEAR(1 / (1 + std::exp(-found[c])), expected[c], 1e-5);
+  }
+}
+
+TEST(WideFit, of_numbers_is_a_ridge_regression) {
+  const Fitted data;
+  const std::vector<float> values = data.golden["numbers"];
+  const WideFit fit =
+      fit_wide(data.bags, data.features,
+               {.loss = Loss::squared_error, .scores = 1, .values = values}, kExact);
+  const std::vector<double> expected = data.golden["ridge"];
+  for (std::size_t i = 0; i < data.labels.size(); ++i)
+    EXPECT_NEAR(data.scores(fit, i)[0], expected[i], 1e-4);
+}
+
+/// Scores of texts, one unit each.
+Scored scored(const at::Tensor& logits) {
+  Scored out;
+  out.logits = logits;
+  for (std::int64_t i = 0; i < logits.size(0); ++i)
+    out.units.push_back(i), out.ends.push_back(i + 1);
+  return out;
+}
+
+Scored of_classes(const at::Tensor& logits, const at::Tensor& targets) {
+  Scored out = scored(logits);
+  for (std::int64_t i = 0; i < targets.size(0); ++i)
+    out.targets.push_back(targets[i].item<std::int64_t>());
+  return out;
+}
+
+Scored of_values(const at::Tensor& logits, const at::Tensor& values) {
+  Scored out = scored(logits);
+  const at::Tensor flat = values.contiguous().view(-1);
+  for (std::int64_t i = 0; i < flat.size(0); ++i) out.values.push_back(flat[i].item<float>());
+  return out;
 }
 
 TEST(WideShares, are_those_of_the_lowest_loss) {
   torch::manual_seed(1);
   const at::Tensor targets = at::randint(3, {2000}, at::kLong), truth = at::one_hot(targets, 3);
   const at::Tensor noise = at::randn({2000, 3}), more = at::randn({2000, 3});
+  const Scored deep = of_classes(2 * truth + noise, targets);
   // Each part sees the truth through noise of its own; the second one's is twice as strong.
-  const Shares shares = best_shares(2 * truth + noise, truth + more, targets, true);
+  const Shares shares = best_shares(Loss::cross_entropy, deep, truth + more, true);
   // Gaussians of variance 1 with their means 2 and 1 from the other classes': log p = 2 a + b.
   EXPECT_NEAR(shares.deep, 2, 0.7);
   EXPECT_NEAR(shares.wide, 1, 0.35);
-  EXPECT_EQ(best_shares(2 * truth + noise, at::randn({2000, 3}), targets, true).wide, 0);
-  EXPECT_GT(best_shares(2 * truth + noise, at::randn({2000, 3}), targets, false).wide, 0);
+  EXPECT_EQ(best_shares(Loss::cross_entropy, deep, at::randn({2000, 3}), true).wide, 0);
+  EXPECT_GT(best_shares(Loss::cross_entropy, deep, at::randn({2000, 3}), false).wide, 0);
+}
+
+TEST(WideShares, of_several_labels_are_those_of_the_lowest_loss) {
+  torch::manual_seed(2);
+  const at::Tensor truth = at::randint(2, {2000, 3}), sign = 2 * truth - 1;
+  // Gaussians of variance 1 around ±1 and ±1/2: the logit of the truth is 2 a + b.
+  const Scored deep = of_values(sign + at::randn({2000, 3}), truth);
+  const Shares shares =
+      best_shares(Loss::binary_cross_entropy, deep, 0.5 * sign + at::randn({2000, 3}), true);
+  EXPECT_NEAR(shares.deep, 2, 0.7);
+  EXPECT_NEAR(shares.wide, 1, 0.35);
+}
+
+TEST(WideShares, of_numbers_sum_to_one_and_weigh_the_surer_part_more) {
+  torch::manual_seed(3);
+  const at::Tensor truth = at::randn({4000, 1});
+  const Scored deep = of_values(truth + at::randn({4000, 1}), truth);
+  // Of two answers with variances 1 and 1/3 the best mean has shares of 1/4 and 3/4.
+  const Shares shares =
+      best_shares(Loss::squared_error, deep, truth + at::randn({4000, 1}) / std::sqrt(3.0), true);
+  EXPECT_NEAR(shares.wide, 0.75, 1.0 / 16);
+  EXPECT_EQ(shares.deep + shares.wide, 1);
+  EXPECT_EQ(best_shares(Loss::squared_error, of_values(truth, truth), -truth, true).wide, 0);
 }
 
 TEST(WideShares, are_not_surer_than_so_few_texts_allow) {
   const at::Tensor targets = at::arange(8, at::kLong).remainder(2), truth = at::one_hot(targets, 2);
-  const Shares shares = best_shares(10 * truth, 10 * truth, targets, true);
+  const Shares shares =
+      best_shares(Loss::cross_entropy, of_classes(10 * truth, targets), 10 * truth, true);
   const double margin = 10 * (shares.deep + shares.wide);
   EXPECT_NEAR(1 / (1 + std::exp(-margin)), 9.0 / 10, 0.03);  // Platt's (8 + 1) / (8 + 2)
 }
@@ -184,28 +268,46 @@ TEST(WideHead, can_be_taken_off_and_put_on_again) {
   EXPECT_GT(next("on", "on"), 0);
 }
 
-TEST(WideHead, is_for_one_label_of_several_alone) {
+TEST(WideHead, counts_words_for_several_labels_too) {
   Words words;
-  words.options.train = words.directory.make("lists.jsonl", R"({"text": "a b", "label": ["x", "y"]}
-{"text": "a c", "label": ["x"]}
-{"text": "b c", "label": []}
-)");
-  words.options.dev = words.options.train;
-  finetune(words.options);
-  EXPECT_EQ(Engine::load(words.options.out).config().wide_features, 0);
-  words.options.overwrite = true;
-  words.options.wide = "on";
-  EXPECT_THAT(message_of([&] { finetune(words.options); }),
-              HasSubstr("wide: expected auto or off"));
+  std::string lines;
+  for (int i = 0; i < 120; ++i) {
+    const bool x = i % 2 != 0, y = i % 3 != 0;
+    lines += nlohmann::json({{"text", fmt::format("w{} {} {} w{}", i % 7, x ? "red" : "blue",
+                                                  y ? "high" : "low", i % 5)},
+                             {"label", x && y ? std::vector{"x", "y"}
+                                       : x    ? std::vector{"x"}
+                                       : y    ? std::vector{"y"}
+                                              : std::vector<const char*>()}})
+                 .dump() +
+             '\n';
+  }
+  words.options.train = words.options.dev = words.directory.make("lists.jsonl", lines);
+  EXPECT_EQ(finetune(words.options).best, 1.0);
+  EXPECT_GT(Engine::load(words.options.out).config().wide_features, 4);
 
-  // Nor does a wide part go over from a model whose texts have one label each.
+  // A wide part doesn't go over from a model whose texts have one label each.
   Words other;
   finetune(other.options);
-  words.options.wide = "auto";
   words.options.from = other.options.out;
   words.options.set.clear();
-  finetune(words.options);
-  EXPECT_EQ(Engine::load(words.options.out).config().wide_features, 0);
+  words.options.overwrite = true;
+  EXPECT_EQ(finetune(words.options).best, 1.0);
+}
+
+TEST(WideHead, counts_words_for_numbers_too) {
+  Words words;
+  std::string lines = "text\tlabel\n";
+  for (int i = 0; i < 200; ++i)
+    lines += fmt::format("w{} n{} w{}\t{}\n", i % 7, i % 10, i % 3, 100 + 10 * (i % 10));
+  words.options.train = words.options.dev = words.directory.make("numbers.tsv", lines);
+  words.options.problem_type = "regression";
+  EXPECT_GT(finetune(words.options).best, 0.98);  // Pearson's r; one epoch alone learns nothing
+  const Engine engine = Engine::load(words.options.out);
+  EXPECT_GT(engine.config().wide_features, 10);
+  const std::vector<TextInput> texts = {TextInput("w1 n2 w1"), TextInput("w1 n8 w1")};
+  const auto answers = engine.classify(texts);
+  EXPECT_GT(answers[1][0].score - answers[0][0].score, 20);
 }
 
 TEST(WideHead, is_refused_where_the_task_has_none) {
