@@ -82,9 +82,9 @@ struct FinetuneOptions : TaskOptions {
                                  ///< learns, with a warm-up and a decline of their own
   double layer_decay = 1;        ///< the learning rate of each layer is that of the next times this
 
-  std::int64_t epochs = 10;
+  std::int64_t epochs = 0;       ///< 0: 10 of a new model, 5 of one to start from
   std::int64_t batch_size = 32;  ///< texts a step
-  double learning_rate = 1e-3;   ///< at its peak
+  double learning_rate = -1;     ///< at its peak; -1: 1e-3 of a new model, 3e-4 of another
   double warmup = 0.1;           ///< share of the steps until the peak; then linear to 0
   double weight_decay = 0.01;    ///< AdamW's; biases and norms are left out
   double max_grad_norm = 1;      ///< the gradient's norm is clipped to it; 0: never
@@ -197,6 +197,13 @@ FNET_API AutoReport finetune_auto(const FinetuneOptions& options, double minutes
 /// docs/data-formats.md. What a task there does not say is as the options have it for one task;
 /// paths are relative to the file. Throws: input, with the key and what is allowed.
 FNET_API void load_tasks(const std::filesystem::path& file, FinetuneOptions& options);
+
+/// Where `fnet finetune` starts if not told otherwise: the model in the box, where there is one and
+/// its tokenizer knows the words of the training texts, most of whose letters then stand in words of
+/// one piece; empty: a new model. `log` is told why not. Throws: as the first lines of finetune do
+/// of bad data.
+FNET_API std::filesystem::path suggested_start(
+    const FinetuneOptions& options, const std::function<void(std::string_view)>& log = {});
 
 /// The options of an earlier run, from the run.json that it left beside its model. Throws: input.
 FNET_API FinetuneOptions load_run(const std::filesystem::path& run_json);

@@ -191,7 +191,8 @@ void run(const Flags& flags) {
 
 Action declare_bench(FlagSet& set) {
   const auto flags = std::make_shared<Flags>();
-  set.add("DIR", &flags->directory, "model directory; without one, random weights of --variant");
+  set.add("DIR", &flags->directory, "model directory; without one, random weights of --variant",
+          {.model = true});
   add_variant(set, flags->variant, "architecture without DIR", {"DIR"});
   add_settings(set, flags->settings, {"DIR"});
   set.add("--batch", &flags->batch, "texts a pass", {.range = Range{1, 65536}});

@@ -41,7 +41,8 @@ void add_dtype(FlagSet& flags, std::string& dtype) {
 }
 
 void ModelFlags::declare(FlagSet& flags) {
-  flags.add("DIR", &directory, "model directory", {.required = true});
+  flags.add("DIR", &directory, "model directory; box: the one that comes with the program",
+            {.required = true, .model = true});
   flags.group("Model");
   add_threads(flags, options.threads);
   add_dtype(flags, options.dtype);

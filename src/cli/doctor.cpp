@@ -115,7 +115,8 @@ void run(const Flags& flags) {
 Action declare_doctor(FlagSet& set) {
   const auto flags = std::make_shared<Flags>();
   set.add("DIR", &flags->directory,
-          "model directory, or another program's checkpoint; without it: what this build can do");
+          "model directory, or another program's checkpoint; without it: what this build can do",
+          {.model = true});
   set.add("--json", &flags->json, "one JSON object");
   return [flags] { run(*flags); };
 }

@@ -47,7 +47,7 @@ void export_model(const Flags& flags) {
 
 Action declare_onnx(FlagSet& set) {
   const auto flags = std::make_shared<Flags>();
-  set.add("DIR", &flags->directory, "model directory", {.required = true});
+  set.add("DIR", &flags->directory, "model directory", {.required = true, .model = true});
   set.add("--out", &flags->out, "file to write", {.required = true, .letter = 'o'});
   set.add("--fourier", &flags->fourier,
           "matmul: products with cosines and sines, for texts of any lengths in a batch; dft: the "

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/numbers.h"
+#include "fnet/box.h"
 
 namespace fnet::cli {
 namespace {
@@ -68,8 +69,9 @@ bool read_one(const std::string& text, const FlagRules& rules, std::string& out)
   out = text;
   return true;
 }
-bool read_one(const std::string& text, const FlagRules&, std::filesystem::path& out) {
-  out = text;
+bool read_one(const std::string& text, const FlagRules& rules, std::filesystem::path& out) {
+  out = rules.model && text == "box" && !std::filesystem::exists(text) ? box_directory()
+                                                                       : std::filesystem::path(text);
   return true;
 }
 template <class Number>

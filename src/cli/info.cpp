@@ -260,7 +260,8 @@ void run(const Flags& flags) {
 
 Action declare_info(FlagSet& set) {
   const auto flags = std::make_shared<Flags>();
-  set.add("DIR", &flags->directory, "model directory; without it: this build and its tables");
+  set.add("DIR", &flags->directory, "model directory; without it: this build and its tables",
+          {.model = true});
   set.add("--time", &flags->time, "run it, and show what share of the time each layer takes");
   set.add("--length", &flags->length, "tokens of the text whose work is shared among the layers",
           {.range = Range{1, 1'000'000}});

@@ -144,7 +144,7 @@ void run(const Flags& flags) {
 
 Action declare_quantize(FlagSet& set) {
   const auto flags = std::make_shared<Flags>();
-  set.add("DIR", &flags->directory, "model directory", {.required = true});
+  set.add("DIR", &flags->directory, "model directory", {.required = true, .model = true});
   set.add("--dtype", &flags->dtype, "type of the weights and of the products that read them",
           {.words = {"int8", "bfloat16"}});
   set.add("--out", &flags->out, "new directory", {.required = true, .letter = 'o'});

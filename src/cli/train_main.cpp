@@ -43,11 +43,24 @@ TrainingReport best_recipe(const FinetuneOptions& options, double minutes,
   return report.training;
 }
 
+/// What training starts from where no flag tells: the box, or a small new model.
+void choose_start(FinetuneOptions& options) {
+  if (!options.variant.empty()) return;
+  options.variant = FinetuneOptions().variant;
+  const bool new_model = !options.tokenizer.empty() || options.vocab_size != 0 ||
+                         !options.set.empty() || !options.train_labels.empty();
+  if (!options.from.empty() || new_model) return;
+  options.from = suggested_start(options, [](std::string_view line) { log_info("{}", line); });
+  if (!options.from.empty())
+    log_info("model: the one in the box, {}; --variant tiny makes a new one", options.from.filename().string());
+}
+
 void finetune(const Flags& flags) {
   FinetuneOptions options = flags.options;
   options.input_format = flags.read.format;
   options.skip_bad_lines = flags.read.skip_bad_lines;
   if (!flags.task_config.empty()) load_tasks(flags.task_config, options);
+  choose_start(options);
   TrainingWatch watch(TrainingWatch::Counts::epochs);
   const TrainingReport report = flags.recipes
                                     ? best_recipe(options, flags.minutes, watch.callbacks())
@@ -66,6 +79,7 @@ void finetune(const Flags& flags) {
 Action declare_finetune(FlagSet& set) {
   const auto flags = std::make_shared<Flags>();
   FinetuneOptions& o = flags->options;
+  o.variant.clear();
   std::vector<std::string> tasks = names_of(task_kinds());
   std::erase(tasks, "encoder");
   set.add("--config", &flags->config,
@@ -101,8 +115,12 @@ Action declare_finetune(FlagSet& set) {
   set.add("--minutes", &flags->minutes, "time for the recipes of --auto, which it implies",
           {.range = Range{0, 100'000}, .then = [flags] { flags->recipes = true; }});
   set.group("Model");
-  set.add("--from", &o.from, "model directory to start from");
-  add_variant(set, o.variant, "size of a new model", {"--from"});
+  set.add("--from", &o.from, "model directory to start from; box: the one in the box",
+          {.model = true});
+  add_variant(set, o.variant,
+              "size of a new model; without it and other flags of a new model, training starts from "
+              "the model in the box, where the texts are English, else tiny",
+              {"--from"});
   set.add("--tokenizer", &o.tokenizer,
           "SentencePiece model; without it that of --from, or a new one is trained");
   set.add("--vocab-size", &o.vocab_size,

@@ -38,7 +38,7 @@ Action declare_pretrain(FlagSet& set) {
   set.add("--overwrite", &o.overwrite,
           "replace the model that --out holds, once there is a new one");
   set.group("Model");
-  set.add("--from", &o.from, "model directory to start from");
+  set.add("--from", &o.from, "model directory to start from", {.model = true});
   add_variant(set, o.variant, "size of a new model", {"--from"});
   set.add("--tokenizer", &o.tokenizer,
           "SentencePiece model; without it that of --from, or a new one is trained");

@@ -46,11 +46,12 @@ double seconds_since(Clock::time_point start) {
 
 }  // namespace
 
-AutoReport finetune_auto(const FinetuneOptions& options, double minutes,
+AutoReport finetune_auto(const FinetuneOptions& given, double minutes,
                          const TrainingCallbacks& callbacks) {
+  const FinetuneOptions options = settled(given);
   require(minutes > 0, Kind::usage, "minutes: expected more than 0, found {}", minutes);
   const Clock::time_point start = Clock::now();
-  const double given = minutes * 60;
+  const double allowed = minutes * 60;
   AutoReport report;
   double epoch_seconds = 0;  // of the recipe that took longest, everything included
   for (const Recipe& recipe : kRecipes) {
@@ -58,7 +59,7 @@ AutoReport finetune_auto(const FinetuneOptions& options, double minutes,
     FinetuneOptions own = options;
     recipe.change(own);
     own.checkpoint_steps = 0;  // how far a recipe gets is a matter of time
-    const double left = given - seconds_since(start);
+    const double left = allowed - seconds_since(start);
     if (epoch_seconds > 0) {
       own.epochs = std::min(own.epochs, static_cast<std::int64_t>(left / epoch_seconds));
       if (own.epochs < std::min(kFewestEpochs, options.epochs)) break;
@@ -68,7 +69,7 @@ AutoReport finetune_auto(const FinetuneOptions& options, double minutes,
     TrainingCallbacks watched = callbacks;
     bool late = false;
     watched.stop = [&] {
-      late = seconds_since(start) > given;
+      late = seconds_since(start) > allowed;
       return late || (callbacks.stop && callbacks.stop());
     };
     const Clock::time_point began = Clock::now();

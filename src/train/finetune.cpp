@@ -154,9 +154,17 @@ TrainingReport finetune(const FinetuneOptions& options, const TrainingCallbacks&
   return finetune(options, callbacks, false);
 }
 
-TrainingReport finetune(const FinetuneOptions& options, const TrainingCallbacks& callbacks,
+FinetuneOptions settled(FinetuneOptions options) {
+  const bool is_new = options.from.empty();
+  if (options.epochs == 0) options.epochs = is_new ? 10 : 5;
+  if (options.learning_rate == -1) options.learning_rate = is_new ? 1e-3 : 3e-4;
+  return options;
+}
+
+TrainingReport finetune(const FinetuneOptions& given, const TrainingCallbacks& callbacks,
                         bool only_better) {
-  check_options(options);
+  check_options(given);
+  const FinetuneOptions options = settled(given);
   use_threads(options.threads);
   const Log log = [&](std::string_view line) {
     if (callbacks.log) callbacks.log(line);

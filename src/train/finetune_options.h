@@ -13,9 +13,11 @@ template <class Visit>
 void finetune_options(Visit&& option) {
   using O = FinetuneOptions;
   const auto range = Allowed::range;
-  option("epochs", &O::epochs, range(1, 1'000'000), "passes over the training data");
+  option("epochs", &O::epochs, range(0, 1'000'000),
+         "passes over the training data; 0: 10 of a new model, 5 of one to start from");
   option("batch_size", &O::batch_size, range(1, 65'536), "texts a step");
-  option("learning_rate", &O::learning_rate, range(0, 10), "learning rate at its peak");
+  option("learning_rate", &O::learning_rate, range(-1, 10),
+         "learning rate at its peak; -1: 1e-3 of a new model, 3e-4 of one to start from");
   option("warmup", &O::warmup, range(0, 1), "share of the steps until the peak");
   option("layer_decay", &O::layer_decay, range(0, 1),
          "the learning rate of a layer is that of the next one times this; the head's is the peak");

@@ -157,6 +157,8 @@ std::vector<std::string> metrics_of(const std::vector<TaskSetup>& tasks) {
 
 void check_options(const FinetuneOptions& o) {
   check_ranges(o);
+  require(o.learning_rate >= 0 || o.learning_rate == -1, Kind::usage,
+          "learning_rate: expected 0 to 10, or -1, found {}", o.learning_rate);
   if (!o.tasks.empty()) {
     check_tasks(o);
   } else {

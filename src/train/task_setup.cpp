@@ -19,8 +19,8 @@ using Log = std::function<void(std::string_view)>;
 /// Stream of the choice of examples that are held out; epochs and steps have those below.
 constexpr std::uint64_t kHoldOutStream = std::uint64_t{1} << 60;
 
-std::vector<Example> read(const std::filesystem::path& path, const std::filesystem::path& labels,
-                          const Task& task, const TaskOptions& options, std::size_t& skipped) {
+ExampleReader reader_of(const std::filesystem::path& path, const std::filesystem::path& labels,
+                        const Task& task, const TaskOptions& options) {
   ReadOptions read;
   read.format = options.input_format;
   read.skip_bad_lines = options.skip_bad_lines;
@@ -32,7 +32,12 @@ std::vector<Example> read(const std::filesystem::path& path, const std::filesyst
       "{}: expected labels in a file of their own for numbers alone: --set input_type=vectors or "
       "patches; texts have them in their own file",
       labels.string());
-  ExampleReader reader(DataReader(path, read), task.reading(options.columns, true));
+  return {DataReader(path, read), task.reading(options.columns, true)};
+}
+
+std::vector<Example> read(const std::filesystem::path& path, const std::filesystem::path& labels,
+                          const Task& task, const TaskOptions& options, std::size_t& skipped) {
+  ExampleReader reader = reader_of(path, labels, task, options);
   std::vector<Example> examples;
   for (Example example; reader.next(example);) examples.push_back(std::move(example));
   skipped += reader.skipped();
@@ -156,6 +161,15 @@ TaskSetup read_task(NamedTask options, const Config& input, std::uint64_t seed,
                   task.has_classes() ? fmt::format("{} labels", count) : std::string(task.unit()),
                   skipped > 0 ? fmt::format(", {} bad lines skipped", skipped) : ""));
   return setup;
+}
+
+std::vector<Example> first_examples(NamedTask options, std::size_t most) {
+  const Task& task = named_task(options);
+  ExampleReader reader = reader_of(options.train, options.train_labels, task, options);
+  std::vector<Example> examples;
+  for (Example example; examples.size() < most && reader.next(example);)
+    examples.push_back(std::move(example));
+  return examples;
 }
 
 bool has_head_for(const Config& config, const TaskSetup& task) {

@@ -38,6 +38,9 @@ inline const std::filesystem::path& dev_file(const TaskOptions& o) {
 TaskSetup read_task(NamedTask options, const Config& input, std::uint64_t seed,
                     std::size_t& skipped, const std::function<void(std::string_view)>& log);
 
+/// The first examples of a task's training data, at most so many. Throws: as read_task.
+std::vector<Example> first_examples(NamedTask options, std::size_t most);
+
 /// Whether a head of a model, by its name among Config::head_names, answers a task with these
 /// labels.
 bool has_head_for(const Config& config, const TaskSetup& task);

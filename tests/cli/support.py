@@ -7,6 +7,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
+os.environ.setdefault("FNET_BOX", "none")  # what is trained here is new, unless a test says otherwise
 BIN = Path(os.environ["FNET_BIN_DIR"])
 SOURCE = Path(os.environ["FNET_SOURCE_DIR"])
 FNET = BIN / "fnet"
