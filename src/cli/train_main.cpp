@@ -1,4 +1,4 @@
-// fnet-train: what `fnet pretrain` and `fnet finetune` start.
+// fnet-train: what `fnet pretrain`, `fnet distill` and `fnet finetune` start.
 #include <algorithm>
 #include <array>
 #include <memory>
@@ -132,6 +132,9 @@ constexpr std::array kCommands = {
     Command{"pretrain", "train a masked language model on texts without labels",
             "pretrain --variant tiny --train corpus.txt --out model --steps 1000",
             declare_pretrain},
+    Command{"distill", "train a model to give texts the vectors of a teacher",
+            "distill --variant small --tokenizer spiece.model --train texts.txt --out model",
+            declare_distill},
     Command{"finetune", "train a model for a task on labelled texts",
             "finetune --task text-classification --train train.tsv --out model", declare_finetune},
 };
