@@ -64,9 +64,9 @@ struct FinetuneOptions : TaskOptions {
 
   std::filesystem::path from;    ///< a model directory to start from; empty: a new model
   std::string variant = "tiny";  ///< of a new model
-  /// SentencePiece model. Empty: that of `from`, or one trained on the texts of `train`. With
-  /// `from`, pieces that both tokenizers have keep their vectors; others begin with the mean of
-  /// those that the tokenizer of `from` splits them into.
+  /// SentencePiece model, or what else Tokenizer::load reads. Empty: that of `from`, or one trained
+  /// on the texts of `train`. With `from`, pieces that both tokenizers have keep their vectors;
+  /// others begin with the mean of those that the tokenizer of `from` splits them into.
   std::filesystem::path tokenizer;
   std::int32_t vocab_size = 0;   ///< of that tokenizer; 0: 16000, or as many as the texts allow
   std::vector<std::string> set;  ///< key=value of the config, applied last

@@ -23,8 +23,10 @@ Action declare_pretrain(FlagSet& set) {
   set.group("Model");
   set.add("--from", &o.from, "model directory to start from");
   add_variant(set, o.variant, "size of a new model", {"--from"});
-  set.add("--tokenizer", &o.tokenizer,
-          "SentencePiece model; without it that of --from, or a new one is trained");
+  set.add(
+      "--tokenizer", &o.tokenizer,
+      "SentencePiece model, vocab.txt, tokenizer.json of BERT, or a directory; without it that of "
+      "--from, or a new one is trained");
   set.add("--vocab-size", &o.vocab_size,
           "pieces of that tokenizer; 0: 32000, fewer for little text",
           {.range = Range{0, 1 << 20}, .without = {"--from", "--tokenizer"}});
