@@ -5,6 +5,7 @@
 
 import collections
 import io
+import itertools
 import json
 import math
 import pathlib
@@ -23,7 +24,7 @@ from seqeval.metrics.sequence_labeling import get_entities
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.multiclass import OneVsRestClassifier
-from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, Regex
+from tokenizers import AddedToken, BertWordPieceTokenizer, Tokenizer, models, normalizers, pre_tokenizers, Regex
 from transformers.convert_slow_tokenizer import check_number_comma, generate_merges, import_protobuf
 
 OUT = pathlib.Path(__file__).resolve().parent.parent / "tests" / "golden" / "text"
@@ -163,6 +164,32 @@ def tokens():
                     if name == "bpe":  # the converter knows no byte pieces
                         out.append({"model": name, "mode": "hf_fast", **flags, "text": text,
                                     "ids": hf.encode(text, add_special_tokens=False).ids})
+    return out
+
+
+WORDPIECE_TEXTS = TEXTS + [
+    "unread, rereading: mixers' tokens", "[MASK]s and [mask] [SEP]x[UNK]", "caf\u00e9s CAFE\u0301S", "x" * 100, "x" * 101, "don't (stop)...",
+    "\u4e2d\u6587 \uf900\U0002f800", "soft\u00adhyphen \ufffd\u200d", "Stra\u00dfe \u1e9e \u03a3\u03c3\u03c2", "\u037e \u2260 \u2014 \u166d", "a\x0bb\x85c\u2028d", "\u302e\u0327\u1b44", "\U0001e944\U0001e94a",
+]  # fmt: skip
+
+
+def wordpiece():
+    """Ids, bytes of each token and what they decode to, of BERT's tokenizer with a small vocabulary."""
+    trained = BertWordPieceTokenizer(lowercase=False, strip_accents=False)
+    lines = [t for c in corpus()[:600] for t in (c, c.lower(), strip_accents(c.lower()))] + TEXTS * 3
+    trained.train_from_iterator(lines, vocab_size=420, show_progress=False, limit_alphabet=200)
+    vocab = trained.get_vocab()
+    pieces = sorted(vocab, key=vocab.get)
+    (OUT / "wordpiece.txt").write_text("".join(piece + "\n" for piece in pieces), encoding="utf-8")
+    out = []
+    for lower, strip in itertools.product((True, False), repeat=2):
+        theirs = BertWordPieceTokenizer(vocab, lowercase=lower, strip_accents=strip)
+        theirs.add_special_tokens(["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"])
+        for text in WORDPIECE_TEXTS:
+            found = theirs.encode(text, add_special_tokens=False)
+            out.append({"do_lower_case": lower, "strip_accents": strip, "text": text, "ids": found.ids,
+                        "spans": [[len(text[:at].encode()) for at in span] for span in found.offsets],
+                        "decoded": theirs.decode(found.ids, skip_special_tokens=False)})  # fmt: skip
     return out
 
 
@@ -379,6 +406,7 @@ def write(name, value):
 if __name__ == "__main__":
     OUT.mkdir(parents=True, exist_ok=True)
     write("tokens.json", tokens())
+    write("wordpiece.json", wordpiece())
     write("metrics.json", metrics())
     write("ngrams.json", ngrams())
     bpe, unigram = (sentencepiece.SentencePieceProcessor(str(OUT / f"{name}.model")) for name in ("bpe", "unigram"))

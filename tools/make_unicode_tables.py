@@ -1,7 +1,9 @@
-"""Writes src/text/unicode_tables.inl: lower case, accent stripping, digits and words, from Python's unicodedata.
+"""Writes the tables of characters: lower case, accent stripping, digits and words, from Python's unicodedata; and what
+BERT's normalisation does beyond those, as the tokenizers package does it.
 
     python3 tools/make_unicode_tables.py > src/text/unicode_tables.inl
     python3 tools/make_unicode_tables.py words > src/text/word_table.inl
+    python3 tools/make_unicode_tables.py bert > src/text/bert_tables.inl
 """
 
 import re
@@ -65,6 +67,8 @@ def table(name, mapping):
     print(f"constexpr Run k{name}[] = {{")
     write("{0x%X, 0x%X, %d, 0x%X, %d}" % r for r in found)
     print("};")
+    if not strings:
+        return
     text, rows = "", []
     for c in sorted(strings):
         t = strings[c]
@@ -87,7 +91,63 @@ def words():
     print("};")
 
 
+def bert():
+    import tokenizers
+    from tokenizers.normalizers import BertNormalizer, Lowercase
+    from tokenizers.pre_tokenizers import BertPreTokenizer
+
+    off = {"clean_text": False, "handle_chinese_chars": False, "strip_accents": False, "lowercase": False}
+    clean, chinese, strip = (BertNormalizer(**{**off, key: True}) for key in ("clean_text", "handle_chinese_chars", "strip_accents"))
+    pre, lower = BertPreTokenizer(), Lowercase()
+    base = {c: strip.normalize_str(chr(c)) for c in ALL}
+    dropped = {c for c in ALL if base[c] == ""}
+    punctuation = [c for c in ALL if len(pre.pre_tokenize_str(f"a{chr(c)}b")) == 3]
+    spaces = {c for c in ALL if len(pre.pre_tokenize_str(f"a{chr(c)}b")) == 2}
+    # What splits a text stands alone, and is a character of its own.
+    assert all(len(b) <= 1 or not set(map(ord, b)) & (set(punctuation) | spaces) for b in base.values())
+    assert all(ord(b) not in spaces or c in spaces for c, b in base.items() if len(b) == 1)
+
+    print(f"// Written by tools/make_unicode_tables.py from tokenizers {tokenizers.__version__}.")
+    print("// clang-format off")
+    for name, which in (
+        ("Removed", [c for c in ALL if clean.normalize_str(chr(c)) == ""]),
+        ("Chinese", [c for c in ALL if chinese.normalize_str(chr(c)) != chr(c)]),
+        ("Punctuation", punctuation),
+    ):
+        print(f"constexpr Range k{name}[] = {{")
+        write("{0x%X, 0x%X}" % tuple(r) for r in ranges(which))
+        print("};")
+    # Marks: what goes, and what is put in order of its combining class, which a mark without one ends.
+    rows = []
+    for c in ALL:
+        kind = (unicodedata.combining(chr(c)), c in dropped)
+        if kind == (0, False):
+            continue
+        if rows and rows[-1][1] == c - 1 and rows[-1][2:] == kind:
+            rows[-1] = (rows[-1][0], c, *kind)
+        else:
+            rows.append((c, c, *kind))
+    print("constexpr MarkRange kMarkRanges[] = {")
+    write("{0x%X, 0x%X, %d, %d}" % r for r in rows)
+    print("};")
+    # Beside the rows of kStripped: what it has not.
+    have = {c: "".join(x for x in (stripped(c) if unicodedata.normalize("NFKC", chr(c)) == chr(c) else "") or chr(c) if ord(x) not in dropped)
+            for c in ALL}
+    other = {c: b for c, b in base.items() if b != have[c] and not is_hangul(c)}
+    assert all(base[c] == unicodedata.normalize("NFD", chr(c)) for c in ALL if is_hangul(c))
+    for name, first, last in (("CompatibleBmp", 0xF900, 0xFAFF), ("Compatible", 0x2F800, 0x2FA1F)):
+        print(f"constexpr char32_t k{name}First = 0x{first:X};")
+        print(f"constexpr char32_t k{name}[] = {{")
+        write("0x%X" % ord(base[c]) for c in range(first, last + 1))
+        print("};")
+        other = {c: b for c, b in other.items() if not first <= c <= last}
+    table("Canonical", other)
+    table("NewLower", {c: low for c in ALL if (low := lower.normalize_str(chr(c))) != chr(c).lower()})
+
+
 def main():
+    if sys.argv[1:] == ["bert"]:
+        return bert()
     print(f"// Written by tools/make_unicode_tables.py from Unicode {unicodedata.unidata_version}.")
     print("// clang-format off")
     if sys.argv[1:] == ["words"]:

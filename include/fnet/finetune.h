@@ -65,9 +65,9 @@ struct FinetuneOptions : TaskOptions {
 
   std::filesystem::path from;    ///< a model directory to start from; empty: a new model
   std::string variant = "tiny";  ///< of a new model
-  /// SentencePiece model. Empty: that of `from`, or one trained on the texts of `train`. With
-  /// `from`, pieces that both tokenizers have keep their vectors; others begin with the mean of
-  /// those that the tokenizer of `from` splits them into.
+  /// SentencePiece model, or what else Tokenizer::load reads. Empty: that of `from`, or one trained
+  /// on the texts of `train`. With `from`, pieces that both tokenizers have keep their vectors;
+  /// others begin with the mean of those that the tokenizer of `from` splits them into.
   std::filesystem::path tokenizer;
   std::int32_t vocab_size = 0;   ///< of that tokenizer; 0: 16000, or as many as the texts allow
   std::vector<std::string> set;  ///< key=value of the config, applied last
@@ -199,9 +199,9 @@ FNET_API AutoReport finetune_auto(const FinetuneOptions& options, double minutes
 FNET_API void load_tasks(const std::filesystem::path& file, FinetuneOptions& options);
 
 /// Where `fnet finetune` starts if not told otherwise: the model in the box, where there is one and
-/// its tokenizer knows the words of the training texts, most of whose letters then stand in words of
-/// one piece; empty: a new model. `log` is told why not. Throws: as the first lines of finetune do
-/// of bad data.
+/// its tokenizer knows the words of the training texts, most of whose letters then stand in words
+/// of one piece; empty: a new model. `log` is told why not. Throws: as the first lines of finetune
+/// do of bad data.
 FNET_API std::filesystem::path suggested_start(
     const FinetuneOptions& options, const std::function<void(std::string_view)>& log = {});
 

@@ -31,8 +31,8 @@ struct PretrainOptions {
 
   std::filesystem::path from;    ///< a model directory to start from; empty: a new model
   std::string variant = "tiny";  ///< of a new model
-  /// SentencePiece model. Empty: that of `from`, or one trained on a part of `train`. With `from`,
-  /// as in FinetuneOptions.
+  /// SentencePiece model, or what else Tokenizer::load reads. Empty: that of `from`, or one trained
+  /// on a part of `train`. With `from`, as in FinetuneOptions.
   std::filesystem::path tokenizer;
   std::int32_t vocab_size = 0;   ///< of that tokenizer; 0: 32000, or as many as the texts allow
   std::vector<std::string> set;  ///< key=value of the config, applied last

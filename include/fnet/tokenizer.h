@@ -77,6 +77,13 @@ struct EncodeOptions {
   InputShape numbers = {};  ///< of a model that reads numbers: max_length then counts rows
 };
 
+/// What cuts a text into tokens.
+enum class TokenizerKind {
+  sentencepiece,  ///< a SentencePiece model, BPE or unigram
+  wordpiece,      ///< a vocabulary of BERT: the longest pieces of each word, "##" where it goes on
+  dna,            ///< letters of DNA, `kmer_size` a token
+};
+
 /// What happens to a text before SentencePiece sees it.
 enum class Normalization {
   raw,      ///< nothing: the model's own rules, as Google's and Keras' FNet
@@ -90,22 +97,36 @@ struct SpecialIds {
   std::int32_t unk = -1, bos = -1, eos = -1, pad = -1, cls = -1, sep = -1, mask = -1;
 };
 
-/// The part of tokenizer_config.json that changes ids.
-struct TokenizerConfig {
-  Normalization normalization = Normalization::raw;  ///< key "normalization": raw, hf_slow, hf_fast
-  bool do_lower_case = false;
-  bool keep_accents = true;  ///< false: NFKD, then combining marks are dropped
-  std::string cls_token = "[CLS]", sep_token = "[SEP]", mask_token = "[MASK]", pad_token = "<pad>";
-  std::int64_t model_max_length =
-      0;  ///< tokens of a text that the model was trained with; 0: not said
-  /// Above 0: a text is DNA, a token so many of its letters, and there is no SentencePiece model.
-  std::int64_t kmer_size = 0;
+/// A token of WordPiece that is read wherever its name stands in a text.
+struct AddedToken {
+  std::string content;
+  bool special = true;                  ///< it stands for no text
+  bool lstrip = false, rstrip = false;  ///< white space beside it goes
+  bool normalized = false;  ///< looked for in the normalised text, where that makes one word of it
 };
 
-/// A SentencePiece model (BPE or unigram) with FNet's special tokens. Immutable, cheap to copy,
-/// safe to share between threads. A model file is checked by rules of our own before the
-/// SentencePiece library sees it. One that is made without arguments stands for none: its calls
-/// throw usage.
+/// The part of tokenizer_config.json that changes ids.
+struct TokenizerConfig {
+  TokenizerKind kind = TokenizerKind::sentencepiece;
+  Normalization normalization = Normalization::raw;  ///< key "normalization": raw, hf_slow, hf_fast
+  bool do_lower_case = false;
+  /// false: combining marks are dropped, after NFKD, of WordPiece NFD (key "strip_accents").
+  bool keep_accents = true;
+  std::string cls_token = "[CLS]", sep_token = "[SEP]", mask_token = "[MASK]", pad_token = "<pad>";
+  std::int64_t model_max_length =
+      0;                       ///< tokens of a text that the model was trained with; 0: not said
+  std::int64_t kmer_size = 0;  ///< of DNA: letters of a token
+  // Of WordPiece:
+  std::string unk_token = "[UNK]";
+  bool tokenize_chinese_chars = true;  ///< each Chinese character is a word
+  /// Beside those above. One that the vocabulary lacks gets the next id after it.
+  std::vector<AddedToken> added_tokens = {};
+};
+
+/// A SentencePiece model with FNet's special tokens, a WordPiece vocabulary with BERT's, or the
+/// letters of DNA. Immutable, cheap to copy, safe to share between threads. A model file is checked
+/// by rules of our own before the SentencePiece library sees it. One that is made without arguments
+/// stands for none: its calls throw usage.
 class FNET_API Tokenizer {
  public:
   Tokenizer() = default;
@@ -122,7 +143,9 @@ class FNET_API Tokenizer {
   /// Throws: usage unless k is 1 to 8.
   static Tokenizer dna(std::int64_t k = 1);
 
-  /// Reads a SentencePiece model file, or a model directory with `spiece.model` and, perhaps,
+  /// Reads a SentencePiece model file, WordPiece's vocabulary (`.txt`, a piece a line; folded to
+  /// lower case unless it has capitals) or tokenizer.json (`.json`), or a model directory with
+  /// `spiece.model`, or with `vocab.txt` or such a `tokenizer.json`, and, perhaps,
   /// `tokenizer_config.json`. What the directory's files ask for and is not done (added tokens,
   /// another side to cut at, a foreign tokenizer.json) is told in `*warnings`, a line each.
   /// Throws: input where a file is damaged or the model lacks a special token that
@@ -130,7 +153,8 @@ class FNET_API Tokenizer {
   static Tokenizer load(const std::filesystem::path& path,
                         std::vector<std::string>* warnings = nullptr);
 
-  /// The same from a model file's bytes; `name` stands for the file in messages.
+  /// The same from the bytes of a model file or vocabulary, as `config.kind` says; `name` stands
+  /// for the file in messages.
   static Tokenizer parse(std::string model, const TokenizerConfig& config = {},
                          const std::string& name = "spiece.model");
 
@@ -162,11 +186,22 @@ class FNET_API Tokenizer {
 
   std::int32_t vocab_size() const noexcept;
 
-  /// The piece of an id, e.g. "▁the". Throws: usage where the id is not in [0, vocab_size()).
+  /// The piece of an id, e.g. "▁the" or "##s". Throws: usage where the id is not in [0,
+  /// vocab_size()).
   const std::string& piece(std::int32_t id) const;
 
   /// The id of a piece, or nothing.
   std::optional<std::int32_t> id(std::string_view piece) const;
+
+  /// A piece as it stands in a text, with a space where it begins a word: " the", "s". Throws:
+  /// usage where the id is not in [0, vocab_size()).
+  std::string surface(std::int32_t id) const;
+
+  /// The id of the piece that stands so in a text, or nothing.
+  std::optional<std::int32_t> id_of_surface(std::string_view surface) const;
+
+  /// Whether a piece begins a word.
+  bool begins_word(std::int32_t id) const { return surface(id).starts_with(' '); }
 
   const SpecialIds& special() const noexcept;
 
@@ -175,11 +210,12 @@ class FNET_API Tokenizer {
 
   const TokenizerConfig& config() const noexcept;
 
-  /// The bytes of the model file.
+  /// The bytes of the SentencePiece model, or of the vocabulary with a piece a line.
   const std::string& model() const noexcept;
 
-  /// Writes the model file; where `path` is a directory, `spiece.model`, `tokenizer_config.json`
-  /// and `tokenizer.json` inside it, from which Hugging Face's AutoTokenizer makes the same ids.
+  /// Writes that file; where `path` is a directory, `spiece.model` or `vocab.txt`,
+  /// `tokenizer_config.json` and `tokenizer.json` inside it, from which Hugging Face's
+  /// AutoTokenizer makes the same ids.
   void save(const std::filesystem::path& path) const;
 
  private:

@@ -225,7 +225,8 @@ void run(const Flags& flags) {
 Action declare_compare(FlagSet& set) {
   const auto flags = std::make_shared<Flags>();
   flags->model.declare(set);
-  set.add("OTHER", &flags->other, "the model to compare it with", {.required = true, .model = true});
+  set.add("OTHER", &flags->other, "the model to compare it with",
+          {.required = true, .model = true});
   set.add("--data", &flags->input.path, "texts, with labels where there are any",
           {.required = true});
   set.add("--show", &flags->show, "texts where they differ that are shown",

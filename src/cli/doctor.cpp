@@ -37,7 +37,7 @@ std::vector<Finding> build_findings() {
       fmt::format("{} on {} cores: {}", kernels::table().name, available_cores(),
                   kernels::table_reason()));
   say(Level::ok, "answers", "predict, evaluate, embed, quantize, bench");
-  say(Level::ok, "tokenizer", "SentencePiece: learn, encode, decode");
+  say(Level::ok, "tokenizer", "SentencePiece: learn, encode, decode; WordPiece: encode, decode");
   const std::filesystem::path trainer = find_program("fnet-train");
   const auto missing = trainer.empty() ? std::vector<std::string>() : missing_libraries(trainer);
   if (trainer.empty()) {

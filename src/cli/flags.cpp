@@ -70,8 +70,9 @@ bool read_one(const std::string& text, const FlagRules& rules, std::string& out)
   return true;
 }
 bool read_one(const std::string& text, const FlagRules& rules, std::filesystem::path& out) {
-  out = rules.model && text == "box" && !std::filesystem::exists(text) ? box_directory()
-                                                                       : std::filesystem::path(text);
+  out = rules.model && text == "box" && !std::filesystem::exists(text)
+            ? box_directory()
+            : std::filesystem::path(text);
   return true;
 }
 template <class Number>

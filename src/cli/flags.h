@@ -32,9 +32,9 @@ struct FlagRules {
   std::vector<std::string> words = {};        ///< the only values allowed, where there are any
   bool other_words = false;                   ///< the library knows more of them, and checks
   std::optional<Range> range = std::nullopt;  ///< of a number
-  bool model = false;  ///< a path that may be `box`: the model that comes with the program
-  char separator = 0;                         ///< parts the values of a list: `a,b`
-  bool several = false;                   ///< a list takes all that follows, up to the next flag
+  bool model = false;    ///< a path that may be `box`: the model that comes with the program
+  char separator = 0;    ///< parts the values of a list: `a,b`
+  bool several = false;  ///< a list takes all that follows, up to the next flag
   std::string environment = {};           ///< a variable that stands in for the flag
   std::vector<std::string> without = {};  ///< flags that leave it no meaning: not both
   std::vector<std::string> unless = {};   ///< flags in whose presence it is not required

@@ -85,7 +85,8 @@ Action declare_init(FlagSet& set) {
   const auto flags = std::make_shared<Flags>();
   add_variant(set, flags->variant, "architecture to begin with");
   set.add("--out", &flags->out, "directory to make", {.required = true, .letter = 'o'});
-  set.add("--tokenizer", &flags->tokenizer, "SentencePiece model, or directory with one");
+  set.add("--tokenizer", &flags->tokenizer,
+          "SentencePiece model, vocab.txt, tokenizer.json of BERT, or a directory");
   set.add("--task", &flags->task, "the head, whose weights are random too",
           {.words = names_of(task_kinds()), .other_words = true});
   set.add("--labels", &flags->labels, "the head's labels, parted by commas", {.separator = ','});

@@ -8,7 +8,6 @@
 
 #include "core/error.h"
 #include "core/html.h"
-#include "text/normalize.h"
 
 namespace fnet::cli {
 namespace {
@@ -51,10 +50,10 @@ std::string signed_number(double value) {
   return fmt::format("{}{:.3f}", value < 0 ? "−" : "+", std::abs(value));
 }
 
-/// A piece as its text: `▁the` is `the` after a space.
+/// A piece's text without the space before it, and whether it has one.
 std::pair<std::string, bool> text_of(const TokenView& token) {
-  const bool space = token.piece.starts_with(kSpaceSymbol);
-  std::string text = token.piece.substr(space ? kSpaceSymbol.size() : 0);
+  const bool space = token.surface.starts_with(' ');
+  const std::string text = token.surface.substr(space ? 1 : 0);
   return {printable(text.empty() ? "·" : text), space};
 }
 

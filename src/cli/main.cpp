@@ -26,6 +26,9 @@ constexpr std::array kCommands = {
     Command{"pretrain", "train a masked language model on texts without labels (starts fnet-train)",
             "pretrain --variant tiny --train corpus.txt --out model --steps 1000", nullptr,
             run_trainer},
+    Command{"distill", "train a model to give texts the vectors of a teacher (starts fnet-train)",
+            "distill --variant small --tokenizer spiece.model --train texts.txt --out model",
+            nullptr, run_trainer},
     Command{
         "finetune", "train a model for a task, from a model or from nothing (starts fnet-train)",
         "finetune --task text-classification --train train.tsv --out model", nullptr, run_trainer},

@@ -132,7 +132,9 @@ void decode(const CodeFlags& flags) {
 }
 
 void add_code_flags(FlagSet& set, CodeFlags& flags, std::string what) {
-  set.add("MODEL", &flags.model, "SentencePiece model, or model directory", {.required = true, .model = true});
+  set.add("MODEL", &flags.model,
+          "SentencePiece model, vocab.txt, tokenizer.json of BERT, or a directory",
+          {.required = true, .model = true});
   set.add("FILE", &flags.path, std::move(what));
 }
 

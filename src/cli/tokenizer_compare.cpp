@@ -165,7 +165,7 @@ void run(const Flags& flags) {
 
 Action declare_tokenizer_compare(FlagSet& set) {
   const auto flags = std::make_shared<Flags>();
-  set.add("A", &flags->a, "SentencePiece model, or model directory",
+  set.add("A", &flags->a, "SentencePiece model, vocab.txt, tokenizer.json of BERT, or a directory",
           {.required = true, .model = true});
   set.add("B", &flags->b, "another one", {.required = true, .model = true});
   set.add("--data", &flags->data, "texts: one a line, or TSV, CSV, JSONL, CoNLL; gzip too",

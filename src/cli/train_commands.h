@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -14,6 +16,7 @@
 namespace fnet::cli {
 
 Action declare_pretrain(FlagSet& flags);
+Action declare_distill(FlagSet& flags);
 
 /// A flag for each option of a training that is a plain value; `list` visits them, as
 /// finetune_options does.
@@ -60,5 +63,9 @@ class TrainingWatch {
   std::chrono::steady_clock::time_point shown_;
   bool open_ = false;
 };
+
+/// Runs a training that is counted in steps, and tells which model it left in `out`.
+void run_in_steps(const std::function<TrainingReport(const TrainingCallbacks&)>& train,
+                  const std::filesystem::path& out);
 
 }  // namespace fnet::cli

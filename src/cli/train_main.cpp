@@ -1,4 +1,4 @@
-// fnet-train: what `fnet pretrain` and `fnet finetune` start.
+// fnet-train: what `fnet pretrain`, `fnet distill` and `fnet finetune` start.
 #include <algorithm>
 #include <array>
 #include <memory>
@@ -52,7 +52,8 @@ void choose_start(FinetuneOptions& options) {
   if (!options.from.empty() || new_model) return;
   options.from = suggested_start(options, [](std::string_view line) { log_info("{}", line); });
   if (!options.from.empty())
-    log_info("model: the one in the box, {}; --variant tiny makes a new one", options.from.filename().string());
+    log_info("model: the one in the box, {}; --variant tiny makes a new one",
+             options.from.filename().string());
 }
 
 void finetune(const Flags& flags) {
@@ -117,12 +118,15 @@ Action declare_finetune(FlagSet& set) {
   set.group("Model");
   set.add("--from", &o.from, "model directory to start from; box: the one in the box",
           {.model = true});
-  add_variant(set, o.variant,
-              "size of a new model; without it and other flags of a new model, training starts from "
-              "the model in the box, where the texts are English, else tiny",
-              {"--from"});
-  set.add("--tokenizer", &o.tokenizer,
-          "SentencePiece model; without it that of --from, or a new one is trained");
+  add_variant(
+      set, o.variant,
+      "size of a new model; without it and other flags of a new model, training starts from "
+      "the model in the box, where the texts are English, else tiny",
+      {"--from"});
+  set.add(
+      "--tokenizer", &o.tokenizer,
+      "SentencePiece model, vocab.txt, tokenizer.json of BERT, or a directory; without it that of "
+      "--from, or a new one is trained");
   set.add("--vocab-size", &o.vocab_size,
           "pieces of that tokenizer; 0: 16000, fewer for little text",
           {.range = Range{0, 1 << 20}, .without = {"--from", "--tokenizer"}});
@@ -152,6 +156,9 @@ constexpr std::array kCommands = {
     Command{"pretrain", "train a masked language model on texts without labels",
             "pretrain --variant tiny --train corpus.txt --out model --steps 1000",
             declare_pretrain},
+    Command{"distill", "train a model to give texts the vectors of a teacher",
+            "distill --variant small --tokenizer spiece.model --train texts.txt --out model",
+            declare_distill},
     Command{"finetune", "train a model for a task on labelled texts",
             "finetune --task text-classification --train train.tsv --out model", declare_finetune},
 };

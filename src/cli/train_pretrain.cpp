@@ -8,23 +8,6 @@
 #include "train/pretrain_options.h"
 
 namespace fnet::cli {
-namespace {
-
-void run(const PretrainOptions& options) {
-  TrainingWatch watch(TrainingWatch::Counts::steps);
-  const TrainingReport report = fnet::pretrain(options, watch.callbacks());
-  watch.clear();
-  if (report.interrupted) return watch.tell_stopped(report);
-  std::int64_t step = 0;
-  for (const EpochReport& epoch : report.epochs)
-    if (epoch.epoch == *report.best_epoch) step = epoch.step;
-  log_info("best: {}, dev {} {:.4f}; model and report.html in {}",
-           step > 0 ? fmt::format("step {}", step) : "the model that training started from",
-           report.metric, report.best, options.out.string());
-}
-
-}  // namespace
-
 Action declare_pretrain(FlagSet& set) {
   const auto options = std::make_shared<PretrainOptions>();
   PretrainOptions& o = *options;
@@ -40,8 +23,10 @@ Action declare_pretrain(FlagSet& set) {
   set.group("Model");
   set.add("--from", &o.from, "model directory to start from", {.model = true});
   add_variant(set, o.variant, "size of a new model", {"--from"});
-  set.add("--tokenizer", &o.tokenizer,
-          "SentencePiece model; without it that of --from, or a new one is trained");
+  set.add(
+      "--tokenizer", &o.tokenizer,
+      "SentencePiece model, vocab.txt, tokenizer.json of BERT, or a directory; without it that of "
+      "--from, or a new one is trained");
   set.add("--vocab-size", &o.vocab_size,
           "pieces of that tokenizer; 0: 32000, fewer for little text",
           {.range = Range{0, 1 << 20}, .without = {"--from", "--tokenizer"}});
@@ -62,7 +47,10 @@ Action declare_pretrain(FlagSet& set) {
   set.add("--no-cache", &o.no_cache, "remove the tokens when the run ends");
   set.group("Training");
   add_options(set, o, [](auto&& option) { pretrain_options(option); });
-  return [options] { run(*options); };
+  return [options] {
+    run_in_steps([&](const TrainingCallbacks& callbacks) { return pretrain(*options, callbacks); },
+                 options->out);
+  };
 }
 
 }  // namespace fnet::cli

@@ -107,4 +107,18 @@ void TrainingWatch::tell_stopped(const TrainingReport& report) {
   throw Interrupted();
 }
 
+void run_in_steps(const std::function<TrainingReport(const TrainingCallbacks&)>& train,
+                  const std::filesystem::path& out) {
+  TrainingWatch watch(TrainingWatch::Counts::steps);
+  const TrainingReport report = train(watch.callbacks());
+  watch.clear();
+  if (report.interrupted) return watch.tell_stopped(report);
+  std::int64_t step = 0;
+  for (const EpochReport& epoch : report.epochs)
+    if (epoch.epoch == *report.best_epoch) step = epoch.step;
+  log_info("best: {}, dev {} {:.4f}; model and report.html in {}",
+           step > 0 ? fmt::format("step {}", step) : "the model that training started from",
+           report.metric, report.best, out.string());
+}
+
 }  // namespace fnet::cli

@@ -143,9 +143,10 @@ class Doctor {
       return say(Level::ok, "tokenizer", "none: the model reads numbers");
     }
     if (!Tokenizer::stands_in(path_)) {
-      say(Level::note, "tokenizer", "there is no spiece.model: the model reads ids, not texts",
+      say(Level::note, "tokenizer",
+          "there is no spiece.model or vocab.txt: the model reads ids, not texts",
           "put the SentencePiece model that it was trained with beside config.json as "
-          "spiece.model");
+          "spiece.model, or BERT's vocabulary as vocab.txt");
       return;
     }
     std::vector<std::string> warnings;
@@ -156,7 +157,7 @@ class Doctor {
       say(Level::wrong, "tokenizer",
           fmt::format("expected at most {} pieces (vocab_size), found {}", config_.vocab_size,
                       tokenizer.vocab_size()),
-          "take the spiece.model that the weights were trained with");
+          "take the tokenizer that the weights were trained with");
     } else if (tokenizer.vocab_size() < config_.vocab_size) {
       say(Level::note, "tokenizer",
           fmt::format("{} pieces for {} rows (vocab_size): {} rows have no piece",

@@ -145,8 +145,9 @@ std::vector<std::pair<std::string, std::string>> Engine::paths() const {
 const Tokenizer& Engine::tokenizer() const {
   require(!impl_->config.reads_numbers(), Kind::usage,
           "model: it reads numbers (input_type {}) and has no tokenizer", impl_->config.input_type);
-  require(impl_->tokenizer.has_value(), Kind::usage,
-          "model: it has no tokenizer (spiece.model); pass token ids instead of texts");
+  require(
+      impl_->tokenizer.has_value(), Kind::usage,
+      "model: it has no tokenizer (spiece.model or vocab.txt); pass token ids instead of texts");
   return *impl_->tokenizer;
 }
 

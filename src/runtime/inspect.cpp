@@ -174,7 +174,8 @@ Inspection inspect(const Engine& engine, const Example& example, const InspectOp
   std::vector<std::size_t> places;  // of tokens that are replaced
   for (std::size_t i = 0; i < text.input_ids.size(); ++i) {
     const std::int32_t id = text.input_ids[i];
-    result.tokens.push_back({id, tokenizer.piece(id), !tokenizer.is_special(id)});
+    result.tokens.push_back(
+        {id, tokenizer.piece(id), tokenizer.surface(id), !tokenizer.is_special(id)});
     if (result.tokens.back().replaced) places.push_back(i);
   }
   result.span = options.span > 0

@@ -31,6 +31,7 @@ struct StateView {
 struct TokenView {
   std::int32_t id = 0;
   std::string piece;        ///< `▁the`
+  std::string surface;      ///< ` the`
   bool replaced = false;    ///< special tokens are not, and have no changes
   double vector = 0;        ///< 1 − cosine of the text's vectors
   double answer = 0;        ///< mean over the units: the score of the best answer, minus before

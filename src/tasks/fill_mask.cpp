@@ -5,7 +5,6 @@
 
 #include "core/error.h"
 #include "tasks/labelling.h"
-#include "text/normalize.h"
 
 namespace fnet {
 namespace {
@@ -36,13 +35,14 @@ std::vector<Mask> masks_of(const Sample& sample) {
 }
 
 /// The text of ids with its special tokens by name, spaces where the pieces have them.
-/// Source: what Hugging Face's tokenizers make of FNet's pieces.
+/// Source: what Hugging Face's tokenizers make of FNet's pieces, and of BERT's.
 std::string whole_text(const Tokenizer& tokenizer, std::span<const std::int32_t> ids) {
+  if (tokenizer.config().kind == TokenizerKind::wordpiece) return tokenizer.decode(ids, false);
   std::string text;
   std::vector<std::int32_t> run;  // ids between two special ones
   const auto end_run = [&] {
     if (run.empty()) return;
-    if (!text.empty() && tokenizer.piece(run[0]).starts_with(kSpaceSymbol)) text += ' ';
+    if (!text.empty() && tokenizer.begins_word(run[0])) text += ' ';
     text += tokenizer.decode(run, false);
     run.clear();
   };

@@ -147,8 +147,8 @@ class Task {
   virtual Sample encode(const Example& example, const Tokenizer& tokenizer,
                         const EncodeOptions& options, const HeadConfig& head) const = 0;
 
-  /// The same for training with a unit for each token of a word, which has the word's label: Hugging
-  /// Face's label_all_tokens. Throws: usage where the task reads no words.
+  /// The same for training with a unit for each token of a word, which has the word's label:
+  /// Hugging Face's label_all_tokens. Throws: usage where the task reads no words.
   virtual Sample encode_all_tokens(const Example&, const Tokenizer&, const EncodeOptions&,
                                    const HeadConfig&) const {
     fail(Kind::usage, "label_all_tokens: expected token-classification, found {}", name());

@@ -79,8 +79,8 @@ Sample TokenClassificationTask::encode_all_tokens(const Example& example,
       if (text.word_ids[token] < 0) continue;
       const std::string& label = example.truth[static_cast<std::size_t>(text.word_ids[token])];
       const std::string inside = label.starts_with("B-") ? "I-" + label.substr(2) : label;
-      const bool goes_on = !text.first_of_word(token) &&
-                           std::ranges::find(head.labels, inside) != head.labels.end();
+      const bool goes_on =
+          !text.first_of_word(token) && std::ranges::find(head.labels, inside) != head.labels.end();
       sample.targets.push_back(class_of(goes_on ? inside : label, head.labels));
       sample.units.push_back(static_cast<std::int32_t>(sample.units.size()));
       picks.push_back(static_cast<std::int32_t>(token));

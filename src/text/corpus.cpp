@@ -46,8 +46,19 @@ std::string_view bytes_of(const std::vector<T>& values) {
 /// Of its model and of what is done to a text before it.
 std::string hash_of(const Tokenizer& tokenizer) {
   const TokenizerConfig& config = tokenizer.config();
-  return sha256(fmt::format("{} {} {} {}", static_cast<int>(config.normalization),
-                            config.do_lower_case, config.keep_accents, sha256(tokenizer.model())));
+  std::string all =
+      fmt::format("{} {} {} {}", static_cast<int>(config.normalization), config.do_lower_case,
+                  config.keep_accents, sha256(tokenizer.model()));
+  if (config.kind == TokenizerKind::wordpiece) {
+    all += fmt::format(" wordpiece {}", config.tokenize_chinese_chars);
+    for (const std::string* name : {&config.unk_token, &config.cls_token, &config.sep_token,
+                                    &config.pad_token, &config.mask_token})
+      all += '\n' + *name;
+    for (const AddedToken& token : config.added_tokens)
+      all +=
+          fmt::format("\n{} {} {} {}", token.content, token.lstrip, token.rstrip, token.normalized);
+  }
+  return sha256(all);
 }
 
 /// What a file is, as far as can be told without reading it.

@@ -88,6 +88,10 @@ class Dna final : public Segmenter {
   bool is_control(std::int32_t id) const noexcept override {
     return id > 0 && static_cast<std::size_t>(id) < first_;
   }
+  std::string surface(std::int32_t id) const override { return piece(id); }
+  std::optional<std::int32_t> id_of_surface(std::string_view surface) const override {
+    return id(surface);
+  }
 
  private:
   std::size_t k_;

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "core/error.h"
-#include "text/normalize.h"
 
 namespace fnet {
 namespace {
@@ -38,7 +37,7 @@ Masker::Masker(const Tokenizer& tokenizer, MaskingOptions options)
   std::size_t ordinary = 0;
   for (std::int32_t id = 0; id < tokenizer.vocab_size(); ++id) {
     special_.push_back(tokenizer.is_special(id));
-    begins_word_.push_back(tokenizer.piece(id).starts_with(kSpaceSymbol));
+    begins_word_.push_back(tokenizer.begins_word(id));
     ordinary += special_.back() ? 0 : 1;
   }
   require(ordinary > 0, Kind::input, "tokenizer: expected pieces of text, found none");

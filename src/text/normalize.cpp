@@ -1,63 +1,13 @@
 #include "text/normalize.h"
 
-#include <algorithm>
-#include <cstdint>
-#include <iterator>
-
 #include "core/utf8.h"
+#include "text/unicode_table.h"
 
 namespace fnet {
 namespace {
 
-// Every `step`-th character of [first, last]: the i-th becomes target + i * growth.
-struct Run {
-  char32_t first, last;
-  std::uint32_t step;
-  char32_t target;
-  std::uint32_t growth;
-};
-// A character that becomes `length` others, from `at` in the table's text.
-struct Expansion {
-  char32_t from;
-  std::uint32_t at, length;
-};
-struct Range {
-  char32_t first, last;
-};
 #include "text/unicode_tables.inl"
 #include "text/word_table.inl"
-
-// The last entry that begins at or before c, or nullptr.
-template <class Entry, std::size_t N>
-const Entry* find(const Entry (&table)[N], char32_t Entry::* key, char32_t c) {
-  const auto after = std::upper_bound(std::begin(table), std::end(table), c,
-                                      [&](char32_t x, const Entry& e) { return x < e.*key; });
-  return after == std::begin(table) ? nullptr : &*std::prev(after);
-}
-
-template <std::size_t N>
-bool contains(const Range (&ranges)[N], char32_t c) {
-  const Range* range = find(ranges, &Range::first, c);
-  return range != nullptr && c <= range->last;
-}
-
-// Runs that skip every other character may interleave, so the search goes back over those.
-template <std::size_t R, std::size_t E>
-void map(const Run (&runs)[R], const Expansion (&expansions)[E], const char32_t* text, char32_t c,
-         std::u32string& out) {
-  const Run* run = find(runs, &Run::first, c);
-  for (int back = 0; run != nullptr && back < 4; ++back, run = run == runs ? nullptr : run - 1) {
-    if (c <= run->last && (c - run->first) % run->step == 0) {
-      out.push_back(run->target + (c - run->first) / run->step * run->growth);
-      return;
-    }
-  }
-  const Expansion* expansion = find(expansions, &Expansion::from, c);
-  if (expansion != nullptr && expansion->from == c)
-    out.append(text + expansion->at, expansion->length);
-  else
-    out += c;
-}
 
 // Calls each(code point, bytes, place) over a text that is UTF-8.
 template <class Each>
@@ -102,6 +52,25 @@ bool is_space(char32_t c) noexcept {
          c == 0x3000;
 }
 
+std::string_view lstrip(std::string_view text) noexcept {
+  while (!text.empty()) {
+    const CodePoint c = decode_utf8(text);
+    if (!is_space(c.value)) break;
+    text.remove_prefix(c.length);
+  }
+  return text;
+}
+
+std::string_view rstrip(std::string_view text) noexcept {
+  std::size_t end = 0;
+  for (std::size_t i = 0; i < text.size();) {
+    const CodePoint c = decode_utf8(text.substr(i));
+    i += c.length;
+    if (!is_space(c.value)) end = i;
+  }
+  return text.substr(0, end);
+}
+
 bool is_digit(char32_t c) noexcept { return contains(kDigits, c); }
 
 bool is_word(char32_t c) noexcept { return contains(kWords, c); }
@@ -132,25 +101,28 @@ AlignedText replace_quotes(const AlignedText& in) {
   return out;
 }
 
+void append_stripped(char32_t c, std::u32string& out) {
+  if (c >= 0xAC00 && c <= 0xD7A3) {  // Hangul. Source: Unicode 15, section 3.12
+    const char32_t s = c - 0xAC00;
+    out.push_back(0x1100 + s / 588);
+    out.push_back(0x1161 + s % 588 / 28);
+    if (s % 28 != 0) out.push_back(0x11A7 + s % 28);
+  } else {
+    map(kStripped, kStrippedExpansions, kStrippedText, c, out);
+  }
+}
+
+void append_lower(char32_t c, std::u32string& out) {
+  map(kLower, kLowerExpansions, kLowerText, c, out);
+}
+
 AlignedText strip_accents(const AlignedText& in) {
   return map_characters(in, [](char32_t c, std::u32string& out) {
-    if (contains(kMarks, c)) return;
-    if (c >= 0xAC00 && c <= 0xD7A3) {  // Hangul. Source: Unicode 15, section 3.12
-      const char32_t s = c - 0xAC00;
-      out.push_back(0x1100 + s / 588);
-      out.push_back(0x1161 + s % 588 / 28);
-      if (s % 28 != 0) out.push_back(0x11A7 + s % 28);
-    } else {
-      map(kStripped, kStrippedExpansions, kStrippedText, c, out);
-    }
+    if (!contains(kMarks, c)) append_stripped(c, out);
   });
 }
 
-AlignedText lower_case(const AlignedText& in) {
-  return map_characters(in, [](char32_t c, std::u32string& out) {
-    map(kLower, kLowerExpansions, kLowerText, c, out);
-  });
-}
+AlignedText lower_case(const AlignedText& in) { return map_characters(in, append_lower); }
 
 AlignedText strip_and_collapse(const AlignedText& in) {
   AlignedText out;

@@ -27,6 +27,10 @@ struct AlignedText {
 /// White_Space of Unicode, as Python's str.isspace without the four separators U+001C to U+001F.
 bool is_space(char32_t c) noexcept;
 
+/// A UTF-8 text without the white space at its start, or at its end.
+std::string_view lstrip(std::string_view text) noexcept;
+std::string_view rstrip(std::string_view text) noexcept;
+
 /// Python's str.isdigit: Numeric_Type Digit or Decimal.
 bool is_digit(char32_t c) noexcept;
 
@@ -47,6 +51,12 @@ AlignedText strip_accents(const AlignedText& in);
 
 /// Each character by Unicode's lower-case mapping, without the rules that look at neighbours.
 AlignedText lower_case(const AlignedText& in);
+
+/// Appends a character of NFKC without its accents, decomposed; a mark by itself stays.
+void append_stripped(char32_t c, std::u32string& out);
+
+/// Appends a character in lower case.
+void append_lower(char32_t c, std::u32string& out);
 
 /// Runs of white space become one space; none is left at the start and the end.
 AlignedText strip_and_collapse(const AlignedText& in);

@@ -70,6 +70,7 @@ NpyArray::NpyArray(Lines& lines) : lines_(lines) {
     bad(fmt::format("a header of at most {} bytes", kMaxHeader), fmt::format("{}", length));
   std::string header(length, '\0');
   if (lines_.read_bytes(header) < length) bad("a whole header", "the file's end");
+  begin_ = start.size() + digits + length;
   read_header(header);
 }
 
@@ -139,8 +140,7 @@ bool NpyArray::next() {
   return true;
 }
 
-double NpyArray::number(std::size_t i) const {
-  const char* at = item_.data() + i * bytes_;
+double NpyArray::number(const char* at) const {
   switch (kind_) {
     case 'f':
       return bytes_ == 2 ? half_at(at) : bytes_ == 4 ? value_at<float>(at) : value_at<double>(at);
@@ -159,10 +159,11 @@ double NpyArray::number(std::size_t i) const {
   }
 }
 
-std::vector<float> NpyArray::numbers() const {
+std::vector<float> NpyArray::numbers(std::span<const char> item) const {
   if (kind_ == 'U' || kind_ == 'S') bad("numbers", "texts");
-  std::vector<float> values(item_.size() / bytes_);
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(number(i));
+  std::vector<float> values(item.size() / bytes_);
+  for (std::size_t i = 0; i < values.size(); ++i)
+    values[i] = static_cast<float>(number(item.data() + i * bytes_));
   return values;
 }
 
@@ -185,7 +186,7 @@ std::string NpyArray::label() const {
     if (invalid_utf8(text) != std::string_view::npos) bad("texts in UTF-8", printable(text, 40));
     return text;
   }
-  const double value = number(0);
+  const double value = number(item_.data());
   if (kind_ == 'b') return value != 0 ? "true" : "false";
   if (!std::isfinite(value)) bad("labels that are finite", fmt::format("{}", value));
   const bool whole = std::trunc(value) == value && std::fabs(value) < 1e15;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,14 @@ class NpyArray {
   std::size_t count() const { return count_; }
 
   /// The item's numbers. Throws: input where they are texts.
-  std::vector<float> numbers() const;
+  std::vector<float> numbers() const { return numbers(item_); }
+
+  /// The numbers of an item's bytes that were read elsewhere.
+  std::vector<float> numbers(std::span<const char> item) const;
+
+  /// Where the first item stands in the file, and how many bytes each has.
+  std::size_t begin() const { return begin_; }
+  std::size_t item_bytes() const { return item_.size(); }
 
   /// The item as a label, where it is a single value: a whole number without a point.
   std::string label() const;
@@ -36,8 +44,7 @@ class NpyArray {
  private:
   void read_header(const std::string& header);
   void read_type(const std::string& type);
-  std::size_t values() const;  // of an item
-  double number(std::size_t i) const;
+  double number(const char* at) const;
   [[noreturn]] void bad(std::string_view expected, std::string_view found) const;
 
   Lines& lines_;
@@ -45,6 +52,7 @@ class NpyArray {
   char kind_ = 0;          // f, i, u, b; U (UTF-32), S (bytes)
   std::size_t bytes_ = 0;  // of a value
   std::vector<char> item_;
+  std::size_t begin_ = 0;
   std::size_t count_ = 0;
 };
 

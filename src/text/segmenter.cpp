@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/utf8.h"
 #include "text/normalize.h"
+#include "text/special_pieces.h"
 #include "text/spm_check.h"
 
 namespace fnet {
@@ -68,19 +69,16 @@ Span trim(std::string_view text, std::size_t begin, std::size_t end) {
   return {begin, end};
 }
 
-std::string_view rstrip(std::string_view text) {
-  std::size_t end = 0;
-  for (std::size_t i = 0; i < text.size();) {
-    const CodePoint c = decode_utf8(text.substr(i));
-    i += c.length;
-    if (!is_space(c.value)) end = i;
+std::string replaced(std::string_view text, std::string_view from, std::string_view to) {
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t at = std::min(text.find(from), text.size());
+    out += text.substr(0, at);
+    text.remove_prefix(at);
+    if (!text.empty()) out += to, text.remove_prefix(from.size());
   }
-  return text.substr(0, end);
+  return out;
 }
-
-}  // namespace
-
-namespace {
 
 class SentencePiece final : public Segmenter {
  public:
@@ -93,6 +91,8 @@ class SentencePiece final : public Segmenter {
   std::optional<std::int32_t> id(std::string_view piece) const override;
   std::int32_t unk() const noexcept override;
   bool is_control(std::int32_t id) const noexcept override;
+  std::string surface(std::int32_t id) const override;
+  std::optional<std::int32_t> id_of_surface(std::string_view surface) const override;
 
  private:
   struct Impl;
@@ -105,19 +105,7 @@ struct SentencePiece::Impl {
   spm::SentencePieceNormalizer charsmap;  // hf_fast: the model's table alone
   spm::SentencePieceNormalizer nfkc;      // where accents go
 
-  // hf modes: special tokens that stand in the text itself.
-  struct Special {
-    std::string text;
-    std::int32_t id;
-    bool strips_left;  // white space in front of it goes, as with [MASK]
-  };
-  std::vector<Special> specials;
-
-  const Special* special_at(std::string_view text) const {
-    for (const Special& special : specials)
-      if (text.starts_with(special.text)) return &special;
-    return nullptr;
-  }
+  SpecialPieces specials;  // hf modes: those that stand in the text itself
 
   void raw(std::string_view text, auto&& each) const {
     spm::ImmutableSentencePieceText result;
@@ -237,6 +225,7 @@ SentencePiece::SentencePiece(std::string_view model, const TokenizerConfig& conf
     load(impl->nfkc, rules.serialized_model_proto().append(kOnlyCharsmap), "nfkc");
   }
   const auto& processor = impl->processor;
+  std::vector<SpecialPiece> specials;
   for (int id = 0; id < processor.GetPieceSize() && config.normalization != Normalization::raw;
        ++id) {
     const std::string& piece = processor.IdToPiece(id);
@@ -245,36 +234,27 @@ SentencePiece::SentencePiece(std::string_view model, const TokenizerConfig& conf
     // The converter adds every control piece; the Python tokenizer knows the named ones.
     const bool control = config.normalization == Normalization::hf_fast && processor.IsControl(id);
     if (named || control || processor.IsUnknown(id))
-      impl->specials.push_back({piece, id, piece == config.mask_token});
+      specials.push_back({piece, id, piece == config.mask_token, false});
   }
+  impl->specials = SpecialPieces(std::move(specials));
   impl_ = std::move(impl);
 }
 
 std::vector<Token> SentencePiece::segment(std::string_view text) const {
   std::vector<Token> out;
-  std::size_t begin = 0;  // of what is not cut into tokens yet
-  const auto section = [&](std::size_t end) {
-    const std::size_t first = out.size();
-    impl_->segment(text.substr(begin, end - begin), out);
-    for (std::size_t i = first; i < out.size(); ++i) {
-      out[i].bytes.begin += begin;
-      out[i].bytes.end += begin;
-    }
-  };
-  for (std::size_t i = 0; i < text.size() && !impl_->specials.empty();) {
-    const Impl::Special* found = impl_->special_at(text.substr(i));
-    if (found == nullptr) {
-      ++i;
-      continue;
-    }
-    std::size_t end = i;
-    if (found->strips_left) end = begin + rstrip(text.substr(begin, i - begin)).size();
-    if (end > begin) section(end);
-    out.push_back({found->id, {i, i + found->text.size()}});
-    i += found->text.size();
-    begin = i;
-  }
-  if (begin < text.size()) section(text.size());
+  impl_->specials.cut(
+      text,
+      [&](std::size_t begin, std::size_t end) {
+        const std::size_t first = out.size();
+        impl_->segment(text.substr(begin, end - begin), out);
+        for (std::size_t i = first; i < out.size(); ++i) {
+          out[i].bytes.begin += begin;
+          out[i].bytes.end += begin;
+        }
+      },
+      [&](const SpecialPiece& piece, std::size_t begin) {
+        out.push_back({piece.id, {begin, begin + piece.text.size()}});
+      });
   return out;
 }
 
@@ -300,6 +280,15 @@ std::int32_t SentencePiece::unk() const noexcept { return impl_->processor.unk_i
 
 bool SentencePiece::is_control(std::int32_t id) const noexcept {
   return impl_->processor.IsControl(id);
+}
+
+std::string SentencePiece::surface(std::int32_t id) const {
+  return replaced(piece(id), kSpaceSymbol, " ");
+}
+
+std::optional<std::int32_t> SentencePiece::id_of_surface(std::string_view surface) const {
+  const std::optional<std::int32_t> found = id(replaced(surface, " ", kSpaceSymbol));
+  return found ? found : id(surface);
 }
 
 }  // namespace

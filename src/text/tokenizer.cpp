@@ -3,17 +3,12 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "core/file.h"
 #include "core/utf8.h"
 #include "text/ngrams.h"
 #include "text/segmenter.h"
-#include "text/tokenizer_config.h"
-#include "text/tokenizer_json.h"
 
 namespace fnet {
 namespace {
-
-constexpr std::uint64_t kMaxModelBytes = std::uint64_t{64} << 20;
 
 void check_text(std::string_view text, const char* place, std::size_t max_bytes) {
   require(text.size() <= max_bytes, Kind::input,
@@ -96,32 +91,17 @@ EncodeOptions whole(EncodeOptions options) {
   return options;
 }
 
-/// What other programs would read in the folder of a tokenizer, and this one does not.
-void warn_of_ignored(const Tokenizer& tokenizer, const TokenizerFile& file,
-                     const std::filesystem::path& folder, std::vector<std::string>& warnings) {
-  warnings.insert(warnings.end(), file.warnings.begin(), file.warnings.end());
-  std::size_t unknown = 0;
-  std::string first;
-  for (const AddedToken& token : file.added) {
-    if (tokenizer.id(token.content) == token.id) continue;
-    if (unknown++ == 0) first = token.content;
+std::shared_ptr<const Segmenter> segmenter_of(std::string_view model, const TokenizerConfig& config,
+                                              const std::string& name) {
+  switch (config.kind) {
+    case TokenizerKind::sentencepiece:
+      return sentencepiece_segmenter(model, config, name);
+    case TokenizerKind::wordpiece:
+      return wordpiece_segmenter(model, config, name);
+    case TokenizerKind::dna:
+      return dna_segmenter(config.kmer_size, config);
   }
-  if (unknown > 0) {
-    warnings.push_back(fmt::format(
-        "{}: added_tokens_decoder: {} tokens that spiece.model lacks are not honoured, the first "
-        "'{}'",
-        (folder / "tokenizer_config.json").string(), unknown, printable(first)));
-  }
-  const auto unread = [&](const char* name, const char* why) {
-    if (path_exists(folder / name))
-      warnings.push_back(fmt::format("{}: not read: {}", (folder / name).string(), why));
-  };
-  if (!file.ours)
-    unread("tokenizer.json",
-           "ids come from spiece.model; \"normalization\": \"hf_fast\" in tokenizer_config.json "
-           "gives those of Hugging Face's conversion");
-  unread("added_tokens.json", "ids come from spiece.model");
-  unread("sentence_bert_config.json", "give its max_seq_length as --max-length");
+  fail(Kind::internal, "no tokenizer of kind {}", static_cast<int>(config.kind));
 }
 
 }  // namespace
@@ -137,8 +117,7 @@ struct Tokenizer::Impl {
       : model(std::move(bytes)),
         config(the_config),
         name(std::move(the_name)),
-        segmenter(config.kmer_size > 0 ? dna_segmenter(config.kmer_size, config)
-                                       : sentencepiece_segmenter(model, config, name)) {
+        segmenter(segmenter_of(model, config, name)) {
     const auto find = [&](std::string_view piece) { return segmenter->id(piece).value_or(-1); };
     special = {segmenter->unk(),       find("<s>"),
                find("</s>"),           find(config.pad_token),
@@ -170,15 +149,10 @@ struct Tokenizer::Impl {
   }
 };
 
-bool Tokenizer::stands_in(const std::filesystem::path& directory) {
-  if (path_exists(directory / "spiece.model")) return true;
-  const std::filesystem::path config = directory / "tokenizer_config.json";
-  return path_exists(config) && read_tokenizer_config(config).config.kmer_size > 0;
-}
-
 Tokenizer Tokenizer::dna(std::int64_t k) {
   require(k > 0, Kind::usage, "kmer_size: expected 1 to 8, found {}", k);
   TokenizerConfig config;
+  config.kind = TokenizerKind::dna;
   config.kmer_size = k;
   return parse({}, config, "dna");
 }
@@ -193,28 +167,6 @@ const Tokenizer::Impl& Tokenizer::impl() const {
 Tokenizer Tokenizer::parse(std::string model, const TokenizerConfig& config,
                            const std::string& name) {
   return Tokenizer(std::make_shared<const Impl>(std::move(model), config, name));
-}
-
-Tokenizer Tokenizer::load(const std::filesystem::path& path, std::vector<std::string>* warnings) {
-  if (!path_is_directory(path)) return parse(read_file(path, kMaxModelBytes), {}, path.string());
-  const std::filesystem::path model = path / "spiece.model",
-                              config = path / "tokenizer_config.json";
-  const bool has_config = path_exists(config);
-  const TokenizerFile file = has_config ? read_tokenizer_config(config) : TokenizerFile();
-  const bool letters = file.config.kmer_size > 0;
-  Tokenizer out = parse(letters ? std::string() : read_file(model, kMaxModelBytes), file.config,
-                        letters ? config.string() : model.string());
-  if (warnings != nullptr) warn_of_ignored(out, file, path, *warnings);
-  if (!has_config) return out;
-  const SpecialIds& special = out.special();
-  const TokenizerConfig& names = out.config();
-  for (const auto& [id, key, piece] : {std::tuple{special.cls, "cls_token", names.cls_token},
-                                       {special.sep, "sep_token", names.sep_token},
-                                       {special.pad, "pad_token", names.pad_token},
-                                       {special.mask, "mask_token", names.mask_token}})
-    require(id >= 0, Kind::input, "{}: {}: expected a piece of {}, found '{}'", config.string(),
-            key, model.string(), printable(piece));
-  return out;
 }
 
 Encoding Tokenizer::encode(std::string_view text, std::optional<std::string_view> pair,
@@ -314,7 +266,7 @@ std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_speci
   for (const std::int32_t id : ids) {
     require(id >= 0 && id < vocab_size(), Kind::input, "ids: expected 0 to {}, found {}",
             vocab_size() - 1, id);
-    const bool inside = !impl().segmenter->is_control(id);  // SentencePiece writes [MASK] in place
+    const bool inside = impl().segmenter->writes(id);  // SentencePiece writes [MASK] in place
     if (!is_special(id) || (inside && !skip_special)) {
       run.push_back(id);
     } else if (!skip_special) {
@@ -339,6 +291,15 @@ std::optional<std::int32_t> Tokenizer::id(std::string_view piece) const {
   return impl().segmenter->id(piece);
 }
 
+std::string Tokenizer::surface(std::int32_t id) const {
+  piece(id);  // checks it
+  return impl().segmenter->surface(id);
+}
+
+std::optional<std::int32_t> Tokenizer::id_of_surface(std::string_view surface) const {
+  return impl().segmenter->id_of_surface(surface);
+}
+
 const SpecialIds& Tokenizer::special() const noexcept {
   static const SpecialIds none;
   return impl_ ? impl_->special : none;
@@ -359,22 +320,6 @@ const TokenizerConfig& Tokenizer::config() const noexcept {
 const std::string& Tokenizer::model() const noexcept {
   static const std::string none;
   return impl_ ? impl_->model : none;
-}
-
-void Tokenizer::save(const std::filesystem::path& path) const {
-  const bool letters = impl().config.kmer_size > 0;
-  require(!letters || path_is_directory(path), Kind::usage,
-          "{}: expected a directory for the tokenizer of DNA, which has no model file",
-          path.string());
-  if (!path_is_directory(path)) return write_file(path, impl().model);
-  if (!letters) write_file(path / "spiece.model", impl().model);
-  const std::string json = tokenizer_json(impl().model, impl().config, impl().special);
-  write_file(path / "tokenizer_config.json",
-             tokenizer_config_json(impl().config, piece(impl().special.unk), !json.empty()));
-  if (!json.empty())
-    write_file(path / "tokenizer.json", json);
-  else
-    std::filesystem::remove(path / "tokenizer.json");  // one of another tokenizer
 }
 
 std::vector<Span> code_point_offsets(std::string_view text, std::span<const Span> bytes) {

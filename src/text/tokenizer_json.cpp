@@ -10,6 +10,7 @@
 #include "text/normalize.h"
 #include "text/segmenter.h"
 #include "text/spm_check.h"
+#include "text/wordpiece_json.h"
 
 namespace fnet {
 namespace {
@@ -198,6 +199,8 @@ Json added_tokens(const SpmSummary& model, const TokenizerConfig& config) {
   return out;
 }
 
+}  // namespace
+
 Json template_of(const TokenizerConfig& config, const SpecialIds& special) {
   if (special.cls < 0 || special.sep < 0) return nullptr;
   const auto token = [](const std::string& name, int type) {
@@ -220,6 +223,8 @@ Json template_of(const TokenizerConfig& config, const SpecialIds& special) {
            {{config.cls_token, entry(config.cls_token, special.cls)},
             {config.sep_token, entry(config.sep_token, special.sep)}}}};
 }
+
+namespace {
 
 /// One letter of DNA is one token; what is none becomes <unk> there, and not an error.
 std::string dna_json(const TokenizerConfig& config, const SpecialIds& special) {
@@ -267,8 +272,10 @@ std::string dna_json(const TokenizerConfig& config, const SpecialIds& special) {
 
 std::string tokenizer_json(std::string_view model, const TokenizerConfig& config,
                            const SpecialIds& special) {
+  if (config.kind == TokenizerKind::wordpiece) return wordpiece_json(model, config, special);
   // Tokens that overlap are beyond that format.
-  if (config.kmer_size > 0) return config.kmer_size == 1 ? dna_json(config, special) : "";
+  if (config.kind == TokenizerKind::dna)
+    return config.kmer_size == 1 ? dna_json(config, special) : "";
   const SpmSummary summary = check_sentencepiece(model, "spiece.model");
   if (!expressible(summary)) return {};
   const Json json = {{"version", "1.0"},

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 
@@ -15,5 +16,8 @@ namespace fnet {
 /// a unigram model may take another one; and `hf_slow` cuts numbers before a comma as `hf_fast`.
 std::string tokenizer_json(std::string_view model, const TokenizerConfig& config,
                            const SpecialIds& special);
+
+/// Its post-processor: [CLS] A [SEP] and [CLS] A [SEP] B [SEP], types 0 and 1; null without them.
+nlohmann::ordered_json template_of(const TokenizerConfig& config, const SpecialIds& special);
 
 }  // namespace fnet

@@ -4,8 +4,6 @@
 #include <string>
 #include <string_view>
 
-#include "text/normalize.h"
-
 namespace fnet {
 namespace {
 
@@ -18,30 +16,19 @@ std::int32_t same_role(const SpecialIds& from, const SpecialIds& to, std::int32_
   return -1;
 }
 
-/// The text that a piece stands for.
-std::string surface(std::string_view piece) {
-  std::string text;
-  while (!piece.empty()) {
-    const std::size_t at = std::min(piece.find(kSpaceSymbol), piece.size());
-    text += piece.substr(0, at);
-    piece.remove_prefix(at);
-    if (!piece.empty()) text += ' ', piece.remove_prefix(kSpaceSymbol.size());
-  }
-  return text;
-}
-
-/// The ids that `from` splits a piece into, without those that stand for nothing.
-std::vector<std::int32_t> split(const Tokenizer& from, const std::string& piece) {
+/// The ids that `from` splits a piece into that stands so in a text, without those that stand for
+/// nothing.
+std::vector<std::int32_t> split(const Tokenizer& from, std::string_view surface) {
   EncodeOptions plain;
   plain.add_special_tokens = false;
-  std::vector<std::int32_t> ids = from.encode(surface(piece), {}, plain).input_ids;
-  if (!ids.empty() && !std::string_view(piece).starts_with(kSpaceSymbol)) {
+  std::vector<std::int32_t> ids = from.encode(surface, {}, plain).input_ids;
+  if (!ids.empty() && !surface.starts_with(' ')) {
     // The tokenizer put a word's start in front: what stands inside a word is wanted.
-    const std::string_view first = from.piece(ids.front());
-    if (first == kSpaceSymbol) {
+    const std::string first = from.surface(ids.front());
+    if (first == " ") {
       ids.erase(ids.begin());
-    } else if (first.starts_with(kSpaceSymbol)) {
-      if (const auto inner = from.id(first.substr(kSpaceSymbol.size()))) ids.front() = *inner;
+    } else if (first.starts_with(' ')) {
+      if (const auto inner = from.id_of_surface(first.substr(1))) ids.front() = *inner;
     }
   }
   std::erase_if(ids, [&](std::int32_t id) { return id == from.special().unk; });
@@ -62,14 +49,14 @@ VocabularyMap map_vocabulary(const Tokenizer& from, const Tokenizer& to) {
   map.sources.resize(static_cast<std::size_t>(to.vocab_size()));
   for (std::int32_t id = 0; id < to.vocab_size(); ++id) {
     auto& sources = map.sources[static_cast<std::size_t>(id)];
-    const std::string& piece = to.piece(id);
+    const std::string surface = to.surface(id);
     std::int32_t twin = same_role(from.special(), to.special(), id);
-    if (twin < 0) twin = from.id(piece).value_or(-1);
+    if (twin < 0) twin = from.id_of_surface(surface).value_or(-1);
     if (twin >= 0) {
       sources = {twin};
       ++map.kept;
     } else if (!to.is_special(id)) {
-      sources = split(from, piece);
+      sources = split(from, surface);
       map.composed += !sources.empty();
     }
   }

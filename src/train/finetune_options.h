@@ -35,10 +35,9 @@ void finetune_options(Visit&& option) {
          "decay of the weights' moving average; 0: the last weights");
   option("class_weights", &O::class_weights, Allowed::one_of({"none", "balanced"}),
          "balanced: classes count alike in the loss");
-  option(
-      "wide", &O::wide, Allowed::one_of({"auto", "on", "off"}),
-      "let the head count words and pairs of words too; auto: of a new text classifier or "
-      "regression, as far as that helps on dev");
+  option("wide", &O::wide, Allowed::one_of({"auto", "on", "off"}),
+         "let the head count words and pairs of words too; auto: of a new text classifier or "
+         "regression, as far as that helps on dev");
   option("max_length", &O::max_length, Allowed::any(), "tokens a text; 0: the model's limit");
   option("stride", &O::stride, Allowed::any(),
          "tokens that two windows share, where a long context is read in windows");

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "model/kinds.h"
-#include "text/normalize.h"
 #include "train/packing.h"
 #include "train/source.h"
 
@@ -78,7 +77,7 @@ FilledText PretrainObjective::filled(const Sample& sample, const at::Tensor& pro
   const auto text_of = [&](std::size_t begin, std::size_t end) {
     const std::span<const std::int32_t> run(ids.data() + begin, end - begin);
     std::string text = tokenizer_.decode(run);
-    const bool space = !run.empty() && tokenizer_.piece(run[0]).starts_with(kSpaceSymbol);
+    const bool space = !run.empty() && tokenizer_.begins_word(run[0]);
     return (space ? " " : "") + text;
   };
   const std::vector<std::int32_t>& rows = sample.picks[0];

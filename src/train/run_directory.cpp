@@ -31,13 +31,19 @@ constexpr const char* kTensors = "state.safetensors";
 /// Whether a file belongs to a model or to a run. With a model go the files that Hugging Face's
 /// libraries would read in place of ours.
 bool of_model_or_run(const std::string& name) {
-  static constexpr std::array<std::string_view, 12> names = {
-      "config.json",       "model.safetensors.index.json",
-      "pytorch_model.bin", "pytorch_model.bin.index.json",
-      "spiece.model",      "tokenizer_config.json",
-      "tokenizer.json",    "special_tokens_map.json",
-      "added_tokens.json", kRun,
-      "log.jsonl",         "report.html"};
+  static constexpr std::array<std::string_view, 13> names = {"config.json",
+                                                             "model.safetensors.index.json",
+                                                             "pytorch_model.bin",
+                                                             "pytorch_model.bin.index.json",
+                                                             "spiece.model",
+                                                             "vocab.txt",
+                                                             "tokenizer_config.json",
+                                                             "tokenizer.json",
+                                                             "special_tokens_map.json",
+                                                             "added_tokens.json",
+                                                             kRun,
+                                                             "log.jsonl",
+                                                             "report.html"};
   return std::ranges::find(names, name) != names.end() || name.ends_with(".safetensors") ||
          name.starts_with("events.out.tfevents.");
 }

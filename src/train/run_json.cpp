@@ -10,6 +10,7 @@
 #include "core/json.h"
 #include "kernels/kernels.h"
 #include "model/weights.h"
+#include "text/tokenizer_files.h"
 #include "train/finetune_options.h"
 #include "train/json_options.h"
 #include "train/task_config.h"
@@ -23,10 +24,10 @@ std::string hash_of(const std::filesystem::path& path) {
   return std::filesystem::is_regular_file(path, error) ? sha256_of_file(path) : "";
 }
 
-/// Of the SentencePiece model that is not learnt from the data.
+/// Of the tokenizer's file that is not learnt from the data.
 std::string tokenizer_hash(const FinetuneOptions& o) {
   const std::filesystem::path path = o.tokenizer.empty() ? o.from : o.tokenizer;
-  return hash_of(path_is_directory(path) ? path / "spiece.model" : path);
+  return hash_of(path_is_directory(path) ? tokenizer_file(path) : path);
 }
 
 nlohmann::ordered_json data_json(const std::filesystem::path& path,

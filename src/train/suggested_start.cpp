@@ -16,9 +16,7 @@ constexpr std::size_t kLookedAt = 500;
 /// Pidgin 0.80, Scots 0.55, French 0.38, most others less.
 constexpr double kFamiliar = 0.7;
 
-bool is_letter(char32_t c) {
-  return c < 0x80 ? std::isalpha(static_cast<int>(c)) != 0 : c >= 0xC0;
-}
+bool is_letter(char32_t c) { return c < 0x80 ? std::isalpha(static_cast<int>(c)) != 0 : c >= 0xC0; }
 
 /// Of the letters of words how many stand in words of one piece.
 class Familiarity {
@@ -78,10 +76,11 @@ std::filesystem::path suggested_start(const FinetuneOptions& options,
   }
   if (familiarity.share() >= kFamiliar) return *box;
   if (log) {
-    log(fmt::format(
-        "model: a new one, not the one in the box, which knows English: only {:.0f} % of the texts' "
-        "letters stand in words that it knows (of English texts some 90 %)",
-        100 * familiarity.share()));
+    log(
+        fmt::format("model: a new one, not the one in the box, which knows English: only {:.0f} % "
+                    "of the texts' "
+                    "letters stand in words that it knows (of English texts some 90 %)",
+                    100 * familiarity.share()));
   }
   return {};
 }

@@ -1,5 +1,6 @@
 """What the command tests share: running fnet, and tiny models made on the spot."""
 
+import array
 import os
 import shutil
 import subprocess
@@ -42,6 +43,14 @@ def done(*arguments, **options):
     result = fnet(*arguments, **options)
     assert result.returncode == 0, f"fnet {arguments}: exit {result.returncode}: {result.stderr}"
     return result.stdout
+
+
+def npy(type_, shape, values):
+    """The bytes of an array: `type_` as array.array names it."""
+    descr = {"f": "<f4", "d": "<f8", "b": "|i1", "B": "|u1", "q": "<i8"}[type_]
+    header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {tuple(shape)}, }}"
+    header += " " * (-(len(header) + 11) % 64) + "\n"
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + array.array(type_, values).tobytes()
 
 
 class CliTest(unittest.TestCase):

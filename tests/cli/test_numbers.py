@@ -1,6 +1,5 @@
 """Models that read numbers, images or DNA in place of texts, through the commands."""
 
-import array
 import gzip
 import json
 import math
@@ -10,19 +9,11 @@ import re
 import subprocess
 import unittest
 
-from support import CAN_TRAIN, FNET, SOURCE, CliTest, done
+from support import CAN_TRAIN, FNET, SOURCE, CliTest, done, npy
 
 DATA = SOURCE.parent / "shared" / "data"
 SMALL = ("--set", "hidden_size=32", "--set", "num_hidden_layers=2", "--set", "intermediate_size=64",
          "--average", 0, "--threads", 2)  # fmt: skip
-
-
-def npy(type_, shape, values):
-    """The bytes of an array: `type_` as array.array names it."""
-    descr = {"f": "<f4", "d": "<f8", "b": "|i1", "B": "|u1", "q": "<i8"}[type_]
-    header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {tuple(shape)}, }}"
-    header += " " * (-(len(header) + 11) % 64) + "\n"
-    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + array.array(type_, values).tobytes()
 
 
 def series(count, length, seed):

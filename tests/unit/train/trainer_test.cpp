@@ -329,9 +329,10 @@ TEST(Finetune, names_what_is_wrong_with_options_and_data) {
   };
   EXPECT_NE(message([](Toy& t) { t.options.task = "translation"; }).find("text-classification"),
             std::string::npos);
-  EXPECT_NE(
-      message([](Toy& t) { t.options.epochs = -1; }).find("epochs: expected 0 to 1000000, found -1"),
-      std::string::npos);
+  EXPECT_NE(message([](Toy& t) {
+              t.options.epochs = -1;
+            }).find("epochs: expected 0 to 1000000, found -1"),
+            std::string::npos);
   EXPECT_NE(message([](Toy& t) { t.options.class_weights = "even"; }).find("none, balanced"),
             std::string::npos);
   EXPECT_NE(message([](Toy& t) { t.options.metric = "f1"; }).find("macro_f1"), std::string::npos);

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "fnet/train.h"
+#include "model/batch.h"
+#include "train/objective.h"
+
+namespace fnet {
+
+/// How far a student's vectors are from its teacher's.
+struct TeacherLoss {
+  std::string kind = "cosine";   ///< as DistillOptions::loss
+  double similarity_weight = 0;  ///< as there
+};
+
+/// The mean over texts of that, with its graph. `student` [B, H]; `teacher` [B, W], each of length
+/// 1, with W = H unless the kind is similarity. Of one text there is no similarity: 0.
+at::Tensor teacher_loss(const at::Tensor& student, const at::Tensor& teacher,
+                        const TeacherLoss& loss);
+
+/// How far a model's vectors of texts are from those of a teacher, which are the samples' values.
+class TeacherObjective : public Objective {
+ public:
+  /// The model's own head is for sentence-similarity. `dev`, two samples or more, must outlive this
+  /// object.
+  TeacherObjective(std::shared_ptr<nn::FNetWithHeadImpl> model, std::span<const Sample> dev,
+                   TeacherLoss loss, std::uint64_t seed)
+      : model_(std::move(model)), dev_(dev), loss_(std::move(loss)), seed_(seed) {}
+
+  torch::nn::Module& model() override { return *model_; }
+  Result loss(std::span<const Sample> batch, std::int64_t step) override;
+  /// Metrics: cosine, the mean with the teacher's vectors, where they have the model's width; and
+  /// similarity, the correlation (Pearson's) of the texts' cosines with each other.
+  Evaluation evaluate() override;
+
+ private:
+  at::Tensor vectors(std::span<const Sample> samples);
+  at::Tensor targets(std::span<const Sample> samples) const;
+
+  std::shared_ptr<nn::FNetWithHeadImpl> model_;
+  std::span<const Sample> dev_;
+  TeacherLoss loss_;
+  std::uint64_t seed_;
+  Batch batch_;
+};
+
+}  // namespace fnet
