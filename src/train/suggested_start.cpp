@@ -35,7 +35,7 @@ class Familiarity {
       inside = letter;
       at += c.length;
     }
-    const Encoding pieces = tokenizer_.encode(words, {.add_special_tokens = false});
+    const Encoding pieces = tokenizer_.encode_words(words, {.add_special_tokens = false});
     std::vector<std::size_t> counts(words.size());
     for (std::size_t i = 0; i < pieces.size(); ++i) {
       const std::int32_t word = pieces.word_ids[i];

@@ -47,9 +47,9 @@ void fit_wide_head(nn::FNetWithHeadImpl& model, Loss loss, const NgramTable& tab
       {.loss = loss, .scores = model.config().labels.size(), .classes = classes, .values = values},
       {.class_weights = class_weights});
   const auto buffers = model.named_buffers();
-  const auto fill = [&](const char* name, const std::vector<float>& values) {
+  const auto fill = [&](const char* name, const std::vector<float>& fitted) {
     const at::Tensor buffer = buffers[name];
-    buffer.copy_(at::tensor(values, at::kFloat).view(buffer.sizes()));
+    buffer.copy_(at::tensor(fitted, at::kFloat).view(buffer.sizes()));
   };
   fill("wide.keys", table.keys());
   fill("wide.idf", table.idf());
@@ -62,7 +62,8 @@ Shares best_shares(Loss loss, Scored deep, const at::Tensor& wide, bool may_drop
   const at::Tensor scores = deep.logits;
   const auto count = static_cast<double>(scores.size(0));
   const auto choices = static_cast<double>(loss == Loss::cross_entropy ? scores.size(1) : 2);
-  const LossOptions options{.label_smoothing = choices / (count + choices)};
+  LossOptions options;
+  options.label_smoothing = choices / (count + choices);
   Shares best;
   double least = std::numeric_limits<double>::infinity();
   const auto consider = [&](const Shares& shares) {

@@ -138,7 +138,7 @@ TEST(Task, tagger_may_learn_from_all_tokens_of_a_word) {
   const Tokenizer t = tokenizer();
   const Names words = {"Unknownia", "went", "Zebedee"};
   const HeadConfig tags = head({"B-LOC", "B-PER", "I-PER", "O"});
-  const Encoding expected = t.encode(words);
+  const Encoding expected = t.encode_words(words);
   const Sample sample =
       tagger().encode_all_tokens(sentence(words, {"B-PER", "O", "B-LOC"}), t, {}, tags);
   std::vector<std::int32_t> picks, targets;
