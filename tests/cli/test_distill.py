@@ -3,15 +3,19 @@
 import array
 import gzip
 import json
+import lzma
 import math
 import random
 import shutil
 import signal
 import struct
 import subprocess
+import sys
+import tempfile
 import unittest
+from pathlib import Path
 
-from support import CAN_TRAIN, FNET, CliTest, done, npy
+from support import CAN_TRAIN, FNET, SOURCE, CliTest, done, npy
 
 WIDTH = 16
 WORDS = "red yellow green blue apple lemon pear plum spring summer town tree bowl".split()
@@ -221,6 +225,48 @@ class Distill(CliTest):
                                                         "--tokenizer", self.words, "--loss", "similarity", "--max-length", 20,
                                                         "--cache", self.cache))  # fmt: skip
         self.assertFalse(none.exists())
+
+
+class Texts(unittest.TestCase):
+    """tools/distill_texts.py"""
+
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="fnet-texts-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def cut(self, out, *arguments):
+        tool = SOURCE / "tools" / "distill_texts.py"
+        subprocess.run([sys.executable, tool, self.folder / out, *arguments], check=True, stdout=subprocess.DEVNULL)
+        return [file.read_text().splitlines() for file in sorted((self.folder / out).glob("texts-*.txt"))]
+
+    def test_sentences_of_a_folder_without_those_of_a_test_part(self):
+        corpus = self.folder / "corpus"
+        corpus.mkdir()
+        sentences = [f"The {i}th house on Dr. Lee's street has {i} doors and a roof." for i in range(200)]
+        (corpus / "a.txt").write_text("\n".join(" ".join(sentences[i : i + 4]) for i in range(0, 100, 4)) + "\nToo short.\n")
+        with lzma.open(corpus / "b.txt.xz", "wt") as file:
+            file.write("\n".join(sentences[100:]) + "\n" + " ".join(["word"] * 300) + "\n")
+        held = self.folder / "test.tsv"
+        held.write_text("text\tlabel\n" + sentences[3].upper().replace(".", "") + "\ta\n" + sentences[150] + "\tb\n")
+        train = self.folder / "train.tsv"
+        train.write_text("text_pair\ttext\tlabel\nMine own text\tAnother one of mine\t1\n")
+        arguments = (corpus, "--add", train, "--exclude", held, "--piece", "50")
+        pieces = self.cut("all", *arguments)
+        texts = [text for piece in pieces for text in piece]
+        self.assertTrue(all(len(piece) == 50 for piece in pieces[:-1]))
+        self.assertEqual(len(texts), len(set(texts)))
+        self.assertIn("Mine own text", texts)
+        self.assertIn("Another one of mine", texts)
+        single = set(texts) & set(sentences)
+        self.assertGreater(len(single), 150)  # the others stand in passages of several
+        self.assertFalse({sentences[3], sentences[150]} & single)
+        self.assertTrue(any(text.count("roof.") > 1 for text in texts))
+        self.assertTrue(all(len(text.split()) <= 100 for text in texts))
+        self.assertNotIn("Too short.", texts)
+        self.assertEqual(self.cut("again", *arguments), pieces)
+        few = [text for piece in self.cut("few", *arguments, "--texts", "20") for text in piece]
+        self.assertLessEqual(len(few), 20)
+        self.assertTrue(set(few) <= set(texts))
 
 
 if __name__ == "__main__":

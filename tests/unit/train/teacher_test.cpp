@@ -5,7 +5,6 @@
 #include <set>
 #include <vector>
 
-#include "core/file.h"
 #include "temporary.h"
 #include "train/teacher_objective.h"
 #include "train/teacher_texts.h"
@@ -55,7 +54,7 @@ TEST(TeacherLosses, are_their_definitions_and_so_are_their_gradients) {
     const at::NoGradGuard no_grad;
     for (std::int64_t k = 0; k < 20; k += 3) {
       at::Tensor more = student.clone(), less = student.clone();
-      more.view({-1})[k] += step, less.view({-1})[k] -= step;
+      more.view({-1})[k].add_(step), less.view({-1})[k].sub_(step);
       const double slope =
           (defined_loss(more, teacher, how) - defined_loss(less, teacher, how)) / (2 * step);
       EXPECT_NEAR(student.grad().view({-1})[k].item<double>(), slope, 1e-8) << how.kind;
