@@ -218,7 +218,7 @@ class WordPiece final : public Segmenter {
         word.text,
         [&](std::size_t first, std::size_t end) { add(word, first, end, begin, hashes, out); },
         [&](const SpecialPiece& piece, std::size_t first) {
-          out.push_back({piece.id, bytes_of(word, first, first + piece.text.size(), begin)});
+          out.push_back({piece.id, moved(word.bytes_of(first, first + piece.text.size()), begin)});
         });
   }
 
@@ -230,19 +230,16 @@ class WordPiece final : public Segmenter {
     bool whole = word.letters <= kMaxLetters || letters_of(text) <= kMaxLetters;
     for (std::size_t at = 0; whole && at < text.size();) {
       const auto [id, size] = lookup_.longest(text.substr(at), at > 0, hashes);
-      if (id >= 0) out.push_back({id, bytes_of(word, first + at, first + at + size, begin)});
+      if (id >= 0) out.push_back({id, moved(word.bytes_of(first + at, first + at + size), begin)});
       whole = id >= 0;
       at += size;
     }
     if (whole) return;
     out.resize(before);
-    out.push_back({unk_, bytes_of(word, first, last, begin)});
+    out.push_back({unk_, moved(word.bytes_of(first, last), begin)});
   }
 
-  static Span bytes_of(const BertWord& word, std::size_t first, std::size_t end,
-                       std::size_t begin) {
-    return {begin + word.origin[first].begin, begin + word.origin[end - 1].end};
-  }
+  static Span moved(Span bytes, std::size_t by) { return {bytes.begin + by, bytes.end + by}; }
 
   static std::size_t letters_of(std::string_view text) {
     return static_cast<std::size_t>(

@@ -30,8 +30,7 @@ const json& member(const json& object, const char* key) {
 /// Reads parts of one tokenizer.json.
 class Reader {
  public:
-  explicit Reader(const std::filesystem::path& path)
-      : source_(path.string()), json_(read_json_file(path)) {}
+  Reader(json value, std::string source) : source_(std::move(source)), json_(std::move(value)) {}
 
   std::string type(const char* part) const {
     const json& of = member(json_, part);
@@ -205,10 +204,16 @@ TokenizerConfig wordpiece_config() {
 }
 
 bool is_wordpiece_json(const std::filesystem::path& path) {
-  return Reader(path).type("model") == "WordPiece";
+  return Reader(read_json_file(path), path.string()).type("model") == "WordPiece";
 }
 
-WordPieceFile read_wordpiece_json(const std::filesystem::path& path) { return Reader(path).read(); }
+WordPieceFile read_wordpiece_json(const std::filesystem::path& path) {
+  return Reader(read_json_file(path), path.string()).read();
+}
+
+WordPieceFile parse_wordpiece_json(std::string_view text, const std::string& name) {
+  return Reader(parse_json(text, name), name).read();
+}
 
 std::string wordpiece_json(std::string_view vocabulary, const TokenizerConfig& config,
                            const SpecialIds& special) {
