@@ -3,13 +3,26 @@
 #include "core/file.h"
 #include "fnet/tokenizer.h"
 #include "input.h"
+#include "text/wordpiece_json.h"
 
 namespace {
 
 using namespace fnet;
 
-// A small model of our own, in each mode.
-std::array<Tokenizer, 3> make_tokenizers() {
+// BERT's tokenizer with some pieces, folding case or not.
+Tokenizer make_wordpiece(bool lower_case) {
+  TokenizerConfig config = wordpiece_config();
+  config.do_lower_case = lower_case;
+  config.keep_accents = !lower_case;
+  config.added_tokens = {{.content = "<x>", .lstrip = true, .rstrip = true},
+                         {.content = "re", .special = false, .normalized = true}};
+  return Tokenizer::parse(
+      "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\nmodel\nread\n##s\n##e\ne\ncaf\n##\u00e9\n1\n##0\n,\n",
+      config);
+}
+
+// A small model of our own, in each mode, and BERT's.
+std::array<Tokenizer, 5> make_tokenizers() {
   TokenizerTraining training;
   training.vocab_size = 290;
   training.model = "bpe";
@@ -26,14 +39,15 @@ std::array<Tokenizer, 3> make_tokenizers() {
   return {
       Tokenizer::parse(model),
       Tokenizer::parse(model, {.normalization = Normalization::hf_slow, .keep_accents = false}),
-      Tokenizer::parse(model, {.normalization = Normalization::hf_fast, .do_lower_case = true})};
+      Tokenizer::parse(model, {.normalization = Normalization::hf_fast, .do_lower_case = true}),
+      make_wordpiece(true), make_wordpiece(false)};
 }
 
 }  // namespace
 
 /// In every mode: ids in range, a token for each id, ranges inside the text, lengths as asked.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const std::array<Tokenizer, 3> tokenizers = make_tokenizers();
+  static const std::array<Tokenizer, 5> tokenizers = make_tokenizers();
   const std::string_view text = input_text(data, size);
   for (const Tokenizer& tokenizer : tokenizers) {
     may_refuse([&] {

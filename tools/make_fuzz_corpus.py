@@ -4,6 +4,7 @@
 Seeds that a fuzzer found and that are worth keeping lie beside them; they are left alone.
 """
 import gzip
+import json
 import pathlib
 import struct
 import sys
@@ -15,6 +16,15 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent / "fuzz/corpus"
 SMALL = 2048  # bytes: large seeds slow a fuzzer down
 
 FLOATS = struct.pack(">9f", 1.0, -0.75, 3.25e-3, 88.0, -1.5e6, 0.0, 1e-39, 7.1, -2e-8) + b"\x3f"
+
+NAMES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+WORDPIECE = {
+    "added_tokens": [{"id": 7, "content": "word", "special": False}, {"id": 4, "content": "[MASK]", "special": True, "lstrip": True}],
+    "normalizer": {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None, "lowercase": True},
+    "pre_tokenizer": {"type": "BertPreTokenizer"},
+    "post_processor": {"type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2]},
+    "model": {"type": "WordPiece", "unk_token": "[UNK]", "vocab": {piece: i for i, piece in enumerate([*NAMES, "read", "##s"])}},
+}  # fmt: skip
 
 SEEDS = {
     "safetensors": {name: data for name, data, _, _ in FILES if len(data) <= SMALL},
@@ -33,6 +43,14 @@ SEEDS = {
         "keras": b'{"hidden_dim":768}',
         "tokenizer": b'{"do_lower_case":true,"keep_accents":false,"normalization":"hf_fast",'
                      b'"cls_token":{"content":"[CLS]"},"pad_token":null}',
+    },
+    "wordpiece": {
+        "vocabulary": "\n".join([*NAMES, "the", "caf", "##e", "##\u00e9", "read", "##s", "1", ",", "0", "##0", ""]).encode(),
+        "windows": b"[UNK]\r\na\r\n##a\r\n",
+        "twins": b"[UNK]\na\na\n",
+        "nothing": b"[UNK]\n\na\n",
+        "json": json.dumps(WORDPIECE).encode(),
+        "gap": json.dumps({**WORDPIECE, "added_tokens": [{"id": 9, "content": "x"}]}).encode(),
     },
     # The kernel, its variant and shape, then what its numbers are made of.
     "across_isas": {

@@ -245,8 +245,10 @@ Action declare_data_check(FlagSet& set) {
   set.add("--task", &flags->task, "what the data are for; auto: tags of words for CoNLL",
           {.words = tasks, .other_words = true});
   add_problem_type(set, flags->problem_type);
-  set.add("--tokenizer", &flags->tokenizer,
-          "a tokenizer's file or directory, to count tokens by; without it one is learned");
+  set.add(
+      "--tokenizer", &flags->tokenizer,
+      "SentencePiece model, vocab.txt, tokenizer.json of BERT, or a directory, to count tokens by; "
+      "without it one is learned");
   set.add("--max-length", &flags->max_length,
           "tokens of a text that a model would read; 0: as the tokenizer's, or 512");
   set.add("--json", &flags->json, "one JSON object instead of tables");

@@ -47,7 +47,16 @@ bool in_table(const char32_t (&table)[N], char32_t first, char32_t c, std::u32st
 
 }  // namespace
 
-void BertWord::clear() { text.clear(), origin.clear(), letters = 0; }
+void BertWord::clear() { text.clear(), origin.clear(), letters = 0, reordered = false; }
+
+Span BertWord::bytes_of(std::size_t first, std::size_t last) const {
+  Span bytes{origin[first].begin, origin[last - 1].end};
+  for (std::size_t i = first; reordered && i < last; ++i) {
+    bytes.begin = std::min(bytes.begin, origin[i].begin);
+    bytes.end = std::max(bytes.end, origin[i].end);
+  }
+  return bytes;
+}
 
 /// What a character becomes without accents, marks that go not yet left out, into parts_.
 void BertWords::decompose(char32_t c) {
@@ -73,6 +82,7 @@ void BertWords::append_in_order(char32_t c, int order, Span origin, BertWord& wo
   word.text.insert(at, bytes);
   word.origin.insert(word.origin.begin() + static_cast<std::ptrdiff_t>(at), bytes.size(), origin);
   ++word.letters;
+  word.reordered = word.reordered || after != marks_.end();
   for (auto later = after; later != marks_.end(); ++later) later->at += bytes.size();
   marks_.insert(after, {order, at});
 }

@@ -14,8 +14,12 @@ struct BertWord {
   std::string text;
   std::vector<Span> origin;  ///< [text.size()]: bytes of the letter that each byte was made from
   std::size_t letters = 0;
+  bool reordered = false;  ///< some origins do not ascend
 
   void clear();
+
+  /// The original's bytes that bytes [first, last) come from; there is at least one.
+  Span bytes_of(std::size_t first, std::size_t last) const;
 };
 
 /// What is done to a text beside its cleaning and the cuts at white space and punctuation.

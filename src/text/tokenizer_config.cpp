@@ -73,10 +73,10 @@ TokenizerFile read_tokenizer_config(const std::filesystem::path& path,
     return true;
   };
   const bool wordpiece = config.kind == TokenizerKind::wordpiece;
-  const bool cased = read("do_lower_case", config.do_lower_case);
+  file.says_case = read("do_lower_case", config.do_lower_case);
   if (wordpiece) {
     bool strip = !config.keep_accents;
-    if (!read("strip_accents", strip) && cased) strip = config.do_lower_case;
+    if (!read("strip_accents", strip) && file.says_case) strip = config.do_lower_case;
     config.keep_accents = !strip;
     read("tokenize_chinese_chars", config.tokenize_chinese_chars);
     read_token(json, source, "unk_token", config.unk_token);

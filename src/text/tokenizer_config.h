@@ -20,6 +20,7 @@ struct TokenizerFile {
   TokenizerConfig config;
   std::vector<AddedPiece> added;      ///< `added_tokens_decoder`
   std::vector<std::string> warnings;  ///< what it asks for and is not done here
+  bool says_case = false;             ///< it has `do_lower_case`
   bool ours = false;  ///< it names a `normalization`: whoever wrote it knows what is read here
 };
 

@@ -40,7 +40,6 @@ struct Parts {
   bool reads_json = false;  ///< ids come from tokenizer.json
 };
 
-/// A vocabulary without a word about case keeps capitals where it has some.
 bool has_capitals(std::string_view vocabulary, const std::string& name) {
   const std::vector<std::string> pieces = read_vocabulary(vocabulary, name);
   return std::ranges::any_of(pieces, [](const std::string& piece) {
@@ -48,11 +47,12 @@ bool has_capitals(std::string_view vocabulary, const std::string& name) {
   });
 }
 
-Parts vocabulary_parts(const std::filesystem::path& path) {
+/// Where no other file `says_case`, capitals stay if some piece has one.
+Parts vocabulary_parts(const std::filesystem::path& path, bool says_case = false) {
   Parts parts{read_file(path, kMaxModelBytes), path.string(), {}};
   TokenizerConfig& config = parts.file.config;
   config = wordpiece_config();
-  config.do_lower_case = !has_capitals(parts.model, parts.name);
+  config.do_lower_case = says_case || !has_capitals(parts.model, parts.name);
   config.keep_accents = !config.do_lower_case;
   return parts;
 }
@@ -85,9 +85,10 @@ Parts wordpiece_parts(const std::filesystem::path& folder) {
   const std::filesystem::path vocabulary = folder / kVocabulary, json = folder / kJson,
                               config = folder / kConfig;
   const bool has_config = path_exists(config), has_vocabulary = path_exists(vocabulary);
-  const bool ours = has_config && read_tokenizer_config(config, wordpiece_config()).ours;
-  const bool by_json = path_exists(json) && !(ours && has_vocabulary);
-  Parts parts = by_json ? json_parts(json) : vocabulary_parts(vocabulary);
+  const TokenizerFile file =
+      has_config ? read_tokenizer_config(config, wordpiece_config()) : TokenizerFile();
+  const bool by_json = path_exists(json) && !(file.ours && has_vocabulary);
+  Parts parts = by_json ? json_parts(json) : vocabulary_parts(vocabulary, file.says_case);
   if (by_json && has_vocabulary) {
     const std::string other = read_file(vocabulary, kMaxModelBytes);
     if (read_vocabulary(other, vocabulary.string()) != read_vocabulary(parts.model, parts.name))

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t kMaxPieces = 1 << 20;
 constexpr std::size_t kMaxPiece = 4096;
+constexpr std::size_t kMaxAdded = 1 << 14;
 /// Places of a table that are tried for a piece; half of them are free.
 constexpr std::size_t kMaxTries = 1024;
 /// Letters of a word; a longer one is unknown. Source: max_input_chars_per_word of BERT.
@@ -110,13 +111,17 @@ class WordPiece final : public Segmenter {
         lookup_((pieces_.reserve(known_ + config.added_tokens.size()), pieces_), known_, name) {
     for (std::size_t i = 0; i < known_; ++i) {
       const std::int32_t twin = lookup_.find(pieces_[i]);
-      require(static_cast<std::size_t>(twin) == i, Kind::input,
-              "{}: line {}: '{}' stands there twice, first in line {}", name, i + 1,
-              printable(pieces_[i], 40), twin + 1);
+      if (static_cast<std::size_t>(twin) != i) {
+        fail(Kind::input, "{}: line {}: '{}' stands there twice, first in line {}", name, i + 1,
+             printable(pieces_[i], 40), twin + 1);
+      }
     }
     unk_ = lookup_.find(config.unk_token);
     require(unk_ >= 0, Kind::input, "{}: expected the piece '{}' (unk_token), found none", name,
             printable(config.unk_token, 40));
+    require(config.added_tokens.size() <= kMaxAdded, Kind::input,
+            "{}: expected at most {} added tokens, found {}", name, kMaxAdded,
+            config.added_tokens.size());
     std::vector<SpecialPiece> specials, inside;
     for (const std::string* named : {&config.unk_token, &config.cls_token, &config.sep_token,
                                      &config.pad_token, &config.mask_token}) {
@@ -126,8 +131,9 @@ class WordPiece final : public Segmenter {
         specials.push_back({*named, *found, false, false});
     }
     for (const AddedToken& token : config.added_tokens) {
-      check_piece(token.content,
-                  fmt::format("{}: added token '{}'", name, printable(token.content, 40)));
+      const std::string fault = fault_of(token.content);
+      require(fault.empty(), Kind::input, "{}: added token '{}': {}", name,
+              printable(token.content, 40), fault);
       std::int32_t at = id(token.content).value_or(-1);
       if (at < 0) {
         at = static_cast<std::int32_t>(pieces_.size());
@@ -218,7 +224,7 @@ class WordPiece final : public Segmenter {
         word.text,
         [&](std::size_t first, std::size_t end) { add(word, first, end, begin, hashes, out); },
         [&](const SpecialPiece& piece, std::size_t first) {
-          out.push_back({piece.id, bytes_of(word, first, first + piece.text.size(), begin)});
+          out.push_back({piece.id, moved(word.bytes_of(first, first + piece.text.size()), begin)});
         });
   }
 
@@ -230,19 +236,16 @@ class WordPiece final : public Segmenter {
     bool whole = word.letters <= kMaxLetters || letters_of(text) <= kMaxLetters;
     for (std::size_t at = 0; whole && at < text.size();) {
       const auto [id, size] = lookup_.longest(text.substr(at), at > 0, hashes);
-      if (id >= 0) out.push_back({id, bytes_of(word, first + at, first + at + size, begin)});
+      if (id >= 0) out.push_back({id, moved(word.bytes_of(first + at, first + at + size), begin)});
       whole = id >= 0;
       at += size;
     }
     if (whole) return;
     out.resize(before);
-    out.push_back({unk_, bytes_of(word, first, last, begin)});
+    out.push_back({unk_, moved(word.bytes_of(first, last), begin)});
   }
 
-  static Span bytes_of(const BertWord& word, std::size_t first, std::size_t end,
-                       std::size_t begin) {
-    return {begin + word.origin[first].begin, begin + word.origin[end - 1].end};
-  }
+  static Span moved(Span bytes, std::size_t by) { return {bytes.begin + by, bytes.end + by}; }
 
   static std::size_t letters_of(std::string_view text) {
     return static_cast<std::size_t>(
@@ -266,14 +269,15 @@ std::string one_word(std::string_view text, const TokenizerConfig& config) {
   return words.next(word) && !words.next(next) ? word.text : std::string();
 }
 
-void check_piece(std::string_view piece, const std::string& place) {
-  require(!piece.empty(), Kind::input, "{}: expected a piece, found nothing", place);
-  require(piece.size() <= kMaxPiece, Kind::input, "{}: expected at most {} bytes, found {}", place,
-          kMaxPiece, piece.size());
-  require(invalid_utf8(piece) == piece.npos, Kind::input, "{}: expected UTF-8, found '{}'", place,
-          printable(piece, 40));
-  require(piece.find_first_of("\r\n") == piece.npos, Kind::input,
-          "{}: expected a piece of one line, found '{}'", place, printable(piece, 40));
+std::string fault_of(std::string_view piece) {
+  if (piece.empty()) return "expected a piece, found nothing";
+  if (piece.size() > kMaxPiece)
+    return fmt::format("expected at most {} bytes, found {}", kMaxPiece, piece.size());
+  if (invalid_utf8(piece) != piece.npos)
+    return fmt::format("expected UTF-8, found '{}'", printable(piece, 40));
+  if (piece.find_first_of("\r\n") != piece.npos)
+    return fmt::format("expected a piece of one line, found '{}'", printable(piece, 40));
+  return {};
 }
 
 std::vector<std::string> read_vocabulary(std::string_view text, const std::string& name) {
@@ -283,7 +287,8 @@ std::vector<std::string> read_vocabulary(std::string_view text, const std::strin
     std::string_view piece = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
     if (piece.ends_with('\r')) piece.remove_suffix(1);
-    check_piece(piece, fmt::format("{}: line {}", name, pieces.size() + 1));
+    const std::string fault = fault_of(piece);
+    require(fault.empty(), Kind::input, "{}: line {}: {}", name, pieces.size() + 1, fault);
     require(pieces.size() < kMaxPieces, Kind::input, "{}: expected at most {} pieces, found more",
             name, kMaxPieces);
     pieces.emplace_back(piece);

@@ -18,7 +18,7 @@ std::string one_word(std::string_view text, const TokenizerConfig& config);
 /// looked for. Throws: input.
 std::vector<std::string> read_vocabulary(std::string_view text, const std::string& name);
 
-/// Throws: input where a piece is empty, too long, not UTF-8 or of several lines.
-void check_piece(std::string_view piece, const std::string& place);
+/// What is wrong with a piece that is empty, too long, not UTF-8 or of several lines; else nothing.
+std::string fault_of(std::string_view piece);
 
 }  // namespace fnet

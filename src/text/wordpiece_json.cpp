@@ -30,8 +30,7 @@ const json& member(const json& object, const char* key) {
 /// Reads parts of one tokenizer.json.
 class Reader {
  public:
-  explicit Reader(const std::filesystem::path& path)
-      : source_(path.string()), json_(read_json_file(path)) {}
+  Reader(json value, std::string source) : source_(std::move(source)), json_(std::move(value)) {}
 
   std::string type(const char* part) const {
     const json& of = member(json_, part);
@@ -169,15 +168,17 @@ class Reader {
     for (const Added& one : added) size += !vocab.contains(one.token.content);
     std::vector<std::string> pieces(size);
     const auto place = [&](const std::string& piece, std::int64_t id) {
-      const std::string where = fmt::format("{}: '{}'", source_, printable(piece, 40));
-      check_piece(piece, where);
-      require(id >= 0 && static_cast<std::size_t>(id) < size, Kind::input,
-              "{}: expected an id of 0 to {}, as there are {} pieces, found {}", where, size - 1,
-              size, id);
-      std::string& at = pieces[static_cast<std::size_t>(id)];
-      require(at.empty() || at == piece, Kind::input,
-              "{}: expected an id of its own, found {} of '{}'", where, id, printable(at, 40));
-      at = piece;
+      std::string fault = fault_of(piece);
+      if (fault.empty() && (id < 0 || static_cast<std::size_t>(id) >= size)) {
+        fault = fmt::format("expected an id of 0 to {}, as there are {} pieces, found {}", size - 1,
+                            size, id);
+      } else if (fault.empty() && !pieces[static_cast<std::size_t>(id)].empty() &&
+                 pieces[static_cast<std::size_t>(id)] != piece) {
+        fault = fmt::format("expected an id of its own, found {} of '{}'", id,
+                            printable(pieces[static_cast<std::size_t>(id)], 40));
+      }
+      if (!fault.empty()) fail(Kind::input, "{}: '{}': {}", source_, printable(piece, 40), fault);
+      pieces[static_cast<std::size_t>(id)] = piece;
     };
     for (const auto& [piece, id] : vocab.items())
       place(piece, json_cast<std::int64_t>(id, source_, "model.vocab"));
@@ -205,10 +206,16 @@ TokenizerConfig wordpiece_config() {
 }
 
 bool is_wordpiece_json(const std::filesystem::path& path) {
-  return Reader(path).type("model") == "WordPiece";
+  return Reader(read_json_file(path), path.string()).type("model") == "WordPiece";
 }
 
-WordPieceFile read_wordpiece_json(const std::filesystem::path& path) { return Reader(path).read(); }
+WordPieceFile read_wordpiece_json(const std::filesystem::path& path) {
+  return Reader(read_json_file(path), path.string()).read();
+}
+
+WordPieceFile parse_wordpiece_json(std::string_view text, const std::string& name) {
+  return Reader(parse_json(text, name), name).read();
+}
 
 std::string wordpiece_json(std::string_view vocabulary, const TokenizerConfig& config,
                            const SpecialIds& special) {

@@ -27,6 +27,9 @@ bool is_wordpiece_json(const std::filesystem::path& path);
 /// to V-1 once each.
 WordPieceFile read_wordpiece_json(const std::filesystem::path& path);
 
+/// The same from the file's text; `name` stands for it in messages.
+WordPieceFile parse_wordpiece_json(std::string_view text, const std::string& name);
+
 /// The same as JSON text.
 std::string wordpiece_json(std::string_view vocabulary, const TokenizerConfig& config,
                            const SpecialIds& special);

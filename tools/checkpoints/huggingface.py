@@ -9,7 +9,7 @@ import numpy as np
 from checkpoints.common import HEADS, OWN_KEYS, Checkpoint, library, require, value, version
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
-TOKENIZER = ("spiece.model", "tokenizer_config.json", "tokenizer.json", "special_tokens_map.json", "added_tokens.json")
+TOKENIZER = ("spiece.model", "vocab.txt", "tokenizer_config.json", "tokenizer.json", "special_tokens_map.json", "added_tokens.json")
 # Of ours in transformers' words.
 ACTIVATIONS = {"squared_relu": "relu2"}
 # What only training reads, and what a program that is not fnet cannot know.
