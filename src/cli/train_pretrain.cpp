@@ -15,6 +15,7 @@ void run(const PretrainOptions& options) {
   const TrainingReport report = fnet::pretrain(options, watch.callbacks());
   watch.clear();
   if (report.interrupted) return watch.tell_stopped(report);
+  if (!report.leads) return;
   std::int64_t step = 0;
   for (const EpochReport& epoch : report.epochs)
     if (epoch.epoch == *report.best_epoch) step = epoch.step;

@@ -44,6 +44,11 @@ TrainingWatch::TrainingWatch(Counts counts)
   callbacks_.progress = [this](const TrainingProgress& progress) { show(progress); };
   callbacks_.epoch = [this](const EpochReport& epoch) { tell(epoch); };
   callbacks_.stop = [] { return stop_signal.load() != 0; };
+  callbacks_.lost = [this](std::string_view line) {
+    const std::string message = fmt::format("{}fnet: {}\n", terminal_ ? "\r\033[K" : "", line);
+    static_cast<void>(write(STDERR_FILENO, message.data(), message.size()) < 0);
+    _exit(exit_code(Error::Kind::system));
+  };
 }
 
 /// A bar on a terminal, a line now and then elsewhere.
@@ -100,9 +105,11 @@ void TrainingWatch::clear() {
 
 void TrainingWatch::tell_stopped(const TrainingReport& report) {
   clear();
-  if (report.checkpoint) {
+  if (report.checkpoint && report.leads) {
     log_info("to go on from step {}, run the same command again", *report.checkpoint);
   }
+  // Of several processes, another one was asked to stop.
+  if (stop_signal == 0 && !report.leads) return;
   if (stop_signal == SIGTERM && report.checkpoint == report.step) return;
   throw Interrupted();
 }

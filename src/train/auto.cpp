@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "fnet/finetune.h"
 #include "train/finetune.h"
+#include "train/ranks.h"
 
 namespace fnet {
 namespace {
@@ -49,6 +50,9 @@ double seconds_since(Clock::time_point start) {
 AutoReport finetune_auto(const FinetuneOptions& options, double minutes,
                          const TrainingCallbacks& callbacks) {
   require(minutes > 0, Kind::usage, "minutes: expected more than 0, found {}", minutes);
+  require(rank_place().size == 1, Kind::usage,
+          "auto: expected one process, as its recipes end by the clock, found {}",
+          rank_place().size);
   const Clock::time_point start = Clock::now();
   const double given = minutes * 60;
   AutoReport report;
