@@ -108,9 +108,8 @@ void TrainingWatch::tell_stopped(const TrainingReport& report) {
   if (report.checkpoint && report.leads) {
     log_info("to go on from step {}, run the same command again", *report.checkpoint);
   }
-  // Of several processes, another one was asked to stop.
-  if (stop_signal == 0 && !report.leads) return;
-  if (stop_signal == SIGTERM && report.checkpoint == report.step) return;
+  // Without a signal, another one of several processes was asked.
+  if (stop_signal != SIGINT && report.checkpoint == report.step) return;
   throw Interrupted();
 }
 

@@ -71,6 +71,7 @@ struct Ranks::Group {
   std::vector<c10::intrusive_ptr<c10d::Work>> sums;
   std::int64_t told = 0, agreed = 0;
   bool broken = false;
+  bool all_know = false;  // why this process ends
 
   /// What torch throws where a process is gone, with the name of that.
   template <class Use>
@@ -223,8 +224,15 @@ void Ranks::agree(const nlohmann::json& run) {
   const std::string what = key_of("run", g.agreed++);
   if (leads()) g.set(what, run.dump());
   g.wait({what});
-  const std::vector<std::string> different =
-      differences(nlohmann::json::parse(g.text(what)), run, "at rank 0");
+  const nlohmann::json first = nlohmann::json::parse(g.text(what));
+  std::vector<std::string> different = differences(first, run, "at rank 0");
+  // Changes no weights, but all stop for it.
+  constexpr const char* kCheckpoints = "checkpoint_steps";
+  const auto steps = [&](const nlohmann::json& one) { return one.value(kCheckpoints, 0); };
+  if (steps(first) != steps(run)) {
+    different.push_back(
+        fmt::format("{}: {} at rank 0, {} here", kCheckpoints, steps(first), steps(run)));
+  }
   g.set(fmt::format("{}/{}", what, rank_), fmt::format("{}", fmt::join(different, "; ")));
   std::string all;
   for (int rank = 0; rank < size_; ++rank) {
@@ -235,11 +243,7 @@ void Ranks::agree(const nlohmann::json& run) {
       all = fmt::format("{}: expected what rank 0 has, found {}",
                         g.names[static_cast<std::size_t>(rank)], own);
   }
-  // Before one of them leaves, all have read.
-  g.set(fmt::format("{}/read/{}", what, rank_), "");
-  if (leads() && !all.empty()) {
-    for (int rank = 0; rank < size_; ++rank) g.wait({fmt::format("{}/read/{}", what, rank)});
-  }
+  g.all_know = !all.empty();
   require(all.empty(), Kind::usage, "{}", all);
 }
 
@@ -280,7 +284,7 @@ void Ranks::set_step(std::int64_t step) {
 }
 
 void Ranks::give_up(std::string_view why) noexcept {
-  if (alone()) return;
+  if (alone() || group_->all_know) return;
   group_->broken = true;
   try {
     if (!group_->watch->lost()) group_->watch->give_up(why.substr(0, why.find('\n')));

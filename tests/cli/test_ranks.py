@@ -165,7 +165,7 @@ class Ranks(CliTest):
         self.assertIn("sha256", told[0])
 
     def test_they_go_on_from_a_checkpoint(self):
-        more = ("--checkpoint-steps", 3, "--average", "0.9", "--set", "hidden_dropout_prob=0.1", "--epochs", 4)
+        more = ("--checkpoint-steps", 10, "--average", "0.9", "--set", "hidden_dropout_prob=0.1", "--epochs", 30)
         self.together(2, self.finetune("whole", *more))
         # Asked to stop is one of them; killed is the other.
         for how, stopped in ((signal.SIGTERM, 1), (signal.SIGKILL, 0)):
