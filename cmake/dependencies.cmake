@@ -74,6 +74,20 @@ if(FNET_TRAIN)
   endif()
   list(APPEND TORCH_LIBRARIES ${FNET_TORCH_OPENMP})
 
+  # Training by several processes is over Gloo, where torch was built with it (cmake/gloo).
+  if(NOT DEFINED FNET_TORCH_GLOO)
+    execute_process(COMMAND ${CMAKE_NM} -D --defined-only ${FNET_TORCH_LIB}/libtorch_cpu.so
+                    COMMAND grep -c "T _ZN4c10d16ProcessGroupGlooC1E"
+                    OUTPUT_VARIABLE found OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+    set(header ${FNET_TORCH_LIB}/../include/torch/csrc/distributed/c10d/ProcessGroupGloo.hpp)
+    if(found AND EXISTS ${header})
+      set(gloo ON)
+    else()
+      set(gloo OFF)
+    endif()
+    set(FNET_TORCH_GLOO ${gloo} CACHE BOOL "torch has Gloo" FORCE)
+  endif()
+
   # FNET_TORCH_FMT: of the fmt that torch's headers bring; the machine's where they bring none.
   fnet_fmt_version(FNET_TORCH_FMT ${TORCH_INCLUDE_DIRS})
   if(NOT FNET_TORCH_FMT)

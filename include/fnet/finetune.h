@@ -82,17 +82,19 @@ struct FinetuneOptions : TaskOptions {
                                  ///< learns, with a warm-up and a decline of their own
   double layer_decay = 1;        ///< the learning rate of each layer is that of the next times this
 
-  std::int64_t epochs = 0;       ///< 0: 10 of a new model, 5 of one to start from
-  std::int64_t batch_size = 32;  ///< texts a step
-  double learning_rate = -1;     ///< at its peak; -1: 1e-3 of a new model, 3e-4 of another
-  double warmup = 0.1;           ///< share of the steps until the peak; then linear to 0
-  double weight_decay = 0.01;    ///< AdamW's; biases and norms are left out
-  double max_grad_norm = 1;      ///< the gradient's norm is clipped to it; 0: never
-  double average = 0.998;        ///< decay of the weights' moving average, which is what is
-                                 ///< evaluated and saved; 0: the last weights
-  std::size_t max_length = 0;    ///< tokens a text; 0: the model's limit
-  std::size_t stride = 128;      ///< tokens that two windows of a long context share
-  std::int64_t patience = 0;     ///< epochs without a better one before it stops; 0: never
+  std::int64_t epochs = 0;          ///< 0: 10 of a new model, 5 of one to start from
+  std::int64_t batch_size = 32;     ///< texts a step, whoever reads them
+  std::int64_t accumulate = 1;      ///< parts of a step's texts that are read one after the other
+  double learning_rate = -1;        ///< at its peak; -1: 1e-3 of a new model, 3e-4 of another
+  double warmup = 0.1;              ///< share of the steps until the peak
+  std::string schedule = "linear";  ///< from there to 0, or cosine, or constant
+  double weight_decay = 0.01;       ///< AdamW's; biases and norms are left out
+  double max_grad_norm = 1;         ///< the gradient's norm is clipped to it; 0: never
+  double average = 0.998;           ///< decay of the weights' moving average, which is what is
+                                    ///< evaluated and saved; 0: the last weights
+  std::size_t max_length = 0;       ///< tokens a text; 0: the model's limit
+  std::size_t stride = 128;         ///< tokens that two windows of a long context share
+  std::int64_t patience = 0;        ///< epochs without a better one before it stops; 0: never
   /// Of the factors of products in training steps, or bfloat16: faster where the CPU multiplies it
   /// faster (AMX, Zen 4 and later). Weights, sums and the scores on dev are float32.
   std::string dtype = "float32";
@@ -103,6 +105,9 @@ struct FinetuneOptions : TaskOptions {
   /// that was interrupted starts anew.
   std::int64_t checkpoint_steps = -1;
   std::int64_t keep_checkpoints = 2;  ///< that stand beside `out` at a time, until the run ends
+  /// Of a training by several processes (docs/many-processes.md): seconds without a sign of life,
+  /// or without coming to a step where the others wait, after which a process counts as lost.
+  double rank_timeout = 60;
 };
 
 /// One epoch's result; of pretraining, whose evaluations follow each other by steps, that of the
@@ -136,6 +141,7 @@ struct TrainingReport {
                          ///< worse as far as can be told
   bool resumable = false;  ///< `out` holds a model that training can go on from, as `from`
   std::optional<std::int64_t> checkpoint;  ///< the step that the same options go on from, exactly
+  bool leads = true;  ///< of several processes that train together, this one wrote all files
 };
 
 /// Where training stands.
@@ -154,6 +160,10 @@ struct TrainingCallbacks {
   std::function<void(const TrainingProgress&)> progress;  ///< after every step
   std::function<void(const EpochReport&)> epoch;          ///< after every evaluation
   std::function<bool()> stop;                             ///< true: end after this step
+  /// Of several processes, another one ended or hangs, as the line says. It comes on a thread of
+  /// its own and should end the program, as what waits for the other one may wait for long; where
+  /// it returns, or is empty, training throws as soon as it can.
+  std::function<void(std::string_view line)> lost = {};
 };
 
 /// Trains a model for a task and leaves the best epoch's in `out`, beside its configuration
@@ -167,6 +177,9 @@ struct TrainingCallbacks {
 /// A run that was killed, or stopped, goes on from its newest checkpoint when it is called with the
 /// same options again, and ends with the bytes of one that was never interrupted. What cannot be
 /// written on the way (a full disk) is told to the log and tried again.
+///
+/// Where the environment names several processes (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT, or
+/// those of SLURM and Open MPI), they train one model together: docs/many-processes.md.
 ///
 /// Throws: usage where an option makes no sense, or `out` holds a model, a log or an unfinished run
 /// of other options, data or another build already, input where a file is bad, another process is

@@ -45,10 +45,12 @@ struct PretrainOptions {
   std::int64_t max_predictions = 0;  ///< masked tokens of a text at most; 0: any number
 
   std::int64_t steps = 10'000;
-  std::int64_t batch_size = 32;     ///< texts a step
+  std::int64_t batch_size = 32;     ///< texts a step, whoever reads them
+  std::int64_t accumulate = 1;      ///< as in FinetuneOptions
   std::int64_t max_length = 0;      ///< tokens a text; 0: the model's limit
   double learning_rate = 5e-4;      ///< at its peak
-  double warmup = 0.1;              ///< share of the steps until the peak; then linear to 0
+  double warmup = 0.1;              ///< share of the steps until the peak
+  std::string schedule = "linear";  ///< as in FinetuneOptions
   double weight_decay = 0.01;       ///< AdamW's; biases and norms are left out
   double max_grad_norm = 1;         ///< the gradient's norm is clipped to it; 0: never
   double average = 0;               ///< decay of the weights' moving average; 0: the last weights
@@ -57,6 +59,7 @@ struct PretrainOptions {
   std::string dtype = "float32";    ///< as in FinetuneOptions
   std::int64_t checkpoint_steps = -1;  ///< as in FinetuneOptions, as the next
   std::int64_t keep_checkpoints = 2;
+  double rank_timeout = 60;
   std::uint64_t seed = 1;
   int threads = 0;  ///< 0: one for each core
 };

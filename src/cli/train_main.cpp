@@ -68,9 +68,10 @@ void finetune(const Flags& flags) {
                                     : fnet::finetune(options, watch.callbacks());
   watch.clear();
   if (report.interrupted) {
-    if (!report.checkpoint && report.resumable) log_info("{}", advice(options));
+    if (report.leads && !report.checkpoint && report.resumable) log_info("{}", advice(options));
     return watch.tell_stopped(report);
   }
+  if (!report.leads) return;
   log_info("best: {}, dev {} {:.4f}; model and report.html in {}",
            *report.best_epoch > 0 ? fmt::format("epoch {}", *report.best_epoch)
                                   : "the model that training started from",

@@ -44,6 +44,11 @@ TrainingWatch::TrainingWatch(Counts counts)
   callbacks_.progress = [this](const TrainingProgress& progress) { show(progress); };
   callbacks_.epoch = [this](const EpochReport& epoch) { tell(epoch); };
   callbacks_.stop = [] { return stop_signal.load() != 0; };
+  callbacks_.lost = [this](std::string_view line) {
+    const std::string message = fmt::format("{}fnet: {}\n", terminal_ ? "\r\033[K" : "", line);
+    static_cast<void>(write(STDERR_FILENO, message.data(), message.size()) < 0);
+    _exit(exit_code(Error::Kind::system));
+  };
 }
 
 /// A bar on a terminal, a line now and then elsewhere.
@@ -100,10 +105,11 @@ void TrainingWatch::clear() {
 
 void TrainingWatch::tell_stopped(const TrainingReport& report) {
   clear();
-  if (report.checkpoint) {
+  if (report.checkpoint && report.leads) {
     log_info("to go on from step {}, run the same command again", *report.checkpoint);
   }
-  if (stop_signal == SIGTERM && report.checkpoint == report.step) return;
+  // Without a signal, another one of several processes was asked.
+  if (stop_signal != SIGINT && report.checkpoint == report.step) return;
   throw Interrupted();
 }
 
@@ -113,6 +119,7 @@ void run_in_steps(const std::function<TrainingReport(const TrainingCallbacks&)>&
   const TrainingReport report = train(watch.callbacks());
   watch.clear();
   if (report.interrupted) return watch.tell_stopped(report);
+  if (!report.leads) return;
   std::int64_t step = 0;
   for (const EpochReport& epoch : report.epochs)
     if (epoch.epoch == *report.best_epoch) step = epoch.step;

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "fnet/finetune.h"
 #include "train/finetune.h"
+#include "train/ranks.h"
 
 namespace fnet {
 namespace {
@@ -50,6 +51,9 @@ AutoReport finetune_auto(const FinetuneOptions& given, double minutes,
                          const TrainingCallbacks& callbacks) {
   const FinetuneOptions options = settled(given);
   require(minutes > 0, Kind::usage, "minutes: expected more than 0, found {}", minutes);
+  require(rank_place().size == 1, Kind::usage,
+          "auto: expected one process, as its recipes end by the clock, found {}",
+          rank_place().size);
   const Clock::time_point start = Clock::now();
   const double allowed = minutes * 60;
   AutoReport report;

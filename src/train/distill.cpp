@@ -204,7 +204,7 @@ nlohmann::ordered_json run_of(const DistillOptions& o, const Config& config,
 
 TrainingReport distill(const DistillOptions& o, const TrainingCallbacks& callbacks) {
   check_options(o);
-  use_threads(o.threads);
+  use_threads(o.threads, 1);
   const Log log = [&](std::string_view line) {
     if (callbacks.log) callbacks.log(line);
   };

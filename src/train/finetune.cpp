@@ -12,7 +12,9 @@
 #include "train/finetune.h"
 #include "train/loop.h"
 #include "train/multi_task.h"
+#include "train/ranks.h"
 #include "train/run_directory.h"
+#include "train/run_json.h"
 #include "train/setup.h"
 #include "train/start.h"
 #include "train/task_objective.h"
@@ -121,6 +123,8 @@ LoopOptions loop_options(const FinetuneOptions& o, const TrainingSetup& setup) {
           .rate = [=, decay = o.layer_decay](
                       const std::string& name) { return layer_rate(name, layers, decay); },
           .warmup = o.warmup,
+          .schedule = schedule_named(o.schedule),
+          .accumulate = o.accumulate,
           .optimizer = {.weight_decay = o.weight_decay,
                         .max_grad_norm = o.max_grad_norm,
                         .average = o.average},
@@ -148,24 +152,9 @@ void tell_interrupted(const FinetuneOptions& o, const TrainingReport& report, bo
                   o.out.string(), holds));
 }
 
-}  // namespace
-
-TrainingReport finetune(const FinetuneOptions& options, const TrainingCallbacks& callbacks) {
-  return finetune(options, callbacks, false);
-}
-
-FinetuneOptions settled(FinetuneOptions options) {
-  const bool is_new = options.from.empty();
-  if (options.epochs == 0) options.epochs = is_new ? 10 : 5;
-  if (options.learning_rate == -1) options.learning_rate = is_new ? 1e-3 : 3e-4;
-  return options;
-}
-
-TrainingReport finetune(const FinetuneOptions& given, const TrainingCallbacks& callbacks,
-                        bool only_better) {
-  check_options(given);
-  const FinetuneOptions options = settled(given);
-  use_threads(options.threads);
+/// In the process that evaluates, logs and saves.
+TrainingReport lead(const FinetuneOptions& options, const TrainingCallbacks& callbacks,
+                    bool only_better, Ranks& ranks) {
   const Log log = [&](std::string_view line) {
     if (callbacks.log) callbacks.log(line);
   };
@@ -175,7 +164,10 @@ TrainingReport finetune(const FinetuneOptions& given, const TrainingCallbacks& c
        .keep_checkpoints = options.checkpoint_steps == 0 ? 0 : options.keep_checkpoints,
        .log = log});
   TrainingSetup setup = set_up(options, log);
-  const LoopOptions loop = loop_options(options, setup);
+  setup.run["processes"] = ranks.size();
+  ranks.agree(setup.run);
+  LoopOptions loop = loop_options(options, setup);
+  loop.ranks = &ranks;
 
   if (!directory.resume(setup.run) && directory.holds_older_model()) {
     const std::optional<double> older = score_of(directory.path(), options, setup, loop, log);
@@ -215,6 +207,48 @@ TrainingReport finetune(const FinetuneOptions& given, const TrainingCallbacks& c
                     options.out.string(), report.metric, report.best, *older));
   }
   return report;
+}
+
+/// In any other process.
+TrainingReport follow(const FinetuneOptions& options, const TrainingCallbacks& callbacks,
+                      Ranks& ranks) {
+  TrainingSetup setup = set_up(options, [](std::string_view) {});
+  ranks.agree(setup.run);
+  LoopOptions loop = loop_options(options, setup);
+  loop.ranks = &ranks;
+  const auto objective = objective_of(options, setup);
+  const auto source = source_of(options, setup);
+  NoSaver saver;
+  const TrainingCallbacks quiet = stop_only(callbacks);
+  TrainingReport report = Loop(loop, *source, *objective, saver, quiet).run();
+  report.leads = false;
+  return report;
+}
+
+}  // namespace
+
+TrainingReport finetune(const FinetuneOptions& options, const TrainingCallbacks& callbacks) {
+  return finetune(options, callbacks, false);
+}
+
+FinetuneOptions settled(FinetuneOptions options) {
+  const bool is_new = options.from.empty();
+  if (options.epochs == 0) options.epochs = is_new ? 10 : 5;
+  if (options.learning_rate == -1) options.learning_rate = is_new ? 1e-3 : 3e-4;
+  return options;
+}
+
+TrainingReport finetune(const FinetuneOptions& given, const TrainingCallbacks& callbacks,
+                        bool only_better) {
+  check_options(given);
+  const FinetuneOptions options = settled(given);
+  return with_ranks(options.rank_timeout, callbacks.lost,
+                    [&](Ranks& ranks, const RankPlace& place) {
+                      use_threads(options.threads, place.local_size);
+                      ranks.agree(options_json(options));
+                      return ranks.leads() ? lead(options, callbacks, only_better, ranks)
+                                           : follow(options, callbacks, ranks);
+                    });
 }
 
 std::vector<std::string> finetune_metrics(std::string_view task) {

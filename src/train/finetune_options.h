@@ -15,10 +15,14 @@ void finetune_options(Visit&& option) {
   const auto range = Allowed::range;
   option("epochs", &O::epochs, range(0, 1'000'000),
          "passes over the training data; 0: 10 of a new model, 5 of one to start from");
-  option("batch_size", &O::batch_size, range(1, 65'536), "texts a step");
+  option("batch_size", &O::batch_size, range(1, 65'536), "texts a step, of all processes together");
+  option("accumulate", &O::accumulate, range(1, 65'536),
+         "parts of a step's texts that are read one after the other: less memory, the same step");
   option("learning_rate", &O::learning_rate, range(-1, 10),
          "learning rate at its peak; -1: 1e-3 of a new model, 3e-4 of one to start from");
   option("warmup", &O::warmup, range(0, 1), "share of the steps until the peak");
+  option("schedule", &O::schedule, Allowed::one_of({"linear", "cosine", "constant"}),
+         "of the learning rate after the peak: down to 0, or as it is");
   option("layer_decay", &O::layer_decay, range(0, 1),
          "the learning rate of a layer is that of the next one times this; the head's is the peak");
   option("head_epochs", &O::head_epochs, range(0, 1'000'000),
@@ -54,6 +58,8 @@ void finetune_options(Visit&& option) {
       "steps between two checkpoints, from which the same command goes on; -1: by time, 0: none");
   option("keep_checkpoints", &O::keep_checkpoints, range(1, 1'000),
          "checkpoints that stand at a time, until the run ends");
+  option("rank_timeout", &O::rank_timeout, range(1, 86'400),
+         "of several processes: seconds until one that does not answer ends them all");
 }
 
 /// Every option that run.json keeps: name and member. What writes it and what reads it go by this

@@ -33,7 +33,8 @@ Loop::Loop(LoopOptions options, Source& source, Objective& objective, Saver& sav
       source_(source),
       objective_(objective),
       saver_(saver),
-      callbacks_(callbacks) {
+      callbacks_(callbacks),
+      ranks_(options_.ranks != nullptr ? *options_.ranks : alone_) {
   objective_.model().to(options_.device, options_.type);
   epoch_steps_ = source.epoch_steps();
   for (const Stage& stage : options_.stages) {
@@ -54,10 +55,12 @@ std::int64_t Loop::steps_of(const Stage& stage) const {
 TrainingReport Loop::run() {
   // Moments of weights that get no gradient fade into them.
   const ops::DenormalsAreZeroInTorch denormals;
-  if (!saver_.resumed().is_null()) {
-    restore(saver_.resumed());
-  } else if (options_.score_first) {
-    evaluate();
+  const nlohmann::json resumed = ranks_.tell(saver_.resumed());
+  if (!resumed.is_null()) {
+    restore(resumed);
+  } else {
+    ranks_.copy_first(model_tensors());
+    if (options_.score_first) evaluate();
   }
   while (!report_.interrupted && stage_ < static_cast<std::int64_t>(options_.stages.size())) {
     run_stage(options_.stages[static_cast<std::size_t>(stage_)]);
@@ -81,7 +84,7 @@ void Loop::run_stage(const Stage& stage) {
     train_epoch();
     if (report_.interrupted) {
       checkpoint();
-      if (!report_.best_epoch && !saver_.holds_model()) evaluate();
+      if (ranks_.tell(!report_.best_epoch && !saver_.holds_model()).get<bool>()) evaluate();
       return;
     }
     evaluate();
@@ -91,8 +94,9 @@ void Loop::run_stage(const Stage& stage) {
       log(fmt::format("early stop: no better {} for {} epochs", options_.metric,
                       options_.patience));
     }
-    if (step_ < report_.steps && checkpoint_is_due()) checkpoint();
+    if (step_ < report_.steps && ranks_.tell(checkpoint_is_due()).get<bool>()) checkpoint();
   }
+  sums_.reset();
   optimizer_.reset();
   ++stage_;
   stage_begin_ = step_;
@@ -102,6 +106,50 @@ void Loop::run_stage(const Stage& stage) {
 void Loop::begin_stage(const Stage& stage) {
   if (stage.begin) stage.begin();
   optimizer_.emplace(learners_of(objective_.model(), options_.rate), options_.optimizer);
+  if (ranks_.alone()) return;
+  std::vector<at::Tensor> learn;
+  for (const Learner& learner : learners_of(objective_.model())) learn.push_back(learner.value);
+  sums_.emplace(ranks_, std::move(learn));
+}
+
+/// Reads this process's parts of a step, forward and back, and adds them up with all others.
+Loop::StepSum Loop::pass() {
+  const std::vector<Sample> batch = source_.batch(step_);
+  const auto samples = static_cast<std::int64_t>(batch.size());
+  const std::int64_t parts = options_.accumulate * ranks_.size();
+  std::vector<double> terms;
+  if (parts > 1) {
+    terms = objective_.terms(batch, step_);
+    require(!terms.empty(), Kind::usage,
+            "accumulate: expected 1, and one process, where the loss compares all texts of a step "
+            "with each other, found {} parts",
+            parts);
+  }
+  StepSum sum;
+  const ProductsIn products(options_.products);
+  for (std::int64_t i = 0; i < options_.accumulate; ++i) {
+    const auto [begin, end] = part_of(samples, ranks_.rank() * options_.accumulate + i, parts);
+    // Gradients are added up between processes while the last part's are still being made.
+    if (sums_ && i + 1 == options_.accumulate) sums_->begin();
+    if (parts > 1 && begin == end) continue;
+    const auto own = std::span(batch).subspan(static_cast<std::size_t>(begin),
+                                              static_cast<std::size_t>(end - begin));
+    const Objective::Result result = objective_.loss(own, {step_, begin, terms});
+    // None learns where all of the step's task is frozen.
+    if (result.loss.requires_grad()) result.loss.backward(), sum.learns = true;
+    sum.loss += result.loss.item<double>();
+    sum.tokens += result.tokens;
+  }
+  if (!sums_) return sum;
+  sum.learns = sums_->finish();
+  const at::Tensor all = at::tensor(
+      {sum.loss, static_cast<double>(sum.tokens), callbacks_.stop && callbacks_.stop() ? 1.0 : 0.0,
+       ranks_.leads() && checkpoint_is_due(1) ? 1.0 : 0.0},
+      at::kDouble);
+  ranks_.sum(all);
+  const auto* values = all.const_data_ptr<double>();
+  return {values[0], static_cast<std::int64_t>(values[1]), sum.learns, values[2] > 0,
+          values[3] > 0};
 }
 
 /// Trains to the epoch's end, from wherever in it the run stands.
@@ -110,32 +158,29 @@ void Loop::train_epoch() {
   const auto start = Clock::now();
   const double seconds_before = line_.seconds;
   line_.epoch = static_cast<std::int64_t>(report_.epochs.size()) + 1;
+  const auto rests = c10::make_scope_exit([&] { ranks_.set_stepping(false); });
   while (step_ < epoch_end() && !report_.interrupted) {
-    const double rate = options_.learning_rate *
-                        linear_schedule(step_ - stage_begin_, stage_steps_, options_.warmup);
-    const Objective::Result result = [&] {
-      const ProductsIn products(options_.products);
-      return objective_.loss(source_.batch(step_), step_);
-    }();
-    const bool learns = result.loss.requires_grad();  // not where all of the step's task is frozen
-    if (learns) result.loss.backward();
-    const double loss = result.loss.item<double>();
-    if (std::isfinite(loss) && (!learns || step(rate))) {
+    ranks_.set_stepping(true);
+    const double rate = options_.learning_rate * rate_at(options_.schedule, step_ - stage_begin_,
+                                                         stage_steps_, options_.warmup);
+    const StepSum sum = pass();
+    if (std::isfinite(sum.loss) && (!sum.learns || step(rate))) {
       bad_in_a_row_.clear();
-      loss_sum_ += loss;
+      loss_sum_ += sum.loss;
       ++good_steps_;
     } else {
       skip_step();
     }
     line_.step = ++step_;
-    tokens_ += result.tokens;
+    tokens_ += sum.tokens;
+    ranks_.set_step(step_);
     line_.loss = good_steps_ > 0 ? loss_sum_ / static_cast<double>(good_steps_) : 0;
     line_.seconds = seconds_before + seconds_since(start);
     line_.tokens_per_second = static_cast<double>(tokens_) / line_.seconds;
     if (step_ % kLogEvery == 0) {
       saver_.log("step", step_,
                  {{"epoch", static_cast<double>(line_.epoch)},
-                  {"loss", loss},
+                  {"loss", sum.loss},
                   {"learning_rate", rate},
                   {"grad_norm", optimizer_->grad_norm()},
                   {"tokens_per_second", line_.tokens_per_second}});
@@ -151,10 +196,12 @@ void Loop::train_epoch() {
                            .tokens_per_second = line_.tokens_per_second,
                            .seconds_left = each * static_cast<double>(report_.steps - step_)});
     }
-    report_.interrupted = callbacks_.stop && callbacks_.stop();
+    report_.interrupted = sums_ ? sum.stop : callbacks_.stop && callbacks_.stop();
     report_.step = step_;
     // At its end the epoch is scored first.
-    if (step_ < epoch_end() && !report_.interrupted && checkpoint_is_due()) checkpoint();
+    if (step_ < epoch_end() && !report_.interrupted &&
+        (sums_ ? sum.checkpoint : checkpoint_is_due()))
+      checkpoint();
   }
 }
 
@@ -186,10 +233,19 @@ void Loop::skip_step() {
 }
 
 /// Scores the model at the epoch's end and, where it is the best so far, saves it. Before any
-/// epoch: the model that the loop starts from.
+/// epoch: the model that the loop starts from. Of several processes the first does that, and the
+/// others hear what came out.
 void Loop::evaluate() {
-  if (optimizer_) optimizer_->swap_average();
-  Evaluation evaluation = objective_.evaluate();
+  const bool leads = ranks_.leads();
+  if (optimizer_ && leads) optimizer_->swap_average();
+  Evaluation evaluation;
+  if (leads) evaluation = objective_.evaluate();
+  const nlohmann::json told =
+      ranks_.tell({{"loss", evaluation.loss}, {"metrics", evaluation.metrics}});
+  if (!leads) {
+    evaluation.loss = told.at("loss").get<double>();
+    evaluation.metrics = told.at("metrics").get<decltype(evaluation.metrics)>();
+  }
   const double value = evaluation.metric(options_.metric);
   EpochReport line = std::exchange(line_, {});
   loss_sum_ = 0, good_steps_ = tokens_ = 0;
@@ -217,8 +273,9 @@ void Loop::evaluate() {
   } else {
     owed_ = std::max(owed_, Owed::report);
   }
-  try_deliver();
-  if (optimizer_) optimizer_->swap_average();
+  if (leads) try_deliver();
+  if (optimizer_ && leads) optimizer_->swap_average();
+  ranks_.wait_for_first();
   if (callbacks_.epoch) callbacks_.epoch(line);
 }
 
@@ -261,16 +318,26 @@ void Loop::swap_snapshot() {
   }
 }
 
-bool Loop::checkpoint_is_due() const {
+/// `later`: so many steps from now.
+bool Loop::checkpoint_is_due(std::int64_t later) const {
   if (options_.checkpoint_steps >= 0) {
-    return options_.checkpoint_steps > 0 && step_ - tried_step_ >= options_.checkpoint_steps;
+    return options_.checkpoint_steps > 0 &&
+           step_ + later - tried_step_ >= options_.checkpoint_steps;
   }
   return seconds_since(tried_at_) >= std::max(kCheckpointPause, kCheckpointShare * tried_seconds_);
 }
 
 /// Makes a checkpoint of this step. Where that fails, the one before stays and training goes on.
+/// Of several processes the first makes it, and the others wait.
 void Loop::checkpoint() {
   if (options_.checkpoint_steps == 0 || report_.checkpoint == step_) return;
+  ranks_.set_stepping(false);
+  if (ranks_.leads()) try_checkpoint();
+  const std::int64_t made = report_.checkpoint.value_or(-1);
+  if (const auto told = ranks_.tell(made).get<std::int64_t>(); told >= 0) report_.checkpoint = told;
+}
+
+void Loop::try_checkpoint() {
   const auto start = Clock::now();
   try {
     deliver();  // a checkpoint has the best model too

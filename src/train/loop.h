@@ -15,8 +15,10 @@
 
 #include "fnet/finetune.h"
 #include "kernels/types.h"
+#include "train/gradients.h"
 #include "train/objective.h"
 #include "train/optimizer.h"
+#include "train/ranks.h"
 #include "train/saver.h"
 #include "train/source.h"
 
@@ -35,7 +37,10 @@ struct LoopOptions {
   double learning_rate = 1e-3;  ///< at its peak
   /// A parameter's share of it, by its name; empty: 1.
   std::function<double(const std::string&)> rate = {};
-  double warmup = 0.1;  ///< share of a stage's steps until the peak; then linear to 0
+  double warmup = 0.1;                   ///< share of a stage's steps until the peak
+  Schedule schedule = Schedule::linear;  ///< from there on
+  /// Passes forward and back of a step, over a part of its samples each.
+  std::int64_t accumulate = 1;
   AdamW::Options optimizer;
   std::string metric;                ///< of the evaluations; the highest is the best
   bool score_first = false;          ///< the model that the loop starts from is the one to beat
@@ -47,6 +52,8 @@ struct LoopOptions {
   /// Steps between two checkpoints; 0: none are made; -1: as rarely as they take a fiftieth of the
   /// time, and at most two a minute.
   std::int64_t checkpoint_steps = 0;
+  /// The processes that share each step, of which the first evaluates and saves; null: this one.
+  Ranks* ranks = nullptr;
 };
 
 /// The one training loop: learning rate, guards against steps that are not finite, log, progress,
@@ -74,6 +81,14 @@ class Loop {
   void run_stage(const Stage& stage);
   void begin_stage(const Stage& stage);
   void train_epoch();
+  /// What a step's parts come to, of all processes.
+  struct StepSum {
+    double loss = 0;
+    std::int64_t tokens = 0;
+    bool learns = false;                    ///< something has a gradient
+    bool stop = false, checkpoint = false;  ///< one is asked for
+  };
+  StepSum pass();
   bool step(double rate);
   void skip_step();
   void evaluate();
@@ -82,8 +97,9 @@ class Loop {
   void deliver();
   bool try_deliver();
   void swap_snapshot();
-  bool checkpoint_is_due() const;
+  bool checkpoint_is_due(std::int64_t later = 0) const;
   void checkpoint();
+  void try_checkpoint();
   void check_finite(const NamedTensors& tensors) const;
   nlohmann::json state();
   void restore(const nlohmann::json& state);
@@ -104,6 +120,9 @@ class Loop {
   const TrainingCallbacks& callbacks_;
   std::int64_t epochs_ = 0, epoch_steps_ = 0, stage_steps_ = 0;
   std::optional<AdamW> optimizer_;  // of the stage
+  Ranks alone_;
+  Ranks& ranks_;
+  std::optional<GradientSums> sums_;  // of the stage, where there are several processes
 
   // Where training stands: with the tensors, what a checkpoint keeps (loop_state.cpp).
   std::int64_t stage_ = 0;         // index

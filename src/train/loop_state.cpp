@@ -120,12 +120,13 @@ void Loop::restore(const nlohmann::json& state) {
     members([&](const char* name, auto& member) { take(state.at(name), member); });
     require(stage_ >= 0 && stage_ < static_cast<std::int64_t>(options_.stages.size()), Kind::input,
             "stage: expected 0 to {}, found {}", options_.stages.size() - 1, stage_);
-    if (report_.best_epoch) {
+    if (report_.best_epoch && ranks_.leads()) {
       saver_.restore_best();
       best_ = objective_.evaluate();
     }
     begin_stage(options_.stages[static_cast<std::size_t>(stage_)]);
-    saver_.restore(tensors());
+    if (ranks_.leads()) saver_.restore(tensors());
+    ranks_.copy_first(tensors());
     AdamW::Counters counters;
     take(state.at("optimizer").at("steps"), counters.steps);
     take(state.at("optimizer").at("norms"), counters.norms);

@@ -31,10 +31,14 @@ std::string MultiTaskSource::place(std::int64_t step) {
 MultiTaskObjective::MultiTaskObjective(std::vector<Part> parts, TaskSchedule schedule)
     : parts_(std::move(parts)), schedule_(std::move(schedule)) {}
 
-Objective::Result MultiTaskObjective::loss(std::span<const Sample> batch, std::int64_t step) {
-  const Part& part = parts_[schedule_.at(step).task];
-  Result result = part.objective->loss(batch, step);
-  result.loss = result.loss * part.weight;
+std::vector<double> MultiTaskObjective::terms(std::span<const Sample> batch, std::int64_t step) {
+  return parts_[schedule_.at(step).task].objective->terms(batch, step);
+}
+
+Objective::Result MultiTaskObjective::loss(std::span<const Sample> batch, const StepPart& part) {
+  const Part& own = parts_[schedule_.at(part.step).task];
+  Result result = own.objective->loss(batch, part);
+  result.loss = result.loss * own.weight;
   return result;
 }
 

@@ -41,7 +41,8 @@ class MultiTaskObjective : public Objective {
   MultiTaskObjective(std::vector<Part> parts, TaskSchedule schedule);
 
   torch::nn::Module& model() override { return parts_.front().objective->model(); }
-  Result loss(std::span<const Sample> batch, std::int64_t step) override;
+  std::vector<double> terms(std::span<const Sample> batch, std::int64_t step) override;
+  Result loss(std::span<const Sample> batch, const StepPart& part) override;
   Evaluation evaluate() override;
 
   /// Names of the metrics of such evaluations, the default first, where tasks have these.

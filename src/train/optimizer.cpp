@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
+#include "core/error.h"
 #include "model/weights.h"
 
 namespace fnet {
@@ -140,12 +142,28 @@ double layer_rate(std::string_view name, std::int64_t layers, double decay) {
   return std::pow(decay, static_cast<double>(layers + 1 - depth_of(name, layers)));
 }
 
-double linear_schedule(std::int64_t step, std::int64_t steps, double warmup) {
-  const double at = static_cast<double>(step) + 1;
-  const double total = static_cast<double>(steps);
+Schedule schedule_named(std::string_view name) {
+  if (name == "linear") return Schedule::linear;
+  if (name == "cosine") return Schedule::cosine;
+  require(name == "constant", Kind::usage,
+          "schedule: expected linear, cosine or constant, found '{}'", name);
+  return Schedule::constant;
+}
+
+double rate_at(Schedule schedule, std::int64_t step, std::int64_t steps, double warmup) {
+  const auto at = static_cast<double>(step), total = static_cast<double>(steps);
   const double up = warmup * total;
-  if (at < up) return at / up;
-  return std::max(0.0, (total - static_cast<double>(step)) / std::max(1.0, total - up));
+  if (at + 1 < up) return (at + 1) / up;
+  const double left = std::clamp((total - at) / std::max(1.0, total - up), 0.0, 1.0);
+  switch (schedule) {
+    case Schedule::linear:
+      return left;
+    case Schedule::cosine:
+      return 0.5 * (1 - std::cos(std::numbers::pi * left));
+    case Schedule::constant:
+      break;
+  }
+  return 1;
 }
 
 }  // namespace fnet

@@ -93,8 +93,15 @@ class AdamW {
 /// Source: Clark et al. 2020 (ELECTRA), in the exponents of Bao et al. 2022 (BEiT).
 double layer_rate(std::string_view name, std::int64_t layers, double decay);
 
+/// How the learning rate goes after its peak: down to 0 in a line or half a cosine, or not at all.
+enum class Schedule : std::uint8_t { linear, cosine, constant };
+
+/// By its name. Throws: usage.
+Schedule schedule_named(std::string_view name);
+
 /// The share of the peak learning rate at `step` of `steps`, from 0: up in a line over the first
-/// `warmup` share, then down in a line to 0.
-double linear_schedule(std::int64_t step, std::int64_t steps, double warmup);
+/// `warmup` share of them, whose steps count from 1, then as the schedule says. Source: Hugging
+/// Face's get_linear_schedule_with_warmup and its sisters.
+double rate_at(Schedule schedule, std::int64_t step, std::int64_t steps, double warmup);
 
 }  // namespace fnet

@@ -16,6 +16,7 @@
 #include "train/loop.h"
 #include "train/pretrain_objective.h"
 #include "train/pretrain_options.h"
+#include "train/ranks.h"
 #include "train/run_directory.h"
 #include "train/run_json.h"
 #include "train/start.h"
@@ -238,10 +239,8 @@ nlohmann::ordered_json list_of(const std::vector<fs::path>& paths) {
   return list;
 }
 
-/// run.json without results.
-nlohmann::ordered_json run_of(const PretrainOptions& o, const Config& config,
-                              const nlohmann::ordered_json& data,
-                              const nlohmann::ordered_json& weights) {
+/// The options as run.json has them.
+nlohmann::ordered_json options_json(const PretrainOptions& o) {
   nlohmann::ordered_json run = run_versions();
   run.update({{"task", "pretraining"},
               {"train", list_of(o.train)},
@@ -259,6 +258,14 @@ nlohmann::ordered_json run_of(const PretrainOptions& o, const Config& config,
   pretrain_options([&](std::string_view name, auto member, const Allowed&, std::string_view) {
     run[std::string(name)] = o.*member;
   });
+  return run;
+}
+
+/// run.json without results.
+nlohmann::ordered_json run_of(const PretrainOptions& o, const Config& config,
+                              const nlohmann::ordered_json& data,
+                              const nlohmann::ordered_json& weights) {
+  nlohmann::ordered_json run = options_json(o);
   run["data"] = data;
   run["from_sha256"] = weight_hashes(o.from);
   if (!weights.is_null()) run["weights"] = weights;
@@ -267,28 +274,45 @@ nlohmann::ordered_json run_of(const PretrainOptions& o, const Config& config,
   return run;
 }
 
-}  // namespace
+/// What the first of several processes makes is there for the others, where they share a disk.
+std::unique_ptr<const PretrainingData> open_data(const PretrainOptions& o,
+                                                 const SampleOptions& samples,
+                                                 const Tokenizer& tokenizer,
+                                                 const TrainingCallbacks& callbacks, const Log& log,
+                                                 Ranks& ranks) {
+  std::unique_ptr<const PretrainingData> data;
+  if (ranks.leads()) {
+    try {
+      data = std::make_unique<const PretrainingData>(o, samples, tokenizer, callbacks, log);
+    } catch (const Corpus::Stopped&) {
+    }
+  }
+  if (ranks.tell(data != nullptr).get<bool>() && !ranks.leads())
+    data = std::make_unique<const PretrainingData>(o, samples, tokenizer, TrainingCallbacks(), log);
+  return data;
+}
 
-TrainingReport pretrain(const PretrainOptions& o, const TrainingCallbacks& callbacks) {
-  check_options(o);
-  use_threads(o.threads);
+TrainingReport run(const PretrainOptions& o, const TrainingCallbacks& callbacks, Ranks& ranks) {
   const Log log = [&](std::string_view line) {
     if (callbacks.log) callbacks.log(line);
   };
-  RunDirectory directory(o.out,
-                         {.overwrite = o.overwrite,
-                          .keep_checkpoints = o.checkpoint_steps == 0 ? 0 : o.keep_checkpoints,
-                          .log = log});
+  std::optional<RunDirectory> directory;
+  if (ranks.leads()) {
+    directory.emplace(
+        o.out,
+        RunDirectory::Options{.overwrite = o.overwrite,
+                              .keep_checkpoints = o.checkpoint_steps == 0 ? 0 : o.keep_checkpoints,
+                              .log = log});
+  }
   const Start start = starting_point(o, log);
   const SampleOptions samples = sample_options(o, start.config, *start.tokenizer);
   const Tokenizer tokenizer = start.tokenizer->with_max_length(samples.max_length);
-  std::unique_ptr<const PretrainingData> found;
-  try {
-    found = std::make_unique<const PretrainingData>(o, samples, tokenizer, callbacks, log);
-  } catch (const Corpus::Stopped&) {
+  const auto found = open_data(o, samples, tokenizer, callbacks, log, ranks);
+  if (!found) {
     log("interrupted before the first step");
     TrainingReport none;
     none.interrupted = true;
+    none.leads = ranks.leads();
     return none;
   }
   const PretrainingData& data = *found;
@@ -299,41 +323,63 @@ TrainingReport pretrain(const PretrainOptions& o, const TrainingCallbacks& callb
     weights = load_start(*model, start.options, *start.model, start.new_head, true, log);
   log_model(*model, log);
   nlohmann::ordered_json run = run_of(o, start.config, data.json(), weights);
-  directory.resume(run);
-  directory.start(std::move(run),
-                  {.write =
-                       [&](const fs::path& place) {
-                         model->save(place);
-                         tokenizer.save(place);
-                       },
-                   .read = [&](const fs::path& place) { model->load_weights(place); }});
+  run["processes"] = ranks.size();
+  ranks.agree(run);
+  if (directory) {
+    directory->resume(run);
+    directory->start(std::move(run),
+                     {.write =
+                          [&](const fs::path& place) {
+                            model->save(place);
+                            tokenizer.save(place);
+                          },
+                      .read = [&](const fs::path& place) { model->load_weights(place); }});
+  }
 
   const LoopOptions loop = {.stages = {{.steps = o.steps}},
                             .learning_rate = o.learning_rate,
                             .warmup = o.warmup,
+                            .schedule = schedule_named(o.schedule),
+                            .accumulate = o.accumulate,
                             .optimizer = {.weight_decay = o.weight_decay,
                                           .max_grad_norm = o.max_grad_norm,
                                           .average = o.average},
                             .metric = "likelihood",
                             .score_first = !start.new_head,
                             .products = *kernels::dtype_named(o.dtype),  // one of the allowed
-                            .checkpoint_steps = o.checkpoint_steps};
+                            .checkpoint_steps = o.checkpoint_steps,
+                            .ranks = &ranks};
   PretrainObjective objective(model, tokenizer, data.dev(), o.seed);
   CorpusSource source(data.texts(), data.train(), o.batch_size, o.eval_steps);
-  TrainingReport report = Loop(loop, source, objective, directory, callbacks).run();
+  NoSaver none;
+  Saver& saver = directory ? static_cast<Saver&>(*directory) : none;
+  TrainingReport report = Loop(loop, source, objective, saver, callbacks).run();
+  report.leads = ranks.leads();
+  if (!directory) return report;
 
   using End = RunDirectory::End;
-  report.written = directory.finish(report.interrupted ? End::interrupted : End::done);
+  report.written = directory->finish(report.interrupted ? End::interrupted : End::done);
   if (!report.interrupted) report.checkpoint.reset();
   report.resumable = report.written;
   if (report.interrupted) {
     log(fmt::format("interrupted after step {} of {}: {} {}", report.step, report.steps,
                     o.out.string(),
-                    report.written                  ? "holds the best model so far"
-                    : directory.holds_older_model() ? "is as it was"
-                                                    : "holds no model yet"));
+                    report.written                   ? "holds the best model so far"
+                    : directory->holds_older_model() ? "is as it was"
+                                                     : "holds no model yet"));
   }
   return report;
+}
+
+}  // namespace
+
+TrainingReport pretrain(const PretrainOptions& o, const TrainingCallbacks& callbacks) {
+  check_options(o);
+  return with_ranks(o.rank_timeout, callbacks.lost, [&](Ranks& ranks, const RankPlace& place) {
+    use_threads(o.threads, place.local_size);
+    ranks.agree(options_json(o));
+    return run(o, ranks.leads() ? callbacks : stop_only(callbacks), ranks);
+  });
 }
 
 }  // namespace fnet

@@ -60,11 +60,22 @@ PretrainObjective::Scores PretrainObjective::scores(std::span<const Sample> samp
   return out;
 }
 
-Objective::Result PretrainObjective::loss(std::span<const Sample> batch, std::int64_t step) {
-  model_->set_dropout_place(nn::DropoutPlace{seed_, static_cast<std::uint64_t>(step)});
+std::vector<double> PretrainObjective::terms(std::span<const Sample> batch, std::int64_t /*step*/) {
+  std::vector<double> sums(2, 0.0);
+  for (const Sample& sample : batch) {
+    sums[0] += static_cast<double>(sample.targets.size());
+    sums[1] += static_cast<double>(sample.values.size());
+  }
+  return sums;
+}
+
+Objective::Result PretrainObjective::loss(std::span<const Sample> batch, const StepPart& part) {
+  model_->set_dropout_place(nn::DropoutPlace{seed_, part.place()});
   const Scores result = scores(batch);
-  at::Tensor loss = result.loss(at::Reduction::Mean);
-  if (result.order.defined()) loss = loss + result.order_loss(at::Reduction::Mean);
+  const bool whole = part.terms.empty();
+  const auto how = whole ? at::Reduction::Mean : at::Reduction::Sum;
+  at::Tensor loss = result.loss(how) / (whole ? 1.0 : part.terms[0]);
+  if (result.order.defined()) loss = loss + result.order_loss(how) / (whole ? 1.0 : part.terms[1]);
   return {loss, result.rows};
 }
 

@@ -24,7 +24,9 @@ class PretrainObjective : public Objective {
                     std::span<const Sample> dev, std::uint64_t seed);
 
   torch::nn::Module& model() override { return *model_; }
-  Result loss(std::span<const Sample> batch, std::int64_t step) override;
+  /// Masked tokens, and of pairs these.
+  std::vector<double> terms(std::span<const Sample> batch, std::int64_t step) override;
+  Result loss(std::span<const Sample> batch, const StepPart& part) override;
   /// Metrics: accuracy (of masked tokens), perplexity, and of pairs order_accuracy.
   Evaluation evaluate() override;
 

@@ -21,10 +21,14 @@ void pretrain_options(Visit&& option) {
   option("max_predictions", &O::max_predictions, range(0, 1'000'000),
          "masked tokens of a text at most; 0: any number");
   option("steps", &O::steps, range(1, 1e9), "steps of the run");
-  option("batch_size", &O::batch_size, range(1, 65'536), "texts a step");
+  option("batch_size", &O::batch_size, range(1, 65'536), "texts a step, of all processes together");
+  option("accumulate", &O::accumulate, range(1, 65'536),
+         "parts of a step's texts that are read one after the other: less memory, the same step");
   option("max_length", &O::max_length, Allowed::any(), "tokens a text; 0: the model's limit");
   option("learning_rate", &O::learning_rate, range(0, 10), "learning rate at its peak");
   option("warmup", &O::warmup, range(0, 1), "share of the steps until the peak");
+  option("schedule", &O::schedule, Allowed::one_of({"linear", "cosine", "constant"}),
+         "of the learning rate after the peak: down to 0, or as it is");
   option("weight_decay", &O::weight_decay, range(0, 10),
          "AdamW's decay; biases and norms are left out");
   option("max_grad_norm", &O::max_grad_norm, range(0, 1'000'000),
@@ -38,6 +42,8 @@ void pretrain_options(Visit&& option) {
       "steps between two checkpoints, from which the same command goes on; -1: by time, 0: none");
   option("keep_checkpoints", &O::keep_checkpoints, range(1, 1'000),
          "checkpoints that stand at a time, until the run ends");
+  option("rank_timeout", &O::rank_timeout, range(1, 86'400),
+         "of several processes: seconds until one that does not answer ends them all");
   option("dtype", &O::dtype, Allowed::one_of({"float32", "bfloat16"}),
          "of the factors of products while it learns; weights and sums are float32");
   option("seed", &O::seed, Allowed::any(), "the same command and seed give the same model");

@@ -14,9 +14,10 @@ namespace {
 constexpr std::size_t kShown = 24;
 
 bool counts(const std::string& name) {
-  static constexpr std::array<std::string_view, 12> others = {
-      "out",           "train",   "dev", "from",    "tokenizer",        "data.train.file",
-      "data.dev.file", "threads", "isa", "results", "checkpoint_steps", "keep_checkpoints"};
+  static constexpr std::array<std::string_view, 14> others = {
+      "out",           "train",    "dev", "from",    "tokenizer",        "data.train.file",
+      "data.dev.file", "threads",  "isa", "results", "checkpoint_steps", "keep_checkpoints",
+      "rank_timeout",  "processes"};
   return std::ranges::find(others, name) == others.end() && !name.starts_with("weights.");
 }
 
@@ -31,7 +32,8 @@ std::string value_at(const nlohmann::json& flat, const std::string& key) {
 
 }  // namespace
 
-std::vector<std::string> differences(const nlohmann::json& there, const nlohmann::json& here) {
+std::vector<std::string> differences(const nlohmann::json& there, const nlohmann::json& here,
+                                     std::string_view where) {
   const nlohmann::json a = there.flatten(), b = here.flatten();
   std::set<std::string> keys;
   for (const nlohmann::json& side : {a, b}) {
@@ -44,7 +46,7 @@ std::vector<std::string> differences(const nlohmann::json& there, const nlohmann
     const std::string before = value_at(a, key), now = value_at(b, key);
     const bool same = a.contains(key) == b.contains(key) && (!a.contains(key) || a[key] == b[key]);
     if (counts(name) && !same && before + now != "nonenone")
-      found.push_back(fmt::format("{}: {} there, {} here", name, before, now));
+      found.push_back(fmt::format("{}: {} {}, {} here", name, before, where, now));
   }
   // The config follows from the rest.
   std::stable_partition(found.begin(), found.end(),

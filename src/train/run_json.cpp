@@ -49,13 +49,18 @@ void take(const nlohmann::json& json, const std::string& source, std::string_vie
 
 nlohmann::ordered_json run_versions() { return {{"fnet", FNET_VERSION}, {"torch", TORCH_VERSION}}; }
 
-nlohmann::ordered_json run_json(const FinetuneOptions& options, const TrainingSetup& setup) {
-  FinetuneOptions o = options;
-  if (!setup.several()) static_cast<TaskOptions&>(o) = setup.tasks.front().options;
+nlohmann::ordered_json options_json(const FinetuneOptions& o) {
   nlohmann::ordered_json run = run_versions();
   run_options(
       [&](std::string_view name, auto member) { run[std::string(name)] = json_of(o.*member); });
   column_options([&](const char* name, auto member) { run["columns"][name] = o.columns.*member; });
+  return run;
+}
+
+nlohmann::ordered_json run_json(const FinetuneOptions& options, const TrainingSetup& setup) {
+  FinetuneOptions o = options;
+  if (!setup.several()) static_cast<TaskOptions&>(o) = setup.tasks.front().options;
+  nlohmann::ordered_json run = options_json(o);
   if (!o.from.empty()) run["variant"] = "";
   for (const TaskSetup& task : setup.tasks) {
     const nlohmann::ordered_json data = {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tasks/task.h"
@@ -48,6 +49,13 @@ class MemorySource : public Source {
   std::int64_t epoch_ = 0;  // whose batches these are
   std::vector<std::vector<std::size_t>> batches_;
 };
+
+/// Of a step's samples, [first, last + 1) that belong to a part of so many: each sample to one, in
+/// order, and to no part more than one more than to another.
+inline std::pair<std::int64_t, std::int64_t> part_of(std::int64_t samples, std::int64_t part,
+                                                     std::int64_t parts) {
+  return {samples * part / parts, samples * (part + 1) / parts};
+}
 
 /// Tokens of a sample's texts.
 std::size_t tokens_of(const Sample& sample);

@@ -41,8 +41,10 @@ void tell_vocabulary(const VocabularyMap& map, const Tokenizer& before, const To
 
 }  // namespace
 
-void use_threads(int threads) {
-  at::set_num_threads(threads > 0 ? threads : std::min(at::get_num_threads(), available_cores()));
+void use_threads(int threads, int processes) {
+  at::set_num_threads(
+      threads > 0 ? threads
+                  : std::min(at::get_num_threads(), std::max(1, available_cores() / processes)));
 }
 
 void log_model(const nn::FNetWithHeadImpl& model, const Log& log) {

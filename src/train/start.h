@@ -17,8 +17,9 @@
 // are.
 namespace fnet {
 
-/// Gives torch so many threads; 0: one for each core, unless the environment says fewer.
-void use_threads(int threads);
+/// Gives torch so many threads; 0: one for each core, unless the environment says fewer, shared
+/// with so many processes.
+void use_threads(int threads, int processes);
 
 /// Tells of a model's size.
 void log_model(const nn::FNetWithHeadImpl& model, const std::function<void(std::string_view)>& log);

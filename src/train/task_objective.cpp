@@ -80,9 +80,9 @@ Scored TaskObjective::scores(std::span<const Sample* const> samples, Batch& batc
 
 /// Replaces a share of the tokens by [MASK] (or <unk>), never special ones; of rows of numbers by
 /// the mean.
-void TaskObjective::drop_tokens(Batch& batch, std::int64_t step) const {
+void TaskObjective::drop_tokens(Batch& batch, const StepPart& part) const {
   if (options_.token_dropout <= 0) return;
-  Philox random(options_.seed, kTokenDropoutStream | static_cast<std::uint64_t>(step));
+  Philox random(options_.seed, kTokenDropoutStream | part.place());
   if (!batch.values.empty()) {
     const at::Tensor mean =
         model_->named_buffers()["fnet.embeddings.input_embeddings.mean"].to(at::kCPU, at::kFloat);
@@ -105,15 +105,29 @@ void TaskObjective::drop_tokens(Batch& batch, std::int64_t step) const {
   }
 }
 
-Objective::Result TaskObjective::loss(std::span<const Sample> batch, std::int64_t step) {
+std::vector<double> TaskObjective::terms(std::span<const Sample> batch, std::int64_t /*step*/) {
+  Scored truth;
+  for (const Sample& sample : batch) truth.add(sample, 0);
+  // Pairs without scores are compared with all others of their batch.
+  if (task_.loss() == Loss::similarity && truth.values.empty()) return {};
+  if (options_.class_weights.empty()) return {static_cast<double>(truth.terms())};
+  double sum = 0;
+  for (const std::int64_t target : truth.targets)
+    sum += options_.class_weights[static_cast<std::size_t>(target)];
+  return {sum};
+}
+
+Objective::Result TaskObjective::loss(std::span<const Sample> batch, const StepPart& part) {
   std::vector<const Sample*> samples;
   for (const Sample& sample : batch) samples.push_back(&sample);
   Batch packed;
-  model_->set_dropout_place(nn::DropoutPlace{options_.seed, static_cast<std::uint64_t>(step)});
-  const Scored result = scores(samples, packed, [&](Batch& b) { drop_tokens(b, step); });
-  const LossOptions how{at::Reduction::Mean, options_.class_weights, options_.label_smoothing,
-                        options_.matryoshka_dims};
-  return {loss_of(task_.loss(), result, how), packed.rows.total()};
+  model_->set_dropout_place(nn::DropoutPlace{options_.seed, part.place()});
+  const Scored result = scores(samples, packed, [&](Batch& b) { drop_tokens(b, part); });
+  LossOptions how{at::Reduction::Mean, options_.class_weights, options_.label_smoothing,
+                  options_.matryoshka_dims};
+  const bool whole = part.terms.empty();
+  if (!whole) how.reduction = at::Reduction::Sum;
+  return {loss_of(task_.loss(), result, how) / (whole ? 1.0 : part.terms[0]), packed.rows.total()};
 }
 
 /// How much each part counts goes into the wide part's weights, so that the stored model has it.

@@ -38,7 +38,8 @@ class TaskObjective : public Objective {
                 std::span<const Example> examples, std::span<const Sample> dev, Options options);
 
   torch::nn::Module& model() override { return *model_; }
-  Result loss(std::span<const Sample> batch, std::int64_t step) override;
+  std::vector<double> terms(std::span<const Sample> batch, std::int64_t step) override;
+  Result loss(std::span<const Sample> batch, const StepPart& part) override;
   Evaluation evaluate() override;
 
  private:
@@ -46,7 +47,7 @@ class TaskObjective : public Objective {
                 const std::function<void(Batch&)>& change);
   /// Adds the wide part's scores, as much as counts best, to those of all samples in an order.
   void add_wide(std::vector<Scored>& batches, std::span<const std::size_t> order);
-  void drop_tokens(Batch& batch, std::int64_t step) const;
+  void drop_tokens(Batch& batch, const StepPart& part) const;
 
   const Task& task_;
   std::shared_ptr<nn::FNetWithHeadImpl> model_;

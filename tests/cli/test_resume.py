@@ -21,8 +21,9 @@ STRIDE = int(os.environ.get("FNET_FAULT_STRIDE", "900"))
 FAULTS = BIN / "libfnet_faults.so"
 
 
-@unittest.skipUnless(CAN_TRAIN, "this build has no fnet-train")
-class Resume(CliTest):
+class Runs(CliTest):
+    """Runs of one command, which is to end alike whatever happens on the way."""
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -37,13 +38,6 @@ class Resume(CliTest):
         assert result.returncode == 0, result.stderr
         cls.seconds = time.monotonic() - start
         cls.whole = cls.weights("whole"), cls.log("whole")
-
-    @classmethod
-    def command(cls, name):
-        return ["finetune", "--train", cls.data, "--dev", cls.data, "--out", cls.place / name, "--tokenizer", cls.spiece,
-                "--set", "hidden_size=32", "--set", "intermediate_size=32", "--set", "num_hidden_layers=1",
-                "--set", "hidden_dropout_prob=0.1", "--batch-size", 8, "--average", "0.9", "--threads", 1,
-                "--epochs", 8, "--checkpoint-steps", 3]  # fmt: skip
 
     @classmethod
     def weights(cls, name):
@@ -65,10 +59,10 @@ class Resume(CliTest):
         self.assertEqual([path.name for path in self.place.iterdir() if path.name.startswith(".")], [], what)
         shutil.rmtree(self.place / name)
 
-    def test_killed_at_any_instant_it_ends_with_the_same_weights(self):
+    def survives(self, wanted):
         instants = random.Random(7)
         kills = resumed = 0
-        while kills < KILLS:
+        while kills < wanted:
             with subprocess.Popen([FNET, *map(str, self.command("killed"))], stderr=subprocess.PIPE, text=True) as run:
                 try:
                     run.wait(instants.uniform(0.3, 1) * self.seconds)
@@ -85,7 +79,20 @@ class Resume(CliTest):
         result = fnet(*self.command("killed"))
         self.assertIn(result.returncode, (0, 2), result.stderr)
         self.is_whole("killed", f"after {kills} kills")
-        self.assertGreater(resumed, KILLS // 10)
+        self.assertGreater(resumed, wanted // 10)
+
+
+@unittest.skipUnless(CAN_TRAIN, "this build has no fnet-train")
+class Resume(Runs):
+    @classmethod
+    def command(cls, name):
+        return ["finetune", "--train", cls.data, "--dev", cls.data, "--out", cls.place / name, "--tokenizer", cls.spiece,
+                "--set", "hidden_size=32", "--set", "intermediate_size=32", "--set", "num_hidden_layers=1",
+                "--set", "hidden_dropout_prob=0.1", "--batch-size", 8, "--average", "0.9", "--threads", 1,
+                "--epochs", 8, "--checkpoint-steps", 3]  # fmt: skip
+
+    def test_killed_at_any_instant_it_ends_with_the_same_weights(self):
+        self.survives(KILLS)
 
     def test_sigterm_leaves_a_checkpoint_and_is_no_failure(self):
         for asked, code in ((signal.SIGTERM, 0), (signal.SIGINT, 130)):
@@ -140,6 +147,44 @@ class Resume(CliTest):
                     self.assertEqual(again.returncode, 0, what + again.stderr)
                 self.is_whole("failing", what)
                 call += STRIDE
+
+
+@unittest.skipUnless(CAN_TRAIN, "this build has no fnet-train")
+class ResumePretraining(Runs):
+    @classmethod
+    def command(cls, name):
+        texts = cls.folder / "resume.txt"
+        if not texts.exists():
+            texts.write_text("\n\n".join(cls.data.read_text().split("\n")[1:]), encoding="utf-8")
+        return ["pretrain", "--train", texts, "--out", cls.place / name, "--tokenizer", cls.spiece, "--cache", cls.folder / "cache",
+                "--set", "hidden_size=32", "--set", "intermediate_size=32", "--set", "num_hidden_layers=2", "--set", "drop_path_rate=0.2",
+                "--set", "hidden_dropout_prob=0.1", "--dtype", "bfloat16", "--objective", "mlm+sop", "--batch-size", 8, "--accumulate", 2,
+                "--schedule", "cosine", "--average", "0.9", "--threads", 1, "--steps", 60, "--eval-steps", 12, "--eval-texts", 4,
+                "--checkpoint-steps", 5]  # fmt: skip
+
+    def test_killed_at_any_instant_it_ends_with_the_same_weights(self):
+        self.survives(max(3, KILLS // 3))
+
+
+@unittest.skipUnless(CAN_TRAIN, "this build has no fnet-train")
+class ResumeSeveralTasks(Runs):
+    @classmethod
+    def command(cls, name):
+        tasks = cls.folder / "tasks.json"
+        if not tasks.exists():
+            rows = [row.split("\t") for row in cls.data.read_text().splitlines()[1:]]
+            cls.write("words.conll", "".join("".join(f"{word}\t{'B-X' if word.isdigit() else 'O'}\n" for word in text.split()) + "\n"
+                                             for text, _ in rows))  # fmt: skip
+            tasks.write_text(json.dumps({"tasks": {
+                "mood": {"task": "text-classification", "train": "resume.tsv", "dev": "resume.tsv"},
+                "numbers": {"task": "token-classification", "train": "words.conll", "dev": "words.conll"}}}))  # fmt: skip
+        return ["finetune", "--task-config", tasks, "--out", cls.place / name, "--tokenizer", cls.spiece,
+                "--set", "hidden_size=32", "--set", "intermediate_size=32", "--set", "num_hidden_layers=2", "--set", "drop_path_rate=0.2",
+                "--dtype", "bfloat16", "--batch-size", 8, "--average", "0.9", "--threads", 1, "--epochs", 4,
+                "--checkpoint-steps", 3]  # fmt: skip
+
+    def test_killed_at_any_instant_it_ends_with_the_same_weights(self):
+        self.survives(max(3, KILLS // 3))
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ struct Printed : Objective {
   torch::nn::Module& model() override { return inner.model(); }
   Evaluation evaluate() override { return inner.evaluate(); }
 
-  Result loss(std::span<const Sample> batch, std::int64_t step) override {
-    Result result = inner.loss(batch, step);
+  Result loss(std::span<const Sample> batch, const StepPart& part) override {
+    Result result = inner.loss(batch, part);
     nlohmann::json line = {{"loss", result.loss.item<double>()}};
     for (const Sample& sample : batch) {
       line["samples"].push_back({{"ids", sample.texts[0].input_ids},

@@ -37,9 +37,9 @@ struct Number : Objective {
 
   torch::nn::Module& model() override { return module; }
 
-  Result loss(std::span<const Sample> /*batch*/, std::int64_t step) override {
+  Result loss(std::span<const Sample> /*batch*/, const StepPart& part) override {
     const at::Tensor loss = (value - 3).square().sum();
-    return {bad_steps.contains(step) ? loss * kNaN : loss, 1};
+    return {bad_steps.contains(part.step) ? loss * kNaN : loss, 1};
   }
 
   Evaluation evaluate() override {
@@ -134,7 +134,7 @@ TEST(Loop, a_stage_may_be_told_its_steps) {
   ASSERT_EQ(report.epochs.size(), 3U);
   EXPECT_EQ(report.epochs[1].step, 8);
   EXPECT_EQ(report.epochs[2].step, 10);
-  EXPECT_DOUBLE_EQ(rates[9], toy.options.learning_rate * linear_schedule(9, 10, 0.1));
+  EXPECT_DOUBLE_EQ(rates[9], toy.options.learning_rate * rate_at(Schedule::linear, 9, 10, 0.1));
 }
 
 TEST(Loop, skips_steps_that_are_not_finite) {
@@ -229,8 +229,8 @@ TEST(Loop, makes_a_checkpoint_every_so_many_steps_and_where_it_is_stopped) {
 
 /// A gradient that is a hundred times as large at some steps.
 struct Spikes : Number {
-  Result loss(std::span<const Sample> /*batch*/, std::int64_t step) override {
-    return {(value * (bad_steps.contains(step) ? 1.0 : 0.01)).sum(), 1};
+  Result loss(std::span<const Sample> /*batch*/, const StepPart& part) override {
+    return {(value * (bad_steps.contains(part.step) ? 1.0 : 0.01)).sum(), 1};
   }
 };
 

@@ -1,9 +1,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "blocks/model.h"
+#include "core/error.h"
 #include "fnet/train.h"
 #include "models.h"
 #include "temporary.h"
@@ -269,12 +271,61 @@ TEST(AdamW, the_average_is_swapped_in_and_out) {
   EXPECT_EQ(p[0].item<double>(), last);
 }
 
-TEST(LinearSchedule, rises_and_falls_in_lines) {
-  EXPECT_NEAR(linear_schedule(0, 100, 0.1), 0.1, 1e-12);
-  EXPECT_NEAR(linear_schedule(9, 100, 0.1), 1.0, 0.02);
-  EXPECT_NEAR(linear_schedule(55, 100, 0.1), 0.5, 1e-12);
-  EXPECT_NEAR(linear_schedule(99, 100, 0.1), 1.0 / 90, 1e-12);
-  EXPECT_NEAR(linear_schedule(0, 10, 0), 1.0, 1e-12);
+TEST(AdamW, the_average_is_that_of_its_formula) {
+  const at::Tensor p = at::zeros({3}).requires_grad_();
+  AdamW optimizer({p}, {.average = 0.95});
+  // Each 8 steps; a young average forgets faster.
+  std::vector<double> average(3, 0.0);
+  for (int step = 1; step <= 400; ++step) {
+    ((p - at::tensor({1.0F, -2.0F, 3.0F})) * at::tensor({1.0F, 0.5F, 2.0F}))
+        .square()
+        .sum()
+        .backward();
+    optimizer.step(0.05);
+    if (step % 8 != 0) continue;
+    const double decay = std::min(0.95, (1.0 + step) / (10.0 + step));
+    for (int i = 0; i < 3; ++i) {
+      double& mean = average[static_cast<std::size_t>(i)];
+      mean = std::pow(decay, 8) * mean + (1 - std::pow(decay, 8)) * p[i].item<double>();
+    }
+  }
+  optimizer.swap_average();
+  for (int i = 0; i < 3; ++i)
+    EXPECT_NEAR(p[i].item<double>(), average[static_cast<std::size_t>(i)], 1e-5);
+}
+
+/// Of transformers 5.23's get_linear_, get_cosine_ and get_constant_schedule_with_warmup, 4 steps
+/// of 20 warm-up. Ours begins with its second one, so that no step is one of rate 0.
+TEST(Schedules, are_those_of_transformers) {
+  const std::vector<double> up = {0.25, 0.5, 0.75};
+  const std::vector<double> linear = {1,   0.9375, 0.875, 0.8125, 0.75, 0.6875, 0.625, 0.5625,
+                                      0.5, 0.4375, 0.375, 0.3125, 0.25, 0.1875, 0.125, 0.0625};
+  const std::vector<double> cosine = {1,
+                                      0.990392640202,
+                                      0.961939766256,
+                                      0.915734806151,
+                                      0.853553390593,
+                                      0.77778511651,
+                                      0.691341716183,
+                                      0.597545161008,
+                                      0.5,
+                                      0.402454838992,
+                                      0.308658283817,
+                                      0.22221488349,
+                                      0.146446609407,
+                                      0.0842651938487,
+                                      0.0380602337444,
+                                      0.00960735979838};
+  for (std::int64_t step = 0; step < 20; ++step) {
+    const auto at = static_cast<std::size_t>(step);
+    const bool rises = step < 3;
+    const auto rate = [&](Schedule schedule) { return rate_at(schedule, step, 20, 0.2); };
+    EXPECT_NEAR(rate(Schedule::linear), rises ? up[at] : step == 3 ? 1 : linear[at - 4], 1e-11);
+    EXPECT_NEAR(rate(Schedule::cosine), rises ? up[at] : step == 3 ? 1 : cosine[at - 4], 1e-11);
+    EXPECT_NEAR(rate(Schedule::constant), rises ? up[at] : 1, 1e-11);
+  }
+  EXPECT_NEAR(rate_at(Schedule::linear, 0, 10, 0), 1.0, 1e-12);
+  EXPECT_THROW(schedule_named("steps"), Error);
 }
 
 }  // namespace

@@ -146,6 +146,24 @@ TEST(TaskObjective, its_loss_is_the_mean_over_the_samples_one_by_one) {
   EXPECT_NEAR(objective.evaluate().loss, sum / 3, 1e-5);
 }
 
+TEST(TaskObjective, the_losses_of_a_steps_parts_add_up_to_its_own) {
+  const Classifier toy;
+  for (const std::vector<double>& weights : {std::vector<double>(), {0.5, 1, 2}}) {
+    TaskObjective objective = toy.objective({.label_smoothing = 0.1, .class_weights = weights});
+    const double whole = objective.loss(toy.samples, 0).loss.item<double>();
+    const std::vector<double> terms = objective.terms(toy.samples, 0);
+    double sum = 0;
+    for (const std::int64_t part : {0, 1}) {
+      const auto [begin, end] = part_of(3, part, 2);
+      const auto own =
+          std::span(toy.samples)
+              .subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+      sum += objective.loss(own, {0, begin, terms}).loss.item<double>();
+    }
+    EXPECT_NEAR(sum, whole, 1e-6);
+  }
+}
+
 TEST(TaskObjective, what_it_drops_follows_from_the_seed_and_the_step) {
   const Classifier plain, with_dropout(0.5);
   for (const Classifier* toy : {&plain, &with_dropout}) {

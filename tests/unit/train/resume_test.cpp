@@ -55,8 +55,8 @@ struct Noise : Objective {
 
   torch::nn::Module& model() override { return module; }
 
-  Result loss(std::span<const Sample> /*batch*/, std::int64_t step) override {
-    Philox random(1, static_cast<std::uint64_t>(step));
+  Result loss(std::span<const Sample> /*batch*/, const StepPart& part) override {
+    Philox random(1, part.place());
     at::Tensor noise = at::empty({2, 4});
     for (int i = 0; i < 8; ++i) noise.mutable_data_ptr<float>()[i] = random.normal();
     return {(value - noise).square().sum(), 1};

@@ -1,0 +1,1 @@
+#pragma once  // see ../of_torch.h
