@@ -113,14 +113,27 @@ void Loop::train_epoch() {
   while (step_ < epoch_end() && !report_.interrupted) {
     const double rate = options_.learning_rate *
                         linear_schedule(step_ - stage_begin_, stage_steps_, options_.warmup);
+    StepSeconds seconds;
+    auto last = Clock::now();
+    const auto lap = [&] {
+      const auto before = std::exchange(last, Clock::now());
+      return std::chrono::duration<double>(last - before).count();
+    };
+    const std::vector<Sample> batch = source_.batch(step_);
+    seconds.batch = lap();
     const Objective::Result result = [&] {
       const ProductsIn products(options_.products);
-      return objective_.loss(source_.batch(step_), step_);
+      return objective_.loss(batch, step_);
     }();
+    seconds.forward = lap();
     const bool learns = result.loss.requires_grad();  // not where all of the step's task is frozen
     if (learns) result.loss.backward();
     const double loss = result.loss.item<double>();
-    if (std::isfinite(loss) && (!learns || step(rate))) {
+    seconds.backward = lap();
+    const bool good = std::isfinite(loss) && (!learns || step(rate));
+    seconds.update = lap();
+    if (options_.timed) options_.timed(seconds);
+    if (good) {
       bad_in_a_row_.clear();
       loss_sum_ += loss;
       ++good_steps_;

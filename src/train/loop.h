@@ -19,6 +19,7 @@
 #include "train/optimizer.h"
 #include "train/saver.h"
 #include "train/source.h"
+#include "train/step_seconds.h"
 
 namespace fnet {
 
@@ -47,6 +48,7 @@ struct LoopOptions {
   /// Steps between two checkpoints; 0: none are made; -1: as rarely as they take a fiftieth of the
   /// time, and at most two a minute.
   std::int64_t checkpoint_steps = 0;
+  std::function<void(const StepSeconds&)> timed = {};  ///< called after every step
 };
 
 /// The one training loop: learning rate, guards against steps that are not finite, log, progress,
