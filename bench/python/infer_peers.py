@@ -71,13 +71,16 @@ class Peer:
             env=environment(threads) | {"TORCHINDUCTOR_CACHE_DIR": str(options.folder / "inductor")},
         )  # fmt: skip
 
-    def ask(self, work, repeats):
+    def answer(self, work, repeats):
         self.process.stdin.write(json.dumps([work.batches, repeats]) + "\n")
         self.process.stdin.flush()
         answer = json.loads(self.process.stdout.readline() or '{"error": "it died"}')
         if "error" in answer:
             raise RuntimeError(answer["error"])
-        return answer["seconds"]
+        return answer
+
+    def ask(self, work, repeats):
+        return self.answer(work, repeats)["seconds"]
 
     def prepare(self, work):
         self.ask(dataclasses.replace(work, batches=work.batches[:1]), 0)

@@ -1,21 +1,23 @@
 """One of infer_peers.py's contenders: `peers.py NAME THREADS FOLDER`.
 
 Reads `[[[batch, length], …], repeats]` lines, runs the batches one after the other, and answers
-`{"seconds": […]}`, one for each repeat, or `{"error": …}`; 0 repeats compile and warm up. Models are the
-size of fnet-base or bert-base with random weights and 4,096 positions; the work is ids → last hidden state.
+`{"seconds": […], "peak_bytes": …}`, one for each repeat, or `{"error": …}`; 0 repeats compile and warm up. Models
+are the size of fnet-base or bert-base with random weights and 8,192 positions; the work is ids → last hidden
+state, or of those that train a whole step of a masked language model.
 """
 
 import functools
 import json
 import os
 import pathlib
+import resource
 import subprocess
 import sys
 import time
 import warnings
 
 NAME, THREADS, FOLDER = sys.argv[1], int(sys.argv[2]), pathlib.Path(sys.argv[3])
-POSITIONS, VOCABULARY = 4096, 32000
+POSITIONS, VOCABULARY, MASKED = 8192, 32000, 0.15
 
 # Libraries that print to stdout must not break the protocol.
 answers = os.fdopen(os.dup(1), "w")
@@ -74,6 +76,43 @@ def runner(model):
 
 def eager(**options):
     return runner(hugging_face(**options))
+
+
+def training(bert=False, dtype="float32"):
+    """Steps as transformers' Trainer takes them: fused AdamW, the gradient clipped to 1, bfloat16 by autocast; the
+    models score every row, whether it is masked or not."""
+    import torch
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    torch.set_num_threads(THREADS)
+    torch.manual_seed(0)
+    common = dict(vocab_size=VOCABULARY, max_position_embeddings=POSITIONS)
+    if bert:
+        config = transformers.BertConfig(**common, attn_implementation="sdpa")
+        model = transformers.BertForMaskedLM(config)
+    else:
+        model = transformers.FNetForMaskedLM(transformers.FNetConfig(**common))
+    model.train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
+
+    def prepare(batch, length):
+        ids = torch.from_numpy(token_ids(batch, length))
+        masked = torch.rand(ids.shape, generator=torch.Generator().manual_seed(0)) < MASKED
+        labels = torch.where(masked, ids, -100)
+
+        def step():
+            with torch.autocast("cpu", torch.bfloat16, enabled=dtype == "bfloat16"):
+                loss = model(input_ids=ids, labels=labels).loss
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            return loss.item()
+
+        return step
+
+    return prepare
 
 
 def compiled(dtype):
@@ -227,6 +266,10 @@ CONTENDERS = {
     "keras_jax_float32": keras_jax,
     "bert_float32": functools.partial(eager, bert=True),
     "bert_bfloat16": functools.partial(eager, bert=True, dtype="bfloat16"),
+    "hf_training_float32": training,
+    "hf_training_bfloat16": functools.partial(training, dtype="bfloat16"),
+    "bert_training_float32": functools.partial(training, bert=True),
+    "bert_training_bfloat16": functools.partial(training, bert=True, dtype="bfloat16"),
 }
 
 
@@ -248,7 +291,8 @@ def main():
                 for batch, length in batches:
                     ready[batch, length]()
                 seconds.append(time.perf_counter() - begin)
-            answer = {"seconds": seconds}
+            peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            answer = {"seconds": seconds, "peak_bytes": peak}
         except Exception as error:  # whatever a library throws is the driver's to report
             answer = {"error": f"{type(error).__name__}: {error}"[:300]}
         print(json.dumps(answer), file=answers, flush=True)

@@ -58,6 +58,8 @@ constexpr std::array kCommands = {
             "export onnx model --out model.onnx", nullptr, run_exporter},
     Command{"bench", "how fast a model runs here, and what the machine could do",
             "bench model --batch 8 --length 128", declare_bench},
+    Command{"train-bench", "how fast a model learns here (starts fnet-train)",
+            "train-bench --variant base --batch 4 --length 512", nullptr, run_trainer},
 };
 
 constexpr Program kProgram = {

@@ -17,6 +17,7 @@ namespace fnet::cli {
 
 Action declare_pretrain(FlagSet& flags);
 Action declare_distill(FlagSet& flags);
+Action declare_train_bench(FlagSet& flags);
 
 /// A flag for each option of a training that is a plain value; `list` visits them, as
 /// finetune_options does.

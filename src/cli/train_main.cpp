@@ -1,4 +1,4 @@
-// fnet-train: what `fnet pretrain`, `fnet distill` and `fnet finetune` start.
+// fnet-train: what `fnet pretrain`, `fnet distill`, `fnet finetune` and `fnet train-bench` start.
 #include <algorithm>
 #include <array>
 #include <memory>
@@ -162,6 +162,8 @@ constexpr std::array kCommands = {
             declare_distill},
     Command{"finetune", "train a model for a task on labelled texts",
             "finetune --task text-classification --train train.tsv --out model", declare_finetune},
+    Command{"train-bench", "how fast a model learns here, and what the machine could do",
+            "train-bench --variant base --batch 4 --length 512", declare_train_bench},
 };
 
 constexpr Program kProgram = {

@@ -25,6 +25,19 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+/// Tells how long each part of a step took.
+class Laps {
+ public:
+  /// Adds the time since the last call, or since it was made.
+  void add_to(double& seconds) {
+    seconds += seconds_since(last_);
+    last_ = std::chrono::steady_clock::now();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
 }  // namespace
 
 Loop::Loop(LoopOptions options, Source& source, Objective& objective, Saver& saver,
@@ -113,8 +126,10 @@ void Loop::begin_stage(const Stage& stage) {
 }
 
 /// Reads this process's parts of a step, forward and back, and adds them up with all others.
-Loop::StepSum Loop::pass() {
+Loop::StepSum Loop::pass(StepSeconds& seconds) {
+  Laps laps;
   const std::vector<Sample> batch = source_.batch(step_);
+  laps.add_to(seconds.batch);
   const auto samples = static_cast<std::int64_t>(batch.size());
   const std::int64_t parts = options_.accumulate * ranks_.size();
   std::vector<double> terms;
@@ -135,10 +150,12 @@ Loop::StepSum Loop::pass() {
     const auto own = std::span(batch).subspan(static_cast<std::size_t>(begin),
                                               static_cast<std::size_t>(end - begin));
     const Objective::Result result = objective_.loss(own, {step_, begin, terms});
+    laps.add_to(seconds.forward);
     // None learns where all of the step's task is frozen.
     if (result.loss.requires_grad()) result.loss.backward(), sum.learns = true;
     sum.loss += result.loss.item<double>();
     sum.tokens += result.tokens;
+    laps.add_to(seconds.backward);
   }
   if (!sums_) return sum;
   sum.learns = sums_->finish();
@@ -163,8 +180,13 @@ void Loop::train_epoch() {
     ranks_.set_stepping(true);
     const double rate = options_.learning_rate * rate_at(options_.schedule, step_ - stage_begin_,
                                                          stage_steps_, options_.warmup);
-    const StepSum sum = pass();
-    if (std::isfinite(sum.loss) && (!sum.learns || step(rate))) {
+    StepSeconds seconds;
+    const StepSum sum = pass(seconds);
+    Laps laps;
+    const bool good = std::isfinite(sum.loss) && (!sum.learns || step(rate));
+    laps.add_to(seconds.update);
+    if (options_.timed) options_.timed(seconds);
+    if (good) {
       bad_in_a_row_.clear();
       loss_sum_ += sum.loss;
       ++good_steps_;

@@ -21,6 +21,7 @@
 #include "train/ranks.h"
 #include "train/saver.h"
 #include "train/source.h"
+#include "train/step_seconds.h"
 
 namespace fnet {
 
@@ -54,6 +55,7 @@ struct LoopOptions {
   std::int64_t checkpoint_steps = 0;
   /// The processes that share each step, of which the first evaluates and saves; null: this one.
   Ranks* ranks = nullptr;
+  std::function<void(const StepSeconds&)> timed = {};  ///< called after every step
 };
 
 /// The one training loop: learning rate, guards against steps that are not finite, log, progress,
@@ -88,7 +90,7 @@ class Loop {
     bool learns = false;                    ///< something has a gradient
     bool stop = false, checkpoint = false;  ///< one is asked for
   };
-  StepSum pass();
+  StepSum pass(StepSeconds& seconds);
   bool step(double rate);
   void skip_step();
   void evaluate();

@@ -19,8 +19,8 @@ constexpr std::size_t kShown = 8, kShownTokens = 80;
 }  // namespace
 
 PretrainObjective::PretrainObjective(std::shared_ptr<nn::FNetWithHeadImpl> model,
-                                     Tokenizer tokenizer, std::span<const Sample> dev,
-                                     std::uint64_t seed)
+                                     std::optional<Tokenizer> tokenizer,
+                                     std::span<const Sample> dev, std::uint64_t seed)
     : model_(std::move(model)), tokenizer_(std::move(tokenizer)), dev_(dev), seed_(seed) {}
 
 at::Tensor PretrainObjective::Scores::loss(at::Reduction::Reduction reduction) const {
@@ -87,8 +87,8 @@ FilledText PretrainObjective::filled(const Sample& sample, const at::Tensor& pro
   ids.resize(std::min(ids.size(), kShownTokens));
   const auto text_of = [&](std::size_t begin, std::size_t end) {
     const std::span<const std::int32_t> run(ids.data() + begin, end - begin);
-    std::string text = tokenizer_.decode(run);
-    const bool space = !run.empty() && tokenizer_.begins_word(run[0]);
+    std::string text = tokenizer_->decode(run);
+    const bool space = !run.empty() && tokenizer_->begins_word(run[0]);
     return (space ? " " : "") + text;
   };
   const std::vector<std::int32_t>& rows = sample.picks[0];
@@ -97,7 +97,7 @@ FilledText PretrainObjective::filled(const Sample& sample, const at::Tensor& pro
     const auto [score, best] = probabilities[static_cast<std::int64_t>(i)].max(0);
     const auto row = static_cast<std::size_t>(rows[i]);
     const auto piece = [&](std::int32_t id) {
-      return id < tokenizer_.vocab_size() ? tokenizer_.piece(id) : std::string();
+      return id < tokenizer_->vocab_size() ? tokenizer_->piece(id) : std::string();
     };
     out.parts.push_back({text_of(begin, row), piece(sample.targets[i]),
                          piece(static_cast<std::int32_t>(best.item<std::int64_t>())),

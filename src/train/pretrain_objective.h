@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -19,8 +20,8 @@ namespace fnet {
 class PretrainObjective : public Objective {
  public:
   /// The model's own head is for fill-mask; samples with a label need its kOrderHead too. `dev`
-  /// must outlive this object.
-  PretrainObjective(std::shared_ptr<nn::FNetWithHeadImpl> model, Tokenizer tokenizer,
+  /// must outlive this object; an evaluation of it needs the tokenizer.
+  PretrainObjective(std::shared_ptr<nn::FNetWithHeadImpl> model, std::optional<Tokenizer> tokenizer,
                     std::span<const Sample> dev, std::uint64_t seed);
 
   torch::nn::Module& model() override { return *model_; }
@@ -44,7 +45,7 @@ class PretrainObjective : public Objective {
   FilledText filled(const Sample& sample, const at::Tensor& probabilities) const;
 
   std::shared_ptr<nn::FNetWithHeadImpl> model_;
-  Tokenizer tokenizer_;
+  std::optional<Tokenizer> tokenizer_;
   std::span<const Sample> dev_;
   std::uint64_t seed_;
   Batch batch_;
