@@ -34,7 +34,8 @@ struct TaskOptions {
                                 ///< where each text or word has one of them, else 0
   std::string class_weights = "none";  ///< or balanced: classes count alike in the loss
   /// A head that counts words and pairs of words too (on, off). auto: where the task can have one,
-  /// for a new model or one that has it already, if that does better on dev.
+  /// for a new model, a new head on one that transformers can't read, or where the model has it
+  /// already, if that does better on dev.
   std::string wide = "auto";
   bool label_all_tokens = false;  ///< of token-classification: all of a word's tokens learn its tag
   /// Of sentence-similarity: so many first numbers of each vector learn to tell likeness alone.
@@ -82,7 +83,7 @@ struct FinetuneOptions : TaskOptions {
                                  ///< learns, with a warm-up and a decline of their own
   double layer_decay = 1;        ///< the learning rate of each layer is that of the next times this
 
-  std::int64_t epochs = 0;          ///< 0: 10 of a new model, 5 of one to start from
+  std::int64_t epochs = 0;          ///< 0: 10 of a new model, 4 of one to start from
   std::int64_t batch_size = 32;     ///< texts a step, whoever reads them
   std::int64_t accumulate = 1;      ///< parts of a step's texts that are read one after the other
   double learning_rate = -1;        ///< at its peak; -1: 1e-3 of a new model, 3e-4 of another

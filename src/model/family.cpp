@@ -75,4 +75,8 @@ std::optional<std::string> foreign_files(const fs::path& path) {
   return {};
 }
 
+bool is_own_type(const Config& config) {
+  return nlohmann::json::parse(config.to_json()).at("model_type") != "fnet";
+}
+
 }  // namespace fnet

@@ -31,6 +31,9 @@ const Family* find_family(std::string_view name);
 const Family& family_of(const std::filesystem::path& directory, std::string_view json,
                         const Config& config);
 
+/// Whether the config sets what only this program knows, so that transformers refuses the model.
+bool is_own_type(const Config& config);
+
 /// What a directory or file is that holds weights in a form that is not read here, by its files'
 /// names, or nothing.
 std::optional<std::string> foreign_files(const std::filesystem::path& path);

@@ -233,7 +233,7 @@ TrainingReport finetune(const FinetuneOptions& options, const TrainingCallbacks&
 
 FinetuneOptions settled(FinetuneOptions options) {
   const bool is_new = options.from.empty();
-  if (options.epochs == 0) options.epochs = is_new ? 10 : 5;
+  if (options.epochs == 0) options.epochs = is_new ? 10 : 4;
   if (options.learning_rate == -1) options.learning_rate = is_new ? 1e-3 : 3e-4;
   return options;
 }

@@ -14,7 +14,7 @@ void finetune_options(Visit&& option) {
   using O = FinetuneOptions;
   const auto range = Allowed::range;
   option("epochs", &O::epochs, range(0, 1'000'000),
-         "passes over the training data; 0: 10 of a new model, 5 of one to start from");
+         "passes over the training data; 0: 10 of a new model, 4 of one to start from");
   option("batch_size", &O::batch_size, range(1, 65'536), "texts a step, of all processes together");
   option("accumulate", &O::accumulate, range(1, 65'536),
          "parts of a step's texts that are read one after the other: less memory, the same step");

@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "model/batch.h"
+#include "model/family.h"
 #include "model/kinds.h"
 #include "train/check_option.h"
 #include "train/finetune_options.h"
@@ -219,8 +220,9 @@ TrainingSetup set_up(const FinetuneOptions& o, const Log& log) {
   }
   const bool fits = std::ranges::all_of(tasks, &TaskSetup::fits);
   const bool had_wide = config.wide_features > 0;
-  const bool wide = input.input_type == "tokens" &&
-                    wants_wide(own.options, *own.task, o.from.empty() || had_wide);
+  // A new head begins with it, but where that would hide the model from transformers.
+  const bool may_begin = o.from.empty() || had_wide || (!own.fits && is_own_type(config));
+  const bool wide = input.input_type == "tokens" && wants_wide(own.options, *own.task, may_begin);
   config.wide_features = 0;
   set_heads(config, tasks, log);
   const std::int64_t positions = config.max_position_embeddings;

@@ -64,11 +64,19 @@ at::Tensor TeacherObjective::targets(std::span<const Sample> samples) const {
       .to(model_->parameters().front().device());
 }
 
-Objective::Result TeacherObjective::loss(std::span<const Sample> batch, std::int64_t step) {
-  model_->set_dropout_place(nn::DropoutPlace{seed_, static_cast<std::uint64_t>(step)});
+std::vector<double> TeacherObjective::terms(std::span<const Sample> batch, std::int64_t /*step*/) {
+  if (loss_.kind == "similarity" || loss_.similarity_weight != 0) return {};
+  return {static_cast<double>(batch.size())};
+}
+
+Objective::Result TeacherObjective::loss(std::span<const Sample> batch, const StepPart& part) {
+  model_->set_dropout_place(nn::DropoutPlace{seed_, part.place()});
   const at::Tensor student = vectors(batch);
-  return {teacher_loss(student, targets(batch).to(student.scalar_type()), loss_),
-          batch_.rows.total()};
+  const at::Tensor mean =
+      teacher_loss(student, targets(batch).to(student.scalar_type()), loss_);
+  const double share =
+      part.terms.empty() ? 1 : static_cast<double>(batch.size()) / part.terms[0];
+  return {mean * share, batch_.rows.total()};
 }
 
 Evaluation TeacherObjective::evaluate() {

@@ -34,7 +34,9 @@ class TeacherObjective : public Objective {
       : model_(std::move(model)), dev_(dev), loss_(std::move(loss)), seed_(seed) {}
 
   torch::nn::Module& model() override { return *model_; }
-  Result loss(std::span<const Sample> batch, std::int64_t step) override;
+  /// Texts, unless they are compared with each other.
+  std::vector<double> terms(std::span<const Sample> batch, std::int64_t step) override;
+  Result loss(std::span<const Sample> batch, const StepPart& part) override;
   /// Metrics: cosine, the mean with the teacher's vectors, where they have the model's width; and
   /// similarity, the correlation (Pearson's) of the texts' cosines with each other.
   Evaluation evaluate() override;
