@@ -88,10 +88,10 @@ class Ranks(CliTest):
         cls.data = cls.write("ranks.tsv", "text\tlabel\n" + "".join(rows))
         cls.texts = cls.write("ranks.txt", "\n\n".join(row.split("\t")[0] + "\nand more of it" for row in rows * 4))
 
-    def finetune(self, name, *more):
+    def finetune(self, name, *more, epochs=2):
         # A few texts at the epoch's end are fewer than there are processes.
         return ["finetune", "--train", self.data, "--dev", self.data, "--out", self.folder / name, "--tokenizer", self.spiece, *SMALL,
-                "--batch-size", 7, "--epochs", 2, "--lr", "1e-4", "--token-dropout", 0, "--wide", "off", *more]  # fmt: skip
+                "--batch-size", 7, "--epochs", epochs, "--lr", "1e-4", "--token-dropout", 0, "--wide", "off", *more]  # fmt: skip
 
     def pretrain(self, name, *more):
         return ["pretrain", "--train", self.texts, "--out", self.folder / name, "--tokenizer", self.spiece, *SMALL, "--cache",
@@ -165,16 +165,16 @@ class Ranks(CliTest):
         self.assertIn("sha256", told[0])
 
     def test_they_go_on_from_a_checkpoint(self):
-        more = ("--checkpoint-steps", 10, "--average", "0.9", "--set", "hidden_dropout_prob=0.1", "--epochs", 30)
-        self.together(2, self.finetune("whole", *more))
+        more = ("--checkpoint-steps", 10, "--average", "0.9", "--set", "hidden_dropout_prob=0.1")
+        self.together(2, self.finetune("whole", *more, epochs=30))
         # Asked to stop is one of them; killed is the other.
         for how, stopped in ((signal.SIGTERM, 1), (signal.SIGKILL, 0)):
-            with Started([self.finetune("again", *more)] * 2) as started:
+            with Started([self.finetune("again", *more, epochs=30)] * 2) as started:
                 started.wait_for_line("epoch 2:")
                 started.runs[stopped].send_signal(how)
                 codes, told = started.end()
                 self.assertIn(codes, ([0, 0],) if how == signal.SIGTERM else ([-9, 1], [0, 0]), told)
-            with Started([self.finetune("again", *more)] * 2, attempt=1) as started:
+            with Started([self.finetune("again", *more, epochs=30)] * 2, attempt=1) as started:
                 codes, told = started.end()
             self.assertEqual(codes, [0, 0], told)
             self.assertIn("goes on from the checkpoint of step", told[0])

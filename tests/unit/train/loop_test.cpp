@@ -283,9 +283,9 @@ struct Denormals : Number {
     return (at::full({1 << 20}, 1e-30) * 1e-10).count_nonzero().item<double>();
   }
 
-  Result loss(std::span<const Sample> batch, std::int64_t step) override {
+  Result loss(std::span<const Sample> batch, const StepPart& part) override {
     most = std::max(most, left());
-    return Number::loss(batch, step);
+    return Number::loss(batch, part);
   }
 
   double most = 0;

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "train/objective.h"
 #include "train/source.h"
 
 namespace fnet {
