@@ -37,7 +37,7 @@ def main():
         model.save_pretrained(bert)
         (bert / "vocab.txt").write_text("".join(piece + "\n" for piece in pieces))
         lines.write_text("".join(text + "\n" for text in TEXTS))
-        tokenizer = transformers.BertTokenizer(str(bert / "vocab.txt"))
+        tokenizer = transformers.BertTokenizer(str(bert / "vocab.txt"), model_max_length=64)
         tokenizer.save_pretrained(bert)
         expected = []
         for text in TEXTS:
