@@ -17,7 +17,8 @@ Tokenizer make_wordpiece(bool lower_case) {
   config.added_tokens = {{.content = "<x>", .lstrip = true, .rstrip = true},
                          {.content = "re", .special = false, .normalized = true}};
   return Tokenizer::parse(
-      "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\nmodel\nread\n##s\n##e\ne\ncaf\n##\u00e9\n1\n##0\n,\n",
+      "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\nmodel\nread\n##s\n##e\ne\ncaf\n##\u00e9\n1\n##0\n,"
+      "\n",
       config);
 }
 
@@ -36,11 +37,10 @@ std::array<Tokenizer, 5> make_tokenizers() {
   train_tokenizer(training).save(directory);
   const std::string model = read_file(std::string(directory) + "/spiece.model", 1 << 20);
   std::filesystem::remove_all(directory);
-  return {
-      Tokenizer::parse(model),
-      Tokenizer::parse(model, {.normalization = Normalization::hf_slow, .keep_accents = false}),
-      Tokenizer::parse(model, {.normalization = Normalization::hf_fast, .do_lower_case = true}),
-      make_wordpiece(true), make_wordpiece(false)};
+  return {Tokenizer::parse(model),
+          Tokenizer::parse(model, {.normalization = Normalization::hf_slow, .keep_accents = false}),
+          Tokenizer::parse(model, {.normalization = Normalization::hf_fast, .do_lower_case = true}),
+          make_wordpiece(true), make_wordpiece(false)};
 }
 
 }  // namespace
