@@ -63,23 +63,6 @@ class MadeUpSource : public Source {
   std::size_t batch_, length_;
 };
 
-/// Keeps nothing.
-class NoSaver : public Saver {
- public:
-  void log(std::string_view, std::int64_t,
-           const std::vector<std::pair<std::string, double>>&) override {}
-  void save(const TrainingReport&, const Evaluation&) override {}
-  void update(const TrainingReport&, const Evaluation&) override {}
-  bool holds_model() const override { return true; }
-  void checkpoint(std::int64_t, const nlohmann::json&, const NamedTensors&) override {}
-  const nlohmann::json& resumed() const override { return none_; }
-  void restore(const NamedTensors&) override {}
-  void restore_best() override {}
-
- private:
-  nlohmann::json none_;
-};
-
 /// Of MaskedLM for one row that it scores.
 double head_operations(const Config& config) {
   return linear_operations(config.hidden_size, config.hidden_size) +
@@ -98,7 +81,7 @@ StepBenchReport measure_steps(const StepBenchOptions& options) {
   const auto dtype = kernels::dtype_named(options.dtype);
   require(dtype && *dtype != kernels::Dtype::int8, Kind::usage,
           "dtype: expected float32 or bfloat16, found '{}'", printable(options.dtype));
-  use_threads(options.threads);
+  use_threads(options.threads, 1);
   Config config = Config::preset(options.variant);
   config.task = "fill-mask";
   config.max_position_embeddings =

@@ -150,7 +150,7 @@ TEST(Task, tagger_may_learn_from_all_tokens_of_a_word) {
     targets.push_back(word == 0 ? (expected.first_of_word(i) ? 1 : 2) : word == 1 ? 3 : 0);
   }
   ASSERT_GT(picks.size(), words.size());
-  EXPECT_EQ(sample.picks, std::vector{picks});
+  EXPECT_EQ(sample.picks, (std::vector<std::vector<std::int32_t>>{picks}));
   EXPECT_EQ(sample.targets, targets);
   ASSERT_EQ(sample.units.size(), picks.size());
   for (std::size_t i = 0; i < picks.size(); ++i) EXPECT_EQ(sample.units[i], i);
