@@ -3,8 +3,7 @@
 #include "input.h"
 #include "text/tokenizer_config.h"
 
-/// config.json and tokenizer_config.json: what is accepted is written in a form that reads back as
-/// the same.
+/// config.json, which is written in a form that reads back as the same, and tokenizer_config.json.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace fnet;
   const std::string_view text = input_text(data, size);
@@ -13,12 +12,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const Config config = Config::from_json(text, "input", &warnings);
     if (Config::from_json(config.to_json(), "written") != config) abort();
   });
-  may_refuse([&] {
-    const auto rewritten = [](std::string_view from) {
-      return tokenizer_config_json(read_tokenizer_config(input_file(from)).config, "<unk>", true);
-    };
-    const std::string written = rewritten(text);
-    if (rewritten(written) != written) abort();
-  });
+  may_refuse([&] { read_tokenizer_config(input_file(text)); });
   return 0;
 }

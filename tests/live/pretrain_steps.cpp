@@ -60,8 +60,10 @@ int main(int argc, char** argv) {
   const Tokenizer tokenizer = Tokenizer::load(argv[1]);
   const auto model = std::make_shared<nn::FNetWithHeadImpl>(config);
   model->load_weights(argv[1]);
-  const Corpus corpus =
-      Corpus::open({.paths = {argv[2]}, .cache = argv[4]}, tokenizer, [](std::string_view) {});
+  CorpusOptions reading;
+  reading.paths = {argv[2]};
+  reading.cache = argv[4];
+  const Corpus corpus = Corpus::open(reading, tokenizer, [](std::string_view) {});
   SampleOptions options{.max_length = 48, .seed = 1};
   if (!config.heads.empty()) options.pairs = PairObjective::order;
   const CorpusTexts texts(corpus, CorpusSamples::room(options), CorpusSamples::kLeast);
