@@ -129,10 +129,7 @@ foreach(program fnet_cli fnet_train_cli fnet_export_cli)
     install(TARGETS ${program})
   endif()
 endforeach()
-if(EXISTS ${PROJECT_SOURCE_DIR}/models/fnet-mini-en)
-  install(DIRECTORY ${PROJECT_SOURCE_DIR}/models/fnet-mini-en
-          DESTINATION ${CMAKE_INSTALL_DATADIR}/fnet/models)
-endif()
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/models/fnet-mini-en DESTINATION ${CMAKE_INSTALL_DATADIR}/fnet/models)
 # Completions for bash, zsh and fish, and man pages: ./dev docs writes them.
 if(TARGET fnet_cli)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/share/ DESTINATION ${CMAKE_INSTALL_DATADIR})

@@ -163,7 +163,7 @@ constexpr std::array kCommands = {
     Command{"finetune", "train a model for a task on labelled texts",
             "finetune --task text-classification --train train.tsv --out model", declare_finetune},
     Command{"train-bench", "how fast a model learns here, and what the machine could do",
-            "train-bench --variant base --batch 4 --length 512", declare_train_bench},
+            "train-bench --variant tiny --batch 8 --length 64 --steps 5", declare_train_bench},
 };
 
 constexpr Program kProgram = {

@@ -85,11 +85,6 @@ void check_problem(const std::string& place, const HeadConfig& head) {
           "config: {}: expected at least two labels for {}, found one, with which transformers "
           "means regression",
           place, head.problem_type);
-  const bool one_of_several =
-      head.problem_type.empty() ? found > 1 : head.problem_type == "single_label_classification";
-  require(head.wide_features == 0 || one_of_several, Kind::input,
-          "config: wide_features: expected 0 unless a text has one label of several, found {}",
-          head.wide_features);
 }
 
 /// The options of what the model reads.

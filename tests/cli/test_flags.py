@@ -127,7 +127,7 @@ class Training(CliTest):
         base = ("finetune", "--train", data, "--dev", data)
         self.assertIn("--out: expected model directory to write, found none", self.fails(*base))
         out = (*base, "--out", self.folder / "none")
-        self.assertIn("--lr: expected 0 to 10, found '20'", self.fails(*out, "--lr", 20))
+        self.assertIn("--lr: expected -1 to 10, found '20'", self.fails(*out, "--lr", 20))
         self.assertIn("did you mean '--epochs'?", self.fails(*out, "--epoch", 1))
         self.assertIn("--task: expected text-classification or", self.fails(*out, "--task", "text"))
         self.assertIn("--variant: expected one of tiny", self.fails(*out, "--variant", "huge"))

@@ -199,6 +199,7 @@ TEST(HeadEpochs, train_the_head_alone_with_a_schedule_of_their_own) {
   start.label_as("no", "yes");
   start.options.head_epochs = 2;
   start.options.epochs = 2;
+  start.options.learning_rate = 1e-3;
   start.options.warmup = 0;
   start.options.batch_size = 16;  // two steps an epoch
   std::vector<double> rates;

@@ -23,7 +23,8 @@ double defined_loss(const at::Tensor& student, const at::Tensor& teacher, const 
   };
   double first = 0, pairs = 0;
   for (std::int64_t i = 0; i < texts; ++i) {
-    const at::Tensor apart = student[i] - teacher[i];
+    // Of `similarity` the two may have other widths.
+    const at::Tensor apart = how.kind == "squared_error" ? student[i] - teacher[i] : at::Tensor();
     if (how.kind == "cosine") first += 1 - cosine(student[i], teacher[i]);
     if (how.kind == "squared_error") first += dot(apart, apart);
     for (std::int64_t j = 0; j < texts; ++j) {
