@@ -72,10 +72,8 @@ std::vector<double> TeacherObjective::terms(std::span<const Sample> batch, std::
 Objective::Result TeacherObjective::loss(std::span<const Sample> batch, const StepPart& part) {
   model_->set_dropout_place(nn::DropoutPlace{seed_, part.place()});
   const at::Tensor student = vectors(batch);
-  const at::Tensor mean =
-      teacher_loss(student, targets(batch).to(student.scalar_type()), loss_);
-  const double share =
-      part.terms.empty() ? 1 : static_cast<double>(batch.size()) / part.terms[0];
+  const at::Tensor mean = teacher_loss(student, targets(batch).to(student.scalar_type()), loss_);
+  const double share = part.terms.empty() ? 1 : static_cast<double>(batch.size()) / part.terms[0];
   return {mean * share, batch_.rows.total()};
 }
 
