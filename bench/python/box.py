@@ -12,8 +12,6 @@ included, of the program as it is used, less its start. Needs numpy, SciPy and s
 """
 
 import argparse
-import csv
-import gzip
 import pathlib
 import random
 import subprocess
@@ -23,15 +21,11 @@ import time
 import numpy as np
 
 from machine import describe
+from tasks import table
 
 TOOL = pathlib.Path(__file__).resolve().parents[2] / "tools" / "teacher_vectors.py"
 CLASSES = ("trec6", "sst2", "debian20", "banking77", "newsgroups20", "ag_news_small")
 SIZES = (100, 500, 1000, None)
-
-
-def table(path):
-    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
 class Vectors:

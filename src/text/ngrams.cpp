@@ -66,36 +66,39 @@ std::uint32_t key_of(std::uint64_t hash) {
   return static_cast<std::uint32_t>(hash ^ hash >> 24 ^ hash >> 48) % NgramTable::kKeys;
 }
 
-/// Adds the keys of a text's words and pairs of words. `lower`: the text in lower case.
-void add_keys(std::string_view lower, std::string_view before, std::vector<std::uint32_t>& keys) {
-  const std::uint64_t start = fnv1a(before);
-  std::uint64_t last = 0;
-  bool first = true;
-  for_each_word(lower, [&](std::string_view word) {
-    if (!first) keys.push_back(key_of(fnv1a(word, fnv1a(" ", last))));
-    first = false;
-    last = fnv1a(word, start);
-    keys.push_back(key_of(last));
-  });
-}
+using Words = std::vector<std::string_view>;
 
-/// A text's words, each once, in order.
-std::vector<std::string_view> words_of(std::string_view lower) {
-  std::vector<std::string_view> words;
+/// The words of a text in lower case.
+Words words_of(std::string_view lower) {
+  Words words;
   for_each_word(lower, [&](std::string_view word) { words.push_back(word); });
-  std::ranges::sort(words);
-  words.erase(std::unique(words.begin(), words.end()), words.end());
   return words;
 }
 
+/// Adds the keys of words and of neighbouring pairs of them.
+void add_keys(const Words& words, std::string_view before, std::vector<std::uint32_t>& keys) {
+  const std::uint64_t start = fnv1a(before);
+  std::uint64_t last = 0;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (i > 0) keys.push_back(key_of(fnv1a(words[i], fnv1a(" ", last))));
+    last = fnv1a(words[i], start);
+    keys.push_back(key_of(last));
+  }
+}
+
+/// Each word once, in order.
+void sort_unique(Words& words) {
+  std::ranges::sort(words);
+  words.erase(std::unique(words.begin(), words.end()), words.end());
+}
+
 /// Adds the keys of what two texts have in common and what not. `a`, `b`: sorted words.
-void add_overlap(const std::vector<std::string_view>& a, const std::vector<std::string_view>& b,
-                 std::vector<std::uint32_t>& keys) {
-  std::vector<std::string_view> both, first, second;
+void add_overlap(const Words& a, const Words& b, std::vector<std::uint32_t>& keys) {
+  Words both, first, second;
   std::ranges::set_intersection(a, b, std::back_inserter(both));
   std::ranges::set_difference(a, b, std::back_inserter(first));
   std::ranges::set_difference(b, a, std::back_inserter(second));
-  const auto add = [&](const std::vector<std::string_view>& words, std::string_view before) {
+  const auto add = [&](const Words& words, std::string_view before) {
     for (const std::string_view word : words) keys.push_back(key_of(fnv1a(word, fnv1a(before))));
   };
   add(both, kOfBoth), add(first, kOfFirstAlone), add(second, kOfPairAlone);
@@ -124,11 +127,14 @@ std::vector<NgramCount> count_ngrams(std::string_view text, std::optional<std::s
   const auto lower = [](std::string_view t) { return lower_case(AlignedText(t)).text; };
   std::vector<std::uint32_t> keys;
   const std::string first = lower(text);
-  add_keys(first, "", keys);
+  Words words = words_of(first);
+  add_keys(words, "", keys);
   if (pair) {
     const std::string second = lower(*pair);
-    add_keys(second, kOfPair, keys);
-    add_overlap(words_of(first), words_of(second), keys);
+    Words others = words_of(second);
+    add_keys(others, kOfPair, keys);
+    sort_unique(words), sort_unique(others);
+    add_overlap(words, others, keys);
   }
   std::ranges::sort(keys);
   std::vector<NgramCount> counts;

@@ -167,22 +167,16 @@ class DistillData {
   nlohmann::ordered_json json_;
 };
 
-nlohmann::ordered_json list_of(const std::vector<fs::path>& paths) {
-  nlohmann::ordered_json list = nlohmann::ordered_json::array();
-  for (const fs::path& path : paths) list.push_back(path.string());
-  return list;
-}
-
 /// run.json without results.
 nlohmann::ordered_json run_of(const DistillOptions& o, const Config& config,
                               const nlohmann::ordered_json& data,
                               const nlohmann::ordered_json& weights) {
   nlohmann::ordered_json run = run_versions();
   run.update({{"task", "distilling"},
-              {"train", list_of(o.train)},
-              {"vectors", list_of(o.vectors)},
-              {"dev", list_of(o.dev)},
-              {"dev_vectors", list_of(o.dev_vectors)},
+              {"train", paths_json(o.train)},
+              {"vectors", paths_json(o.vectors)},
+              {"dev", paths_json(o.dev)},
+              {"dev_vectors", paths_json(o.dev_vectors)},
               {"out", o.out.string()},
               {"from", o.from.string()},
               {"init_from", o.init_from.string()},
@@ -255,20 +249,7 @@ TrainingReport distill(const DistillOptions& o, const TrainingCallbacks& callbac
       .checkpoint_steps = o.checkpoint_steps};
   TeacherObjective objective(model, data->dev(), {o.loss, o.similarity_weight}, o.seed);
   TeacherSource source = data->source(o);
-  TrainingReport report = Loop(loop, source, objective, directory, callbacks).run();
-
-  using End = RunDirectory::End;
-  report.written = directory.finish(report.interrupted ? End::interrupted : End::done);
-  if (!report.interrupted) report.checkpoint.reset();
-  report.resumable = report.written;
-  if (report.interrupted) {
-    log(fmt::format("interrupted after step {} of {}: {} {}", report.step, report.steps,
-                    o.out.string(),
-                    report.written                  ? "holds the best model so far"
-                    : directory.holds_older_model() ? "is as it was"
-                                                    : "holds no model yet"));
-  }
-  return report;
+  return directory.finish(Loop(loop, source, objective, directory, callbacks).run());
 }
 
 }  // namespace fnet

@@ -4,6 +4,7 @@
 
 #include "fnet/distill.h"
 #include "model/config_fields.h"
+#include "train/common_options.h"
 
 namespace fnet {
 
@@ -25,23 +26,12 @@ void distill_options(Visit&& option) {
          "tokens of a text that are read; 0: the model's limit");
   option("learning_rate", &O::learning_rate, range(0, 10), "learning rate at its peak");
   option("warmup", &O::warmup, range(0, 1), "share of the steps until the peak");
-  option("weight_decay", &O::weight_decay, range(0, 10),
-         "AdamW's decay; biases and norms are left out");
-  option("max_grad_norm", &O::max_grad_norm, range(0, 1'000'000),
-         "clip the gradient's norm; 0: never");
-  option("average", &O::average, range(0, 0.99999),
-         "decay of the weights' moving average; 0: the last weights");
+  optimizer_options<O>(option);
+  average_option<O>(option);
   option("eval_steps", &O::eval_steps, range(1, 1e9), "steps between two evaluations on dev");
   option("eval_texts", &O::eval_texts, range(2, 5'000), "texts of dev at most");
-  option(
-      "checkpoint_steps", &O::checkpoint_steps, range(-1, 1'000'000'000),
-      "steps between two checkpoints, from which the same command goes on; -1: by time, 0: none");
-  option("keep_checkpoints", &O::keep_checkpoints, range(1, 1'000),
-         "checkpoints that stand at a time, until the run ends");
-  option("dtype", &O::dtype, Allowed::one_of({"float32", "bfloat16"}),
-         "of the factors of products while it learns; weights and sums are float32");
-  option("seed", &O::seed, Allowed::any(), "the same command and seed give the same model");
-  option("threads", &O::threads, range(0, 1'024), "0: one for each core");
+  checkpoint_options<O>(option);
+  machine_options<O>(option);
 }
 
 }  // namespace fnet

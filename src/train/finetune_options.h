@@ -4,6 +4,7 @@
 
 #include "fnet/finetune.h"
 #include "model/config_fields.h"
+#include "train/common_options.h"
 
 namespace fnet {
 
@@ -27,16 +28,12 @@ void finetune_options(Visit&& option) {
          "the learning rate of a layer is that of the next one times this; the head's is the peak");
   option("head_epochs", &O::head_epochs, range(0, 1'000'000),
          "passes before --epochs, in which the encoder is frozen and only the head learns");
-  option("weight_decay", &O::weight_decay, range(0, 10),
-         "AdamW's decay; biases and norms are left out");
-  option("max_grad_norm", &O::max_grad_norm, range(0, 1'000'000),
-         "clip the gradient's norm; 0: never");
+  optimizer_options<O>(option);
   option("token_dropout", &O::token_dropout, range(-1, 0.95),
          "share of input tokens replaced by [MASK]; -1: the task's");
   option("label_smoothing", &O::label_smoothing, range(-1, 0.9),
          "share of the target spread over all classes; -1: 0.1 where there is one label each");
-  option("average", &O::average, range(0, 0.99999),
-         "decay of the weights' moving average; 0: the last weights");
+  average_option<O>(option);
   option("class_weights", &O::class_weights, Allowed::one_of({"none", "balanced"}),
          "balanced: classes count alike in the loss");
   option("wide", &O::wide, Allowed::one_of({"auto", "on", "off"}),
@@ -49,15 +46,8 @@ void finetune_options(Visit&& option) {
          "that selects the best epoch; without it the task's: docs/data-formats.md lists them");
   option("patience", &O::patience, range(0, 1'000'000),
          "epochs without a better one before it stops; 0: never");
-  option("dtype", &O::dtype, Allowed::one_of({"float32", "bfloat16"}),
-         "of the factors of products while it learns; weights and sums are float32");
-  option("seed", &O::seed, Allowed::any(), "the same command and seed give the same model");
-  option("threads", &O::threads, range(0, 1'024), "0: one for each core");
-  option(
-      "checkpoint_steps", &O::checkpoint_steps, range(-1, 1'000'000'000),
-      "steps between two checkpoints, from which the same command goes on; -1: by time, 0: none");
-  option("keep_checkpoints", &O::keep_checkpoints, range(1, 1'000),
-         "checkpoints that stand at a time, until the run ends");
+  machine_options<O>(option);
+  checkpoint_options<O>(option);
   option("rank_timeout", &O::rank_timeout, range(1, 86'400),
          "of several processes: seconds until one that does not answer ends them all");
 }

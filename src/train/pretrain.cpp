@@ -233,18 +233,12 @@ class PretrainingData {
   nlohmann::ordered_json json_;
 };
 
-nlohmann::ordered_json list_of(const std::vector<fs::path>& paths) {
-  nlohmann::ordered_json list = nlohmann::ordered_json::array();
-  for (const fs::path& path : paths) list.push_back(path.string());
-  return list;
-}
-
 /// The options as run.json has them.
 nlohmann::ordered_json options_json(const PretrainOptions& o) {
   nlohmann::ordered_json run = run_versions();
   run.update({{"task", "pretraining"},
-              {"train", list_of(o.train)},
-              {"dev", list_of(o.dev)},
+              {"train", paths_json(o.train)},
+              {"dev", paths_json(o.dev)},
               {"out", o.out.string()},
               {"documents", o.documents},
               {"input_format", o.input_format},
@@ -356,19 +350,7 @@ TrainingReport run(const PretrainOptions& o, const TrainingCallbacks& callbacks,
   TrainingReport report = Loop(loop, source, objective, saver, callbacks).run();
   report.leads = ranks.leads();
   if (!directory) return report;
-
-  using End = RunDirectory::End;
-  report.written = directory->finish(report.interrupted ? End::interrupted : End::done);
-  if (!report.interrupted) report.checkpoint.reset();
-  report.resumable = report.written;
-  if (report.interrupted) {
-    log(fmt::format("interrupted after step {} of {}: {} {}", report.step, report.steps,
-                    o.out.string(),
-                    report.written                   ? "holds the best model so far"
-                    : directory->holds_older_model() ? "is as it was"
-                                                     : "holds no model yet"));
-  }
-  return report;
+  return directory->finish(std::move(report));
 }
 
 }  // namespace

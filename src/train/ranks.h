@@ -60,7 +60,7 @@ class Ranks {
   void wait_for_first() { tell(nullptr); }
 
   /// Throws usage everywhere, with rank and field, where the processes' run.json are not of one
-  /// run. `place`: before which part of the work, for the message.
+  /// run.
   void agree(const nlohmann::json& run);
 
   /// Gives all of them rank 0's values.

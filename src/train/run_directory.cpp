@@ -85,16 +85,17 @@ void bring(const fs::path& from, const fs::path& to) {
 
 RunDirectory::RunDirectory(const fs::path& directory, Options options)
     : options_(std::move(options)),
+      name_(directory.string()),
       staged_(directory, of_model_or_run),
       checkpoints_(staged_.beside("checkpoints"), options_.keep_checkpoints) {
   const bool gone = !path_exists(path());
   if (gone && checkpoints_.begun())
-    options_.log(fmt::format("{} is gone: its unfinished run is given up", directory.string()));
+    options_.log(fmt::format("{} is gone: its unfinished run is given up", name_));
   if (gone || !checkpoints_.begun()) checkpoints_.clear();
   require(options_.overwrite || !staged_.occupied() || checkpoints_.begun(), Kind::usage,
           "overwrite: expected where {} holds a model or a log, found none; give it to replace "
           "them, or name another directory",
-          directory.string());
+          name_);
   older_model_ = path_exists(path() / "config.json");
 }
 
@@ -255,6 +256,21 @@ bool RunDirectory::finish(End end) {
     }
   }
   return published_ && saved_;
+}
+
+TrainingReport RunDirectory::finish(TrainingReport report) {
+  report.written = finish(report.interrupted ? End::interrupted : End::done);
+  report.resumable = report.written;
+  if (!report.interrupted) {
+    report.checkpoint.reset();
+    return report;
+  }
+  options_.log(fmt::format("interrupted after step {} of {}: {} {}", report.step, report.steps,
+                           name_,
+                           report.written        ? "holds the best model so far"
+                           : holds_older_model() ? "is as it was"
+                                                 : "holds no model yet"));
+  return report;
 }
 
 void RunDirectory::publish() {

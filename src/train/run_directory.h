@@ -66,6 +66,10 @@ class RunDirectory : public Saver {
   /// then.
   bool finish(End end);
 
+  /// The same of a run whose models need not beat the older one, with what the report says of the
+  /// directory; of one that was interrupted the log is told what stands there.
+  TrainingReport finish(TrainingReport report);
+
   void log(std::string_view kind, std::int64_t step,
            const std::vector<std::pair<std::string, double>>& values) override;
   void save(const TrainingReport& report, const Evaluation& best) override;
@@ -85,6 +89,7 @@ class RunDirectory : public Saver {
                     const Evaluation& best);
 
   Options options_;
+  std::string name_;  // of the directory, as it was given
   StagedDirectory staged_;
   Checkpoints checkpoints_;
   std::filesystem::path checkpoint_;  // to go on from

@@ -57,6 +57,12 @@ nlohmann::ordered_json options_json(const FinetuneOptions& o) {
   return run;
 }
 
+nlohmann::ordered_json paths_json(const std::vector<std::filesystem::path>& paths) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const std::filesystem::path& path : paths) list.push_back(path.string());
+  return list;
+}
+
 nlohmann::ordered_json run_json(const FinetuneOptions& options, const TrainingSetup& setup) {
   FinetuneOptions o = options;
   if (!setup.several()) static_cast<TaskOptions&>(o) = setup.tasks.front().options;

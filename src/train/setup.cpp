@@ -90,8 +90,7 @@ void check_tasks(const FinetuneOptions& o) {
 /// reads.
 std::vector<TaskSetup> read_tasks(const FinetuneOptions& o, const Config& input,
                                   std::size_t& skipped, const Log& log) {
-  std::vector<NamedTask> named = o.tasks;
-  if (named.empty()) named.push_back({static_cast<const TaskOptions&>(o), "", 1, "", 0});
+  std::vector<NamedTask> named = tasks_of(o);
   std::vector<TaskSetup> tasks;
   for (NamedTask& task : named) {
     for_task(task, [&] { tasks.push_back(read_task(task, input, o.seed, skipped, log)); });

@@ -66,8 +66,7 @@ std::filesystem::path suggested_start(const FinetuneOptions& options,
   if (!box) return {};
   const Tokenizer tokenizer = Tokenizer::load(*box);
   Familiarity familiarity(tokenizer);
-  std::vector<NamedTask> tasks = options.tasks;
-  if (tasks.empty()) tasks.push_back({static_cast<const TaskOptions&>(options), "", 1, "", 0});
+  const std::vector<NamedTask> tasks = tasks_of(options);
   for (const NamedTask& task : tasks) {
     for (const Example& example : first_examples(task, kLookedAt)) {
       for (const std::string& text : example.texts) familiarity.add(text);

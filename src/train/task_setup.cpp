@@ -163,6 +163,11 @@ TaskSetup read_task(NamedTask options, const Config& input, std::uint64_t seed,
   return setup;
 }
 
+std::vector<NamedTask> tasks_of(const FinetuneOptions& options) {
+  if (!options.tasks.empty()) return options.tasks;
+  return {{static_cast<const TaskOptions&>(options), "", 1, "", 0}};
+}
+
 std::vector<Example> first_examples(NamedTask options, std::size_t most) {
   const Task& task = named_task(options);
   ExampleReader reader = reader_of(options.train, options.train_labels, task, options);

@@ -33,6 +33,9 @@ inline const std::filesystem::path& dev_file(const TaskOptions& o) {
   return o.dev.empty() ? o.train : o.dev;
 }
 
+/// The options' tasks: the several, or the one, which has no name.
+std::vector<NamedTask> tasks_of(const FinetuneOptions& options);
+
 /// Reads a task's data and resolves what its options leave open; of `input` counts what a model
 /// reads. `skipped` grows by bad lines. Throws: usage where an option makes no sense, input.
 TaskSetup read_task(NamedTask options, const Config& input, std::uint64_t seed,

@@ -53,6 +53,13 @@ def npy(type_, shape, values):
     return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + array.array(type_, values).tobytes()
 
 
+def reviews(count):
+    """Lines of a table of film reviews, which some words tell apart, without its header."""
+    words = ["fine", "warm", "clever", "happy", "dull", "cold", "worst", "boring"]
+    return [f"a {words[i % 8]} film number {i} with {words[i * 3 % 8]} parts\t{'good' if i % 8 < 4 else 'bad'}\n"
+            for i in range(count)]  # fmt: skip
+
+
 class CliTest(unittest.TestCase):
     """A test in a new folder with a tokenizer, a classifier and a tagger of random weights."""
 

@@ -14,7 +14,7 @@ import time
 import unittest
 from pathlib import Path
 
-from support import BIN, CAN_TRAIN, SOURCE, CliTest
+from support import BIN, CAN_TRAIN, SOURCE, CliTest, reviews
 
 TRAIN = BIN / "fnet-train"
 SMALL = ("--set", "hidden_size=32", "--set", "intermediate_size=64", "--set", "num_hidden_layers=2", "--set", "hidden_dropout_prob=0",
@@ -82,9 +82,7 @@ class Ranks(CliTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        words = ["fine", "warm", "clever", "happy", "dull", "cold", "worst", "boring"]
-        rows = [f"a {words[i % 8]} film number {i} with {words[i * 3 % 8]} parts\t{'good' if i % 8 < 4 else 'bad'}\n"
-                for i in range(44)]  # fmt: skip
+        rows = reviews(44)
         cls.data = cls.write("ranks.tsv", "text\tlabel\n" + "".join(rows))
         cls.texts = cls.write("ranks.txt", "\n\n".join(row.split("\t")[0] + "\nand more of it" for row in rows * 4))
 

@@ -14,7 +14,7 @@ import subprocess
 import time
 import unittest
 
-from support import BIN, CAN_TRAIN, FNET, CliTest, fnet
+from support import BIN, CAN_TRAIN, FNET, CliTest, fnet, reviews
 
 KILLS = int(os.environ.get("FNET_KILLS", "10"))
 STRIDE = int(os.environ.get("FNET_FAULT_STRIDE", "900"))
@@ -27,10 +27,7 @@ class Runs(CliTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        words = ["fine", "warm", "clever", "happy", "dull", "cold", "worst", "boring"]
-        rows = [f"a {words[i % 8]} film number {i} with {words[i * 3 % 8]} parts\t{'good' if i % 8 < 4 else 'bad'}\n"
-                for i in range(64)]  # fmt: skip
-        cls.data = cls.write("resume.tsv", "text\tlabel\n" + "".join(rows))
+        cls.data = cls.write("resume.tsv", "text\tlabel\n" + "".join(reviews(64)))
         cls.place = cls.folder / "runs"
         cls.place.mkdir()
         start = time.monotonic()

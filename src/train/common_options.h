@@ -1,0 +1,40 @@
+#pragma once
+
+#include "model/config_fields.h"
+
+namespace fnet {
+
+// Options that the trainings share: parts of the lists of finetune, pretrain and distill.
+
+template <class O, class Visit>
+void optimizer_options(Visit&& option) {
+  option("weight_decay", &O::weight_decay, Allowed::range(0, 10),
+         "AdamW's decay; biases and norms are left out");
+  option("max_grad_norm", &O::max_grad_norm, Allowed::range(0, 1'000'000),
+         "clip the gradient's norm; 0: never");
+}
+
+template <class O, class Visit>
+void average_option(Visit&& option) {
+  option("average", &O::average, Allowed::range(0, 0.99999),
+         "decay of the weights' moving average; 0: the last weights");
+}
+
+template <class O, class Visit>
+void checkpoint_options(Visit&& option) {
+  option(
+      "checkpoint_steps", &O::checkpoint_steps, Allowed::range(-1, 1'000'000'000),
+      "steps between two checkpoints, from which the same command goes on; -1: by time, 0: none");
+  option("keep_checkpoints", &O::keep_checkpoints, Allowed::range(1, 1'000),
+         "checkpoints that stand at a time, until the run ends");
+}
+
+template <class O, class Visit>
+void machine_options(Visit&& option) {
+  option("dtype", &O::dtype, Allowed::one_of({"float32", "bfloat16"}),
+         "of the factors of products while it learns; weights and sums are float32");
+  option("seed", &O::seed, Allowed::any(), "the same command and seed give the same model");
+  option("threads", &O::threads, Allowed::range(0, 1'024), "0: one for each core");
+}
+
+}  // namespace fnet
