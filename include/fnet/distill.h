@@ -15,7 +15,8 @@ struct DistillOptions {
   /// Files of texts, one a line, plain or gzip; lines of white space are none.
   std::vector<std::filesystem::path> train;
   /// For each of them the teacher's vectors: NumPy's [texts, width], a row for each text, of any
-  /// length but 0. Empty: beside each file, under its name with `.npy` behind it.
+  /// length but 0. Empty: what `teacher` answers, or without it beside each file, under its name
+  /// with `.npy` behind it.
   std::vector<std::filesystem::path> vectors;
   /// The same for the evaluations. Empty: a hundredth of the texts of `train`, at most 2000, is
   /// held out.
@@ -30,6 +31,9 @@ struct DistillOptions {
   /// feed-forwards and norms, and where it has attention itself with that of the layer.
   std::filesystem::path init_from;
   std::string variant = "tiny";  ///< of a new model, without init_from
+  /// A BERT in Hugging Face's format with mean pooling that runs beside the model, for what
+  /// `hidden_weight` says and for vectors that no file has. It reads the model's tokens.
+  std::filesystem::path teacher;
   /// Tokenizer. Empty: that of `from` or `init_from`. With `from`, as in FinetuneOptions.
   std::filesystem::path tokenizer;
   std::vector<std::string> set;  ///< key=value of the config, applied last
@@ -41,6 +45,10 @@ struct DistillOptions {
   /// Weight of a second term beside the first: the mean square of how far the cosines of the
   /// batch's texts with each other are from those of the teacher.
   double similarity_weight = 0;
+  /// Weight of a third, where there is a teacher of the model's width: how far what each layer
+  /// makes of a text's rows is from what the teacher's layer at like height does, the mean of |s −
+  /// t|² / |t|² over rows and layers.
+  double hidden_weight = 1;
 
   std::int64_t epochs = 1;          ///< passes over the texts, where `steps` is 0
   std::int64_t steps = 0;           ///< of the run; 0: as many as the epochs have

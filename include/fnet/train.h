@@ -177,9 +177,11 @@ class FNET_API FNetModelImpl : public FNetModule {
   }
 
   /// The last hidden state [T, H] of packed rows. `vectors` [T, H] are word embeddings or what
-  /// stands in their place, `types` and `positions` [T] int64 or not defined.
+  /// stands in their place, `types` and `positions` [T] int64 or not defined. `hidden_states` gets
+  /// what each layer reads, and then the last hidden state, as Hugging Face's output_hidden_states.
   at::Tensor forward_rows(const at::Tensor& vectors, const at::Tensor& types, const Rows& rows,
-                          const at::Tensor& positions = {});
+                          const at::Tensor& positions = {},
+                          std::vector<at::Tensor>* hidden_states = nullptr);
 
   /// Word embeddings of ids: [T] → [T, H].
   at::Tensor word_embeddings(const at::Tensor& ids) const;

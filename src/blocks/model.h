@@ -105,15 +105,17 @@ struct Encoder {
   }
 
   /// The last hidden state [T, H] from the embeddings' output or any [T, H]; `c` stands where the
-  /// encoder's weights are.
+  /// encoder's weights are. `states` gets what each layer reads, and then the last hidden state.
   template <Algebra A>
-  static A apply(A x, Context<A> c, const Parts& parts) {
+  static A apply(A x, Context<A> c, const Parts& parts, std::vector<A>* states = nullptr) {
     for (c.layer = 0; c.layer < c.config.num_hidden_layers; ++c.layer) {
+      if (states != nullptr) states->push_back(x);
       x = EncoderBlock::apply(x, c.under(block_place(c.layer)), parts);
     }
     if (c.config.norm_position == "pre") {
       x = fnet::apply(parts.norm, x, c.under("encoder.LayerNorm"));
     }
+    if (states != nullptr) states->push_back(x);
     return x;
   }
 

@@ -15,8 +15,8 @@ Action declare_distill(FlagSet& set) {
   set.add("--train", &o.train, "files with texts, one a line, plain or gzip",
           {.required = true, .several = true});
   set.add("--vectors", &o.vectors,
-          "for each of them the teacher's vectors, NumPy's; without it the file's name with .npy "
-          "behind it",
+          "for each of them the teacher's vectors, NumPy's; without it those that --teacher answers, "
+          "or else the file's name with .npy behind it",
           {.several = true});
   set.add("--dev", &o.dev,
           "texts for the evaluations; without them a hundredth of those of --train",
@@ -25,6 +25,9 @@ Action declare_distill(FlagSet& set) {
   set.add("--out", &o.out, "model directory to write", {.required = true, .letter = 'o'});
   set.add("--overwrite", &o.overwrite,
           "replace the model that --out holds, once there is a new one");
+  set.add("--teacher", &o.teacher,
+          "BERT of Hugging Face's with mean pooling that runs beside the model, which learns what "
+          "its layers make of texts too");
   set.group("Model");
   set.add("--from", &o.from, "model directory to start from");
   set.add("--init-from", &o.init_from,

@@ -97,8 +97,9 @@ Start starting_point(const DistillOptions& o, const Log& log) {
 /// The texts that a run learns from, and those that it is scored on.
 class DistillData {
  public:
+  /// `teacher`: null for none.
   DistillData(const DistillOptions& o, const Config& config, const Tokenizer& tokenizer,
-              const TrainingCallbacks& callbacks, const Log& log) {
+              const Teacher* teacher, const TrainingCallbacks& callbacks, const Log& log) {
     CorpusOptions corpus;
     corpus.cache = o.cache.empty() ? default_cache() : o.cache;
     require(!corpus.cache.empty(), Kind::usage,
@@ -106,28 +107,34 @@ class DistillData {
     corpus.keep = !o.no_cache;
     corpus.threads = o.threads;
     corpus.stop = callbacks.stop;
-    const std::int64_t limit = config.longest_text(), least = 3;
+    const std::int64_t least = 3;
+    std::int64_t limit = config.longest_text();
+    if (teacher != nullptr) limit = std::min(limit, teacher->longest());
     require(o.max_length == 0 || (o.max_length >= least && o.max_length <= limit), Kind::usage,
-            "max_length: expected {} to {}, the model's limit, found {}", least, limit,
-            o.max_length);
-    const std::size_t length = most_tokens(config, tokenizer.config().model_max_length,
-                                           static_cast<std::size_t>(o.max_length));
+            "max_length: expected {} to {}, the {}'s limit, found {}", least, limit,
+            limit < config.longest_text() ? "teacher" : "model", o.max_length);
+    const std::size_t length =
+        std::min(most_tokens(config, tokenizer.config().model_max_length,
+                             static_cast<std::size_t>(o.max_length)),
+                 static_cast<std::size_t>(limit));
     const auto texts = [&](const std::vector<fs::path>& files, const std::vector<fs::path>& of) {
-      return std::make_unique<const TeacherTexts>(files, of, corpus, length - 2, tokenizer, log);
+      return std::make_unique<const TeacherTexts>(files, of, corpus, length - 2,
+                                                  teacher != nullptr, tokenizer, log);
     };
     train_ = texts(o.train, o.vectors);
-    require(
-        train_->width() == static_cast<std::size_t>(config.hidden_size) || o.loss == "similarity",
-        Kind::input,
-        "vectors: expected {} numbers in each, the model's hidden_size, found {}; --set "
-        "hidden_size={} makes a model of that width, --loss similarity needs none",
-        config.hidden_size, train_->width(), train_->width());
+    width_ = train_->width() > 0 ? train_->width() : static_cast<std::size_t>(teacher->width());
+    require(width_ == static_cast<std::size_t>(config.hidden_size) || o.loss == "similarity",
+            Kind::input,
+            "vectors: expected {} numbers in each, the model's hidden_size, found {}; --set "
+            "hidden_size={} makes a model of that width, --loss similarity needs none",
+            config.hidden_size, width_, width_);
     require(train_->size() > 3, Kind::input, "train: expected at least 4 texts, found {}",
             train_->size());
     if (!o.dev.empty()) dev_texts_ = texts(o.dev, o.dev_vectors);
-    require(!dev_texts_ || dev_texts_->width() == train_->width(), Kind::input,
-            "dev_vectors: expected {} numbers in each, as for the training, found {}",
-            train_->width(), dev_texts_ ? dev_texts_->width() : 0);
+    const std::size_t dev_width = dev_texts_ ? dev_texts_->width() : 0;
+    require(dev_width == 0 || dev_width == width_, Kind::input,
+            "dev_vectors: expected {} numbers in each, as for the training, found {}", width_,
+            dev_width);
     if (!dev_texts_) held_ = std::clamp<std::uint64_t>(train_->size() / 100, 2, kMostHeldOut);
     order_.emplace(train_->size(), o.seed, kHoldOutStream);
     const std::uint64_t all = dev_texts_ ? dev_texts_->size() : held_;
@@ -140,10 +147,10 @@ class DistillData {
     }
     std::ranges::stable_sort(dev_, {}, tokens_of);
     log(fmt::format("data: {} texts, {} tokens, vectors of {}; dev {} texts of {}",
-                    train_->size() - held_, train_->tokens(), train_->width(), dev_.size(), all));
+                    train_->size() - held_, train_->tokens(), width_, dev_.size(), all));
     json_ = {{"texts", train_->size() - held_},
              {"tokens", train_->tokens()},
-             {"width", train_->width()},
+             {"width", width_},
              {"fingerprint", fmt::format("{:016x}", train_->fingerprint())},
              {"dev_texts", dev_.size()}};
   }
@@ -153,6 +160,7 @@ class DistillData {
   }
   std::span<const Sample> dev() const { return dev_; }
   const nlohmann::ordered_json& json() const { return json_; }
+  std::size_t width() const { return width_; }  ///< of the vectors
 
   std::int64_t steps(const DistillOptions& o) const {
     const auto texts = static_cast<std::int64_t>(train_->size() - held_);
@@ -162,6 +170,7 @@ class DistillData {
  private:
   std::unique_ptr<const TeacherTexts> train_, dev_texts_;
   std::uint64_t held_ = 0;
+  std::size_t width_ = 0;
   std::optional<Permutation> order_;
   std::vector<Sample> dev_;
   nlohmann::ordered_json json_;
@@ -180,6 +189,7 @@ nlohmann::ordered_json run_of(const DistillOptions& o, const Config& config,
               {"out", o.out.string()},
               {"from", o.from.string()},
               {"init_from", o.init_from.string()},
+              {"teacher", o.teacher.string()},
               {"variant", o.from.empty() && o.init_from.empty() ? o.variant : ""},
               {"tokenizer", o.tokenizer.string()},
               {"set", o.set}});
@@ -188,6 +198,7 @@ nlohmann::ordered_json run_of(const DistillOptions& o, const Config& config,
   });
   run["data"] = data;
   run["from_sha256"] = weight_hashes(o.init_from.empty() ? o.from : o.init_from);
+  if (!o.teacher.empty()) run["teacher_sha256"] = weight_hashes(o.teacher);
   if (!weights.is_null()) run["weights"] = weights;
   run["threads"] = at::get_num_threads();
   run["config"] = nlohmann::ordered_json::parse(config.to_json());
@@ -208,9 +219,12 @@ TrainingReport distill(const DistillOptions& o, const TrainingCallbacks& callbac
                           .log = log});
   const Start start = starting_point(o, log);
   const Tokenizer& tokenizer = *start.tokenizer;
+  std::shared_ptr<const Teacher> teacher;
+  if (!o.teacher.empty()) teacher = std::make_shared<const Teacher>(o.teacher, tokenizer);
   std::unique_ptr<const DistillData> data;
   try {
-    data = std::make_unique<const DistillData>(o, start.config, tokenizer, callbacks, log);
+    data = std::make_unique<const DistillData>(o, start.config, tokenizer, teacher.get(), callbacks,
+                                               log);
   } catch (const Corpus::Stopped&) {
     log("interrupted before the first step");
     TrainingReport none;
@@ -234,8 +248,8 @@ TrainingReport distill(const DistillOptions& o, const TrainingCallbacks& callbac
                        },
                    .read = [&](const fs::path& place) { model->load_weights(place); }});
 
-  const bool widths_agree =
-      data->dev()[0].values.size() == static_cast<std::size_t>(start.config.hidden_size);
+  const bool widths_agree = data->width() == static_cast<std::size_t>(start.config.hidden_size);
+  const bool rows_agree = teacher && teacher->width() == start.config.hidden_size;
   const LoopOptions loop = {
       .stages = {{.steps = data->steps(o)}},
       .learning_rate = o.learning_rate,
@@ -247,7 +261,9 @@ TrainingReport distill(const DistillOptions& o, const TrainingCallbacks& callbac
       .score_first = start.scored,
       .products = *kernels::dtype_named(o.dtype),  // one of the allowed
       .checkpoint_steps = o.checkpoint_steps};
-  TeacherObjective objective(model, data->dev(), {o.loss, o.similarity_weight}, o.seed);
+  TeacherObjective objective(
+      model, teacher, data->dev(),
+      {o.loss, o.similarity_weight, rows_agree ? o.hidden_weight : 0}, o.seed);
   TeacherSource source = data->source(o);
   return directory.finish(Loop(loop, source, objective, directory, callbacks).run());
 }

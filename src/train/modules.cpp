@@ -128,7 +128,8 @@ at::Tensor FNetModelImpl::input_embeddings(const at::Tensor& values) const {
 }
 
 at::Tensor FNetModelImpl::forward_rows(const at::Tensor& vectors, const at::Tensor& types,
-                                       const Rows& rows, const at::Tensor& given) {
+                                       const Rows& rows, const at::Tensor& given,
+                                       std::vector<at::Tensor>* hidden_states) {
   WeightMap map = weight_map(*this);
   if (is_training()) {
     // What a frozen norm tracks goes into a copy.
@@ -149,7 +150,11 @@ at::Tensor FNetModelImpl::forward_rows(const at::Tensor& vectors, const at::Tens
                                      .dropout = dropout_of(*this, dropout_place())};
   const TorchTensor x = Embeddings::apply(TorchTensor(vectors), positions, kinds,
                                           context.under("embeddings"), parts());
-  return Encoder::apply(x, context, parts());
+  std::vector<TorchTensor> states;
+  const at::Tensor last =
+      Encoder::apply(x, context, parts(), hidden_states != nullptr ? &states : nullptr);
+  for (const TorchTensor& state : states) hidden_states->push_back(state.value);
+  return last;
 }
 
 FNetModelImpl::Output FNetModelImpl::forward(const Inputs& inputs) {

@@ -119,7 +119,7 @@ PackedInputs pack_inputs(const FNetModelImpl& model, const Inputs& in) {
   return packed;
 }
 
-at::Tensor hidden_of(FNetModelImpl& model, const Batch& batch) {
+at::Tensor hidden_of(FNetModelImpl& model, const Batch& batch, std::vector<at::Tensor>* states) {
   const at::Device device = model.parameters().front().device();
   const auto ids = [&](const std::vector<std::int32_t>& numbers) {
     return at::tensor(numbers, at::kLong).to(device);
@@ -129,7 +129,7 @@ at::Tensor hidden_of(FNetModelImpl& model, const Batch& batch) {
           ? model.word_embeddings(ids(batch.ids))
           : model.input_embeddings(
                 at::tensor(batch.values).view({batch.rows.total(), -1}).to(device));
-  return model.forward_rows(vectors, ids(batch.types), batch.rows);
+  return model.forward_rows(vectors, ids(batch.types), batch.rows, {}, states);
 }
 
 }  // namespace fnet::nn

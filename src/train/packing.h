@@ -68,7 +68,8 @@ struct PackedInputs {
 /// lengths do not fit the model.
 PackedInputs pack_inputs(const FNetModelImpl& model, const Inputs& in);
 
-/// The last hidden state [T, H] of texts that are packed already.
-at::Tensor hidden_of(FNetModelImpl& model, const Batch& batch);
+/// The last hidden state [T, H] of texts that are packed already; `states` as in forward_rows.
+at::Tensor hidden_of(FNetModelImpl& model, const Batch& batch,
+                     std::vector<at::Tensor>* states = nullptr);
 
 }  // namespace fnet::nn

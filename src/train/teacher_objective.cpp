@@ -4,6 +4,7 @@
 
 #include "train/packing.h"
 #include "train/source.h"
+#include "train/teacher_start.h"
 
 namespace fnet {
 namespace {
@@ -18,6 +19,13 @@ double correlation(const at::Tensor& a, const at::Tensor& b) {
   x = x - x.mean(), y = y - y.mean();
   const double scale = (x.square().sum() * y.square().sum()).sqrt().item<double>();
   return scale > 0 ? (x * y).sum().item<double>() / scale : 0;
+}
+
+/// Texts, and their rows.
+std::vector<double> counts(std::span<const Sample> batch) {
+  double rows = 0;
+  for (const Sample& sample : batch) rows += static_cast<double>(tokens_of(sample));
+  return {static_cast<double>(batch.size()), rows};
 }
 
 }  // namespace
@@ -42,8 +50,21 @@ at::Tensor teacher_loss(const at::Tensor& student, const at::Tensor& teacher,
   return sum.defined() ? sum + likeness : likeness;
 }
 
-/// [B, H]
-at::Tensor TeacherObjective::vectors(std::span<const Sample> samples) {
+at::Tensor hidden_loss(std::span<const at::Tensor> student, std::span<const at::Tensor> teacher) {
+  const auto layers = static_cast<std::int64_t>(student.size()) - 1,
+             theirs = static_cast<std::int64_t>(teacher.size()) - 1;
+  at::Tensor sum;
+  for (std::int64_t layer = 0; layer < layers; ++layer) {
+    const auto own = static_cast<std::size_t>(layer + 1),
+               other = static_cast<std::size_t>(layer_like(layer, layers, theirs) + 1);
+    const at::Tensor& wanted = teacher[other];
+    const at::Tensor part = ((student[own] - wanted).square().sum(1) / wanted.square().sum(1)).sum();
+    sum = sum.defined() ? sum + part : part;
+  }
+  return sum / static_cast<double>(layers);
+}
+
+void TeacherObjective::pack_texts(std::span<const Sample> samples) {
   std::vector<Encoding> texts;
   std::size_t longest = 0;
   for (const Sample& sample : samples) {
@@ -51,10 +72,14 @@ at::Tensor TeacherObjective::vectors(std::span<const Sample> samples) {
     longest = std::max(longest, texts.back().size());
   }
   pack(texts, model_->config(), static_cast<std::int64_t>(longest), batch_);
-  return model_->scores(nn::hidden_of(*model_->fnet, batch_), batch_.rows);
 }
 
-/// [B, W]
+/// Of the texts that are packed: [B, H].
+at::Tensor TeacherObjective::vectors(std::vector<at::Tensor>* states) {
+  return model_->scores(nn::hidden_of(*model_->fnet, batch_, states), batch_.rows);
+}
+
+/// What the samples have: [B, W].
 at::Tensor TeacherObjective::targets(std::span<const Sample> samples) const {
   std::vector<float> values;
   for (const Sample& sample : samples)
@@ -66,29 +91,43 @@ at::Tensor TeacherObjective::targets(std::span<const Sample> samples) const {
 
 std::vector<double> TeacherObjective::terms(std::span<const Sample> batch, std::int64_t /*step*/) {
   if (loss_.kind == "similarity" || loss_.similarity_weight != 0) return {};
-  return {static_cast<double>(batch.size())};
+  return counts(batch);
 }
 
 Objective::Result TeacherObjective::loss(std::span<const Sample> batch, const StepPart& part) {
   model_->set_dropout_place(nn::DropoutPlace{seed_, part.place()});
-  const at::Tensor student = vectors(batch);
-  const at::Tensor mean = teacher_loss(student, targets(batch).to(student.scalar_type()), loss_);
-  const double share = part.terms.empty() ? 1 : static_cast<double>(batch.size()) / part.terms[0];
-  return {mean * share, batch_.rows.total()};
+  pack_texts(batch);
+  Teacher::Answer answer;
+  if (teacher_) answer = teacher_->ask(batch_);
+  if (!batch[0].values.empty()) answer.vectors = targets(batch);
+  std::vector<at::Tensor> states;
+  const at::Tensor student = vectors(loss_.hidden_weight > 0 ? &states : nullptr);
+  const at::Tensor mean = teacher_loss(student, answer.vectors.to(student.scalar_type()), loss_);
+  const std::vector<double> own = counts(batch);
+  const std::span<const double> all = part.terms.empty() ? own : part.terms;
+  at::Tensor loss = mean * (own[0] / all[0]);
+  if (!states.empty())
+    loss = loss + hidden_loss(states, answer.states) * (loss_.hidden_weight / all[1]);
+  return {loss, batch_.rows.total()};
 }
 
 Evaluation TeacherObjective::evaluate() {
   const c10::InferenceMode guard;
   model_->eval();
-  std::vector<at::Tensor> parts;
+  std::vector<at::Tensor> parts, wanted;
+  const bool asks = dev_[0].values.empty() && !dev_targets_.defined();
   for (std::size_t begin = 0, end = 0; begin < dev_.size(); begin = end) {
     std::size_t tokens = 0;
     while (end < dev_.size() && (end == begin || tokens < kEvaluationRows))
       tokens += tokens_of(dev_[end++]);
-    parts.push_back(vectors(dev_.subspan(begin, end - begin)).to(at::kCPU, at::kFloat));
+    pack_texts(dev_.subspan(begin, end - begin));
+    parts.push_back(vectors().to(at::kCPU, at::kFloat));
+    if (asks) wanted.push_back(teacher_->ask(batch_).vectors.to(at::kCPU, at::kFloat));
   }
-  const at::Tensor student = at::cat(parts), unit = torch::nn::functional::normalize(student),
-                   teacher = targets(dev_).to(at::kCPU);
+  if (!dev_targets_.defined())
+    dev_targets_ = asks ? at::cat(wanted) : targets(dev_).to(at::kCPU);
+  const at::Tensor& teacher = dev_targets_;
+  const at::Tensor student = at::cat(parts), unit = torch::nn::functional::normalize(student);
   Evaluation evaluation;
   evaluation.unit = "texts";
   evaluation.count = dev_.size();

@@ -59,9 +59,7 @@ std::string name_there(std::string name, std::int64_t layers, std::int64_t their
     std::string rest = name.substr(place.size());
     const std::string norm = std::string(EncoderBlock::kMixingNorm) + ".";
     if (rest.starts_with(norm)) rest = "attention.output.LayerNorm." + rest.substr(norm.size());
-    // The last layer is like the last, the others at like heights.
-    const std::int64_t there = (layer + 1) * theirs / layers - 1;
-    return fmt::format("{}.{}", Encoder::block_place(std::max<std::int64_t>(there, 0)), rest);
+    return fmt::format("{}.{}", Encoder::block_place(layer_like(layer, layers, theirs)), rest);
   }
   return name;
 }
@@ -92,6 +90,10 @@ Config config_like(const std::filesystem::path& directory) {
   config.embedding_projection = false;
   config.pooler = false;
   return config;
+}
+
+std::int64_t layer_like(std::int64_t layer, std::int64_t layers, std::int64_t theirs) {
+  return std::max<std::int64_t>((layer + 1) * theirs / layers - 1, 0);
 }
 
 std::int64_t attention_heads(const std::filesystem::path& directory) {

@@ -20,6 +20,10 @@ Config config_like(const std::filesystem::path& directory);
 /// Heads of that BERT's attention.
 std::int64_t attention_heads(const std::filesystem::path& directory);
 
+/// Of the layers of a model with `theirs`, the one at the height of layer `layer` of `layers`: of
+/// the last the last.
+std::int64_t layer_like(std::int64_t layer, std::int64_t layers, std::int64_t theirs);
+
 /// Gives a model the BERT's weights where the shapes agree: tables (the first rows in common),
 /// feed-forwards, norms and, of layers that have attention, that. Of another number of layers,
 /// those at like heights. `words`: the tokenizer is the BERT's, so the rows of the word embeddings

@@ -19,7 +19,8 @@ constexpr std::uint64_t kOrderStream = (std::uint64_t{1} << 61) + (std::uint64_t
 
 TeacherTexts::TeacherTexts(const std::vector<std::filesystem::path>& texts,
                            const std::vector<std::filesystem::path>& vectors, CorpusOptions corpus,
-                           std::uint64_t room, Tokenizer tokenizer, const Corpus::Log& log)
+                           std::uint64_t room, bool asked, Tokenizer tokenizer,
+                           const Corpus::Log& log)
     : room_(room), tokenizer_(std::move(tokenizer)) {
   require(vectors.empty() || vectors.size() == texts.size(), Kind::usage,
           "vectors: expected a file for each of the {} with texts, found {}", texts.size(),
@@ -30,17 +31,21 @@ TeacherTexts::TeacherTexts(const std::vector<std::filesystem::path>& texts,
     std::filesystem::path beside = texts[i];
     beside += ".npy";
     const std::filesystem::path& path = vectors.empty() ? beside : vectors[i];
-    VectorFile file(path);  // first: it is soon told what is wrong with it
+    std::optional<VectorFile> file;
+    // Before the texts: it is soon told what is wrong with it.
+    if (!vectors.empty() || !asked) file.emplace(path);
     corpus.paths = {texts[i]};
     Corpus lines = Corpus::open(corpus, tokenizer_, log);
-    require(file.size() == lines.documents(), Kind::input,
-            "{}: expected a vector for each of the {} texts of {} (lines that are not blank), "
-            "found {}",
-            path.string(), lines.documents(), texts[i].string(), file.size());
-    const std::size_t expected = files_.empty() ? file.width() : width();
-    require(file.width() == expected, Kind::input,
-            "{}: expected vectors of {} numbers, as in the file before, found {}", path.string(),
-            expected, file.width());
+    if (file) {
+      require(file->size() == lines.documents(), Kind::input,
+              "{}: expected a vector for each of the {} texts of {} (lines that are not blank), "
+              "found {}",
+              path.string(), lines.documents(), texts[i].string(), file->size());
+      const std::size_t expected = files_.empty() ? file->width() : width();
+      require(file->width() == expected, Kind::input,
+              "{}: expected vectors of {} numbers, as in the file before, found {}", path.string(),
+              expected, file->width());
+    }
     before_.push_back(before_.back() + lines.documents());
     files_.push_back({texts[i].string(), std::move(lines), std::move(file)});
   }
@@ -55,7 +60,7 @@ std::uint64_t TeacherTexts::tokens() const noexcept {
 std::uint64_t TeacherTexts::fingerprint() const noexcept {
   std::uint64_t hash = fnv1a("");
   for (const File& file : files_) {
-    const std::uint64_t own = file.vectors.fingerprint();
+    const std::uint64_t own = file.vectors ? file.vectors->fingerprint() : 0;
     hash = fnv1a({reinterpret_cast<const char*>(&own), sizeof own}, hash);
   }
   return hash;
@@ -84,7 +89,7 @@ Sample TeacherTexts::at(std::uint64_t index) const {
   Sample sample;
   sample.texts.push_back(std::move(text));
   sample.units.push_back(0);
-  sample.values = file.vectors.at(row);
+  if (file.vectors) sample.values = file.vectors->at(row);
   return sample;
 }
 

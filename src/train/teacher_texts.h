@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -16,24 +17,28 @@
 
 namespace fnet {
 
-/// Texts of files, one a line, and for each the vector that a teacher gives it. Both are read by
-/// position.
+/// Texts of files, one a line, and for each the vector that a teacher gives it, unless the teacher
+/// is asked itself. Both are read by position.
 class TeacherTexts {
  public:
   /// `corpus`: how texts become tokens, but for its paths; `room`: tokens of a text at most,
-  /// without special ones. Throws: as Corpus and VectorFile; usage where there are not as many
+  /// without special ones; `asked`: without `vectors`, no vectors are read. Throws: as Corpus and VectorFile; usage where there are not as many
   /// files of vectors as of texts, input where one has not as many vectors as texts, or of another
   /// width.
   TeacherTexts(const std::vector<std::filesystem::path>& texts,
                const std::vector<std::filesystem::path>& vectors, CorpusOptions corpus,
-               std::uint64_t room, Tokenizer tokenizer, const Corpus::Log& log);
+               std::uint64_t room, bool asked, Tokenizer tokenizer, const Corpus::Log& log);
 
   std::uint64_t size() const noexcept { return before_.back(); }
-  std::size_t width() const noexcept { return files_.front().vectors.width(); }
+  /// Of the vectors; 0: there are none.
+  std::size_t width() const noexcept {
+    return files_.front().vectors ? files_.front().vectors->width() : 0;
+  }
   std::uint64_t tokens() const noexcept;
   std::uint64_t fingerprint() const noexcept;  ///< of the vectors
 
-  /// A text with its special tokens as the one text, its vector, of length 1, as the values.
+  /// A text with its special tokens as the one text, its vector, of length 1, as the values, where
+  /// there are vectors.
   Sample at(std::uint64_t index) const;
 
   /// Where a text stands, for messages: "a.txt text 3".
@@ -43,7 +48,7 @@ class TeacherTexts {
   struct File {
     std::string name;
     Corpus corpus;
-    VectorFile vectors;
+    std::optional<VectorFile> vectors;
   };
   std::size_t file_of(std::uint64_t index) const;
 

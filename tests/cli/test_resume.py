@@ -56,13 +56,20 @@ class Runs(CliTest):
         self.assertEqual([path.name for path in self.place.iterdir() if path.name.startswith(".")], [], what)
         shutil.rmtree(self.place / name)
 
+    def has_checkpoint(self):
+        return any((self.place / ".killed.fnet-checkpoints").glob("step-*"))
+
     def survives(self, wanted):
         instants = random.Random(7)
         kills = resumed = 0
         while kills < wanted:
+            begun = self.has_checkpoint()
             with subprocess.Popen([FNET, *map(str, self.command("killed"))], stderr=subprocess.PIPE, text=True) as run:
+                # Every other run has a checkpoint before it is killed: else a slow machine goes on from nothing.
+                while kills % 2 == 0 and run.poll() is None and not self.has_checkpoint():
+                    time.sleep(0.002)
                 try:
-                    run.wait(instants.uniform(0.3, 1) * self.seconds)
+                    run.wait(instants.uniform(0, 1) * self.seconds)
                 except subprocess.TimeoutExpired:
                     run.kill()
                     kills += 1
@@ -72,9 +79,12 @@ class Runs(CliTest):
                 # It came to its end, perhaps just before it was killed the last time.
                 over = "holds a model or a log" in said
                 self.assertEqual(run.returncode, 2 if over else 0, said)
+                self.assertTrue(over or not begun or "goes on from the checkpoint" in said, said)
                 self.is_whole("killed", f"after {kills} kills")
+        begun = self.has_checkpoint()
         result = fnet(*self.command("killed"))
         self.assertIn(result.returncode, (0, 2), result.stderr)
+        resumed += "goes on from the checkpoint" in result.stderr
         self.is_whole("killed", f"after {kills} kills")
         self.assertGreater(resumed, wanted // 10)
 

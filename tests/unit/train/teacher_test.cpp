@@ -107,6 +107,7 @@ struct Texts : testing::Test {
             {directory.make("a.npy", array(0, 5)), directory.make("b.npy", array(5, 700))},
             {.cache = directory.path() / "cache", .threads = 1},
             room,
+            false,
             tokenizer,
             [](std::string_view) {}};
   }
@@ -156,6 +157,7 @@ TEST_F(Texts, longer_ones_are_cut_and_keep_their_special_tokens) {
                               {directory.make("long.npy", array(0, 2))},
                               {.cache = directory.path() / "cache", .threads = 1},
                               3,
+                              false,
                               tokenizer,
                               [](std::string_view) {}};
   const std::vector<std::int32_t> whole = tokenizer.encode("a b c d e f g h").input_ids;
