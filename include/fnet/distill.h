@@ -48,7 +48,7 @@ struct DistillOptions {
   /// Weight of a third, where there is a teacher of the model's width: how far what each layer
   /// makes of a text's rows is from what the teacher's layer at like height does, the mean of |s −
   /// t|² / |t|² over rows and layers.
-  double hidden_weight = 1;
+  double hidden_weight = 0;
 
   std::int64_t epochs = 1;          ///< passes over the texts, where `steps` is 0
   std::int64_t steps = 0;           ///< of the run; 0: as many as the epochs have

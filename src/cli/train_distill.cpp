@@ -14,10 +14,11 @@ Action declare_distill(FlagSet& set) {
   DistillOptions& o = *options;
   set.add("--train", &o.train, "files with texts, one a line, plain or gzip",
           {.required = true, .several = true});
-  set.add("--vectors", &o.vectors,
-          "for each of them the teacher's vectors, NumPy's; without it those that --teacher answers, "
-          "or else the file's name with .npy behind it",
-          {.several = true});
+  set.add(
+      "--vectors", &o.vectors,
+      "for each of them the teacher's vectors, NumPy's; without it those that --teacher answers, "
+      "or else the file's name with .npy behind it",
+      {.several = true});
   set.add("--dev", &o.dev,
           "texts for the evaluations; without them a hundredth of those of --train",
           {.several = true});
@@ -26,8 +27,8 @@ Action declare_distill(FlagSet& set) {
   set.add("--overwrite", &o.overwrite,
           "replace the model that --out holds, once there is a new one");
   set.add("--teacher", &o.teacher,
-          "BERT of Hugging Face's with mean pooling that runs beside the model, which learns what "
-          "its layers make of texts too");
+          "BERT of Hugging Face's with mean pooling that runs beside the model and is asked for "
+          "vectors");
   set.group("Model");
   set.add("--from", &o.from, "model directory to start from");
   set.add("--init-from", &o.init_from,

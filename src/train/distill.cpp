@@ -113,13 +113,12 @@ class DistillData {
     require(o.max_length == 0 || (o.max_length >= least && o.max_length <= limit), Kind::usage,
             "max_length: expected {} to {}, the {}'s limit, found {}", least, limit,
             limit < config.longest_text() ? "teacher" : "model", o.max_length);
-    const std::size_t length =
-        std::min(most_tokens(config, tokenizer.config().model_max_length,
-                             static_cast<std::size_t>(o.max_length)),
-                 static_cast<std::size_t>(limit));
+    const std::size_t length = std::min(most_tokens(config, tokenizer.config().model_max_length,
+                                                    static_cast<std::size_t>(o.max_length)),
+                                        static_cast<std::size_t>(limit));
     const auto texts = [&](const std::vector<fs::path>& files, const std::vector<fs::path>& of) {
-      return std::make_unique<const TeacherTexts>(files, of, corpus, length - 2,
-                                                  teacher != nullptr, tokenizer, log);
+      return std::make_unique<const TeacherTexts>(files, of, corpus, length - 2, teacher != nullptr,
+                                                  tokenizer, log);
     };
     train_ = texts(o.train, o.vectors);
     width_ = train_->width() > 0 ? train_->width() : static_cast<std::size_t>(teacher->width());
@@ -261,9 +260,9 @@ TrainingReport distill(const DistillOptions& o, const TrainingCallbacks& callbac
       .score_first = start.scored,
       .products = *kernels::dtype_named(o.dtype),  // one of the allowed
       .checkpoint_steps = o.checkpoint_steps};
-  TeacherObjective objective(
-      model, teacher, data->dev(),
-      {o.loss, o.similarity_weight, rows_agree ? o.hidden_weight : 0}, o.seed);
+  TeacherObjective objective(model, teacher, data->dev(),
+                             {o.loss, o.similarity_weight, rows_agree ? o.hidden_weight : 0},
+                             o.seed);
   TeacherSource source = data->source(o);
   return directory.finish(Loop(loop, source, objective, directory, callbacks).run());
 }

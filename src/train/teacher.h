@@ -14,8 +14,8 @@
 
 namespace fnet {
 
-/// A BERT in Hugging Face's format whose vector is the mean of a text's rows, asked beside the model
-/// that learns from it. It stays as it is.
+/// A BERT in Hugging Face's format whose vector is the mean of a text's rows, asked beside the
+/// model that learns from it. It stays as it is.
 class Teacher {
  public:
   /// Throws: as config_like; input where it lacks weights, or `tokenizer`, the student's, makes

@@ -58,7 +58,8 @@ at::Tensor hidden_loss(std::span<const at::Tensor> student, std::span<const at::
     const auto own = static_cast<std::size_t>(layer + 1),
                other = static_cast<std::size_t>(layer_like(layer, layers, theirs) + 1);
     const at::Tensor& wanted = teacher[other];
-    const at::Tensor part = ((student[own] - wanted).square().sum(1) / wanted.square().sum(1)).sum();
+    const at::Tensor part =
+        ((student[own] - wanted).square().sum(1) / wanted.square().sum(1)).sum();
     sum = sum.defined() ? sum + part : part;
   }
   return sum / static_cast<double>(layers);
@@ -124,8 +125,7 @@ Evaluation TeacherObjective::evaluate() {
     parts.push_back(vectors().to(at::kCPU, at::kFloat));
     if (asks) wanted.push_back(teacher_->ask(batch_).vectors.to(at::kCPU, at::kFloat));
   }
-  if (!dev_targets_.defined())
-    dev_targets_ = asks ? at::cat(wanted) : targets(dev_).to(at::kCPU);
+  if (!dev_targets_.defined()) dev_targets_ = asks ? at::cat(wanted) : targets(dev_).to(at::kCPU);
   const at::Tensor& teacher = dev_targets_;
   const at::Tensor student = at::cat(parts), unit = torch::nn::functional::normalize(student);
   Evaluation evaluation;

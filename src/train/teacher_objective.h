@@ -27,8 +27,8 @@ at::Tensor teacher_loss(const at::Tensor& student, const at::Tensor& teacher,
                         const TeacherLoss& loss);
 
 /// How far the rows that the layers of a student make are from those of a teacher's layers at like
-/// heights: the sum over rows of the mean over layers of |s − t|² / |t|², with its graph. Both begin
-/// with what the first layer reads; [T, H] each.
+/// heights: the sum over rows of the mean over layers of |s − t|² / |t|², with its graph. Both
+/// begin with what the first layer reads; [T, H] each.
 at::Tensor hidden_loss(std::span<const at::Tensor> student, std::span<const at::Tensor> teacher);
 
 /// How far a model's vectors of texts are from those of a teacher: the samples' values, or where

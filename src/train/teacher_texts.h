@@ -22,9 +22,9 @@ namespace fnet {
 class TeacherTexts {
  public:
   /// `corpus`: how texts become tokens, but for its paths; `room`: tokens of a text at most,
-  /// without special ones; `asked`: without `vectors`, no vectors are read. Throws: as Corpus and VectorFile; usage where there are not as many
-  /// files of vectors as of texts, input where one has not as many vectors as texts, or of another
-  /// width.
+  /// without special ones; `asked`: without `vectors`, no vectors are read. Throws: as Corpus and
+  /// VectorFile; usage where there are not as many files of vectors as of texts, input where one
+  /// has not as many vectors as texts, or of another width.
   TeacherTexts(const std::vector<std::filesystem::path>& texts,
                const std::vector<std::filesystem::path>& vectors, CorpusOptions corpus,
                std::uint64_t room, bool asked, Tokenizer tokenizer, const Corpus::Log& log);

@@ -190,6 +190,35 @@ class Distill(CliTest):
         weights = json.loads((out / "run.json").read_text())["weights"]
         self.assertEqual(weights["fresh"], ["embeddings.word_embeddings.weight (another tokenizer)"])
 
+    def test_a_teacher_beside_its_student_gives_vectors_and_rows(self):
+        teacher = bert(self.folder / "asked")
+        pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
+        (teacher / "vocab.txt").write_text("\n".join(pieces + [f"[unused{i}]" for i in range(50 - len(pieces))]) + "\n")
+        alone = self.write("no_vectors.txt", self.texts.read_text())
+
+        def run(name, *arguments):
+            out = self.folder / name
+            done("distill", "--train", alone, "--teacher", teacher, "--init-from", teacher, "--out", out, "--cache", self.cache,
+                 "--max-length", 20, "--batch-size", 32, "--threads", 1, "--hidden-weight", 1, "--set", "hidden_dropout_prob=0",
+                 *arguments)  # fmt: skip
+            return [line for line in map(json.loads, (out / "log.jsonl").read_text().splitlines()) if line["event"] == "epoch"]
+
+        # A student that is its teacher: nothing is left to learn, in its vectors and in its layers' rows.
+        same = run("same", "--set", "mixers=attention", "--set", "mixer_options.attention_probs_dropout_prob=0",
+                   "--steps", 1, "--lr", 0)[-1]  # fmt: skip
+        self.assertAlmostEqual(same["cosine"], 1, places=5)
+        self.assertLess(same["loss"], 1e-5)
+        learnt = run("learnt", "--steps", 120, "--eval-steps", 40, "--lr", "1e-2")
+        self.assertGreater(learnt[-1]["cosine"], learnt[0]["cosine"])
+        self.assertLess(learnt[-1]["loss"], learnt[0]["loss"])
+        self.assertIn("teacher_sha256", json.loads((self.folder / "learnt" / "run.json").read_text()))
+        self.assertIn("expected the tokenizer of the student", self.fails(
+            "distill", "--train", alone, "--teacher", teacher, "--init-from", teacher, "--tokenizer", self.words, "--quiet",
+            "--out", self.folder / "none", "--cache", self.cache, "--max-length", 20))  # fmt: skip
+        self.assertIn("the teacher's limit", self.fails(
+            "distill", "--train", alone, "--teacher", teacher, "--tokenizer", teacher, "--quiet", "--out", self.folder / "none",
+            "--cache", self.cache, "--max-length", 60))  # fmt: skip
+
     def test_what_is_wrong_with_data_is_told_in_one_line(self):
         lines, rows = texts_and_vectors(20)
         none = self.folder / "none"
