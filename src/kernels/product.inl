@@ -1,10 +1,10 @@
 // Products of a block of rows with packed weights; see product_kernels.h for the layouts.
 // Units after which a sum in float32 is put down and a new one begun. 64 terms keep the rounding
-// error below that of the usual libraries, and so do 80 where a tile has half as many sums, which
+// error below that of the usual libraries, and so do 88 where a tile has half as many sums, which
 // are put down in half the time between two; 16-bit factors have larger errors of their own, so
 // that only the room in L1 for what is widened bounds them; sums of bytes are exact.
 constexpr std::size_t most_steps(Dtype dtype) {
-  if (dtype == Dtype::float32) return kLanes < 16 ? 80 : 64;
+  if (dtype == Dtype::float32) return kLanes < 16 ? 88 : 64;
   const bool widened = dtype == Dtype::bfloat16 && Step<Dtype::bfloat16>::kHalves > 1;
   return widened ? 64 : most_units(dtype);
 }
