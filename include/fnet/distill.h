@@ -45,7 +45,7 @@ struct DistillOptions {
   /// Weight of a second term beside the first: the mean square of how far the cosines of the
   /// batch's texts with each other are from those of the teacher.
   double similarity_weight = 0;
-  /// Weight of a third, where there is a teacher of the model's width: how far what each layer
+  /// Weight of a third, which needs a teacher of the model's width: how far what each layer
   /// makes of a text's rows is from what the teacher's layer at like height does, the mean of |s −
   /// t|² / |t|² over rows and layers.
   double hidden_weight = 0;

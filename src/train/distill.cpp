@@ -39,6 +39,8 @@ void check_options(const DistillOptions& o) {
           "out: expected a directory to write the model to, found none");
   require(o.from.empty() || o.init_from.empty(), Kind::usage,
           "init_from: expected none beside from, found {}", o.init_from.string());
+  require(o.hidden_weight == 0 || !o.teacher.empty(), Kind::usage,
+          "hidden_weight: expected 0 without teacher, found {}", o.hidden_weight);
   require(!o.dev.empty() || o.dev_vectors.empty(), Kind::usage,
           "dev_vectors: expected none without dev, found {}", o.dev_vectors.size());
   require(!o.tokenizer.empty() || !o.from.empty() || !o.init_from.empty(), Kind::usage,
@@ -220,6 +222,9 @@ TrainingReport distill(const DistillOptions& o, const TrainingCallbacks& callbac
   const Tokenizer& tokenizer = *start.tokenizer;
   std::shared_ptr<const Teacher> teacher;
   if (!o.teacher.empty()) teacher = std::make_shared<const Teacher>(o.teacher, tokenizer);
+  require(o.hidden_weight == 0 || teacher->width() == start.config.hidden_size, Kind::input,
+          "hidden_weight: expected a teacher of the model's hidden_size ({}), found one of {}",
+          start.config.hidden_size, teacher ? teacher->width() : 0);
   std::unique_ptr<const DistillData> data;
   try {
     data = std::make_unique<const DistillData>(o, start.config, tokenizer, teacher.get(), callbacks,
@@ -248,7 +253,6 @@ TrainingReport distill(const DistillOptions& o, const TrainingCallbacks& callbac
                    .read = [&](const fs::path& place) { model->load_weights(place); }});
 
   const bool widths_agree = data->width() == static_cast<std::size_t>(start.config.hidden_size);
-  const bool rows_agree = teacher && teacher->width() == start.config.hidden_size;
   const LoopOptions loop = {
       .stages = {{.steps = data->steps(o)}},
       .learning_rate = o.learning_rate,
@@ -261,8 +265,7 @@ TrainingReport distill(const DistillOptions& o, const TrainingCallbacks& callbac
       .products = *kernels::dtype_named(o.dtype),  // one of the allowed
       .checkpoint_steps = o.checkpoint_steps};
   TeacherObjective objective(model, teacher, data->dev(),
-                             {o.loss, o.similarity_weight, rows_agree ? o.hidden_weight : 0},
-                             o.seed);
+                             {o.loss, o.similarity_weight, o.hidden_weight}, o.seed);
   TeacherSource source = data->source(o);
   return directory.finish(Loop(loop, source, objective, directory, callbacks).run());
 }

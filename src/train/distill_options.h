@@ -19,9 +19,10 @@ void distill_options(Visit&& option) {
          "alike the texts are to each other");
   option("similarity_weight", &O::similarity_weight, range(0, 1'000),
          "weight of the likeness of the batch's texts beside the first loss");
-  option("hidden_weight", &O::hidden_weight, range(0, 1'000),
-         "weight of the likeness of what each layer makes of a text's rows, where there is a "
-         "teacher of the model's width");
+  option(
+      "hidden_weight", &O::hidden_weight, range(0, 1'000),
+      "weight of the likeness of what each layer makes of a text's rows, which needs a teacher of "
+      "the model's width beside it");
   option("epochs", &O::epochs, range(1, 1'000'000), "passes over the texts");
   option("steps", &O::steps, range(0, 1e9), "steps of the run; 0: as many as the epochs have");
   option("batch_size", &O::batch_size, range(1, 65'536), "texts a step");

@@ -99,8 +99,9 @@ Objective::Result TeacherObjective::loss(std::span<const Sample> batch, const St
   model_->set_dropout_place(nn::DropoutPlace{seed_, part.place()});
   pack_texts(batch);
   Teacher::Answer answer;
-  if (teacher_) answer = teacher_->ask(batch_);
-  if (!batch[0].values.empty()) answer.vectors = targets(batch);
+  const bool given = !batch[0].values.empty();
+  if (!given || loss_.hidden_weight > 0) answer = teacher_->ask(batch_);
+  if (given) answer.vectors = targets(batch);
   std::vector<at::Tensor> states;
   const at::Tensor student = vectors(loss_.hidden_weight > 0 ? &states : nullptr);
   const at::Tensor mean = teacher_loss(student, answer.vectors.to(student.scalar_type()), loss_);

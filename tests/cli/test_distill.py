@@ -215,6 +215,10 @@ class Distill(CliTest):
         self.assertIn("expected the tokenizer of the student", self.fails(
             "distill", "--train", alone, "--teacher", teacher, "--init-from", teacher, "--tokenizer", self.words, "--quiet",
             "--out", self.folder / "none", "--cache", self.cache, "--max-length", 20))  # fmt: skip
+        self.assertIn("--hidden-weight: expected 0 without teacher", self.fails(*self.command(self.folder / "none", "--quiet", "--hidden-weight", 1)))
+        self.assertIn("expected a teacher of the model's hidden_size (32), found one of 16", self.fails(
+            "distill", "--train", alone, "--teacher", teacher, "--tokenizer", teacher, "--quiet", "--out", self.folder / "none",
+            "--cache", self.cache, "--max-length", 20, "--hidden-weight", 1, "--set", "hidden_size=32"))  # fmt: skip
         self.assertIn("the teacher's limit", self.fails(
             "distill", "--train", alone, "--teacher", teacher, "--tokenizer", teacher, "--quiet", "--out", self.folder / "none",
             "--cache", self.cache, "--max-length", 60))  # fmt: skip

@@ -155,7 +155,7 @@ complete -c fnet -n '__fish_seen_subcommand_from distill' -l cache -r -d 'direct
 complete -c fnet -n '__fish_seen_subcommand_from distill' -l no-cache -d 'remove the tokens when the run ends'
 complete -c fnet -n '__fish_seen_subcommand_from distill' -l loss -x -a 'cosine squared_error similarity' -d '1 - the cosine with the teacher\'s vector; the square of the distance to it; or only how alike the texts are to each other'
 complete -c fnet -n '__fish_seen_subcommand_from distill' -l similarity-weight -x -d 'weight of the likeness of the batch\'s texts beside the first loss'
-complete -c fnet -n '__fish_seen_subcommand_from distill' -l hidden-weight -x -d 'weight of the likeness of what each layer makes of a text\'s rows, where there is a teacher of the model\'s width'
+complete -c fnet -n '__fish_seen_subcommand_from distill' -l hidden-weight -x -d 'weight of the likeness of what each layer makes of a text\'s rows, which needs a teacher of the model\'s width beside it'
 complete -c fnet -n '__fish_seen_subcommand_from distill' -l epochs -x -d 'passes over the texts'
 complete -c fnet -n '__fish_seen_subcommand_from distill' -l steps -x -d 'steps of the run; 0: as many as the epochs have'
 complete -c fnet -n '__fish_seen_subcommand_from distill' -l batch-size -x -d 'texts a step'
