@@ -361,12 +361,14 @@ TEST_F(CorpusTest, memory_does_not_grow_with_the_corpus) {
     const CorpusTexts texts(corpus, 62, 2);
     const bool all = corpus.documents() > 300'000 &&
                      texts.at(texts.size() - 1).document == corpus.documents() - 1;
-    // The tokens alone of the further documents are 10 MB.
-    _exit(!all ? 2 : peak() - before < 2'000 ? 0 : 1);
+    const auto growth = (peak() - before) / 1024;
+    _exit(all ? static_cast<int>(std::clamp(growth, 0L, 100L)) : 101);
   }
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_EQ(WEXITSTATUS(status), 0);
+  // MB. The tokens alone of the further documents are 10; what waits between two threads differs
+  // with how busy the machine is.
+  EXPECT_LT(WEXITSTATUS(status), 6);
 }
 
 }  // namespace
