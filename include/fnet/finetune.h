@@ -81,7 +81,11 @@ struct FinetuneOptions : TaskOptions {
   std::vector<std::string> freeze;
   std::int64_t head_epochs = 0;  ///< before the others, in which only what follows the last layer
                                  ///< learns, with a warm-up and a decline of their own
-  double layer_decay = 1;        ///< the learning rate of each layer is that of the next times this
+  /// auto: a new head of text-classification on a model to start from begins as the best fit to the
+  /// encoder's vectors of the training texts, which the epochs then have to beat on dev. off: it
+  /// begins at random.
+  std::string fit_head = "auto";
+  double layer_decay = 1;  ///< the learning rate of each layer is that of the next times this
 
   std::int64_t epochs = 0;          ///< 0: 10 of a new model, 4 of one to start from
   std::int64_t batch_size = 32;     ///< texts a step, whoever reads them
@@ -128,11 +132,11 @@ struct EpochReport {
 struct TrainingReport {
   std::vector<EpochReport> epochs;
   std::string metric;
-  double best = 0;                         ///< the best model's metric
+  double best = 0, best_loss = 0;          ///< the best model's metric and loss on dev
   std::optional<std::int64_t> best_epoch;  ///< its epoch; 0: none was better than the model that
                                            ///< training starts from; nothing: none was scored
   std::optional<double> start;  ///< metric of the model that training starts from, where it has
-                                ///< a head for these labels
+                                ///< a head for these labels, or one fitted to them
   std::int64_t step = 0, steps = 0;  ///< done, and of the whole run
   std::int64_t skipped_steps = 0;    ///< with a loss or gradient that was not finite
   std::int64_t spikes = 0;           ///< steps with a gradient over ten times its usual size

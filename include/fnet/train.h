@@ -223,6 +223,9 @@ class FNET_API FNetWithHeadImpl : public FNetModule {
   at::Tensor scores(const at::Tensor& hidden, const Rows& rows, const at::Tensor& picks = {},
                     std::string_view head = {}, const Bags* ngrams = nullptr);
 
+  /// What a head's pooling makes of each text's rows: [T, H] → [B, H]. `head`: as in `scores`.
+  at::Tensor pooled(const at::Tensor& hidden, const Rows& rows, std::string_view head = {});
+
   /// What the wide part of the model's own head adds to the scores: [B, C].
   at::Tensor wide_scores(const Bags& ngrams);
 
@@ -230,6 +233,10 @@ class FNET_API FNetWithHeadImpl : public FNetModule {
   void set_frozen(const std::set<std::string>& names) override;
 
   FNetModel fnet{nullptr};
+
+ private:
+  template <class Use>
+  at::Tensor with_head(const Rows& rows, std::string_view head, const Use& use);
 };
 TORCH_MODULE(FNetWithHead);
 

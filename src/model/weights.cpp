@@ -246,8 +246,11 @@ std::vector<float> WeightReader::read(std::string_view name) const {
   std::vector<float> scales(scale->count());
   files_[file].read(*scale, scales);
   const std::size_t width = scales.empty() ? 0 : values.size() / scales.size();
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    values[i] = static_cast<float>(static_cast<std::int8_t>(codes[i])) * scales[i / width];
+  for (std::size_t row = 0; row < scales.size(); ++row) {
+    const std::byte* from = codes.data() + row * width;
+    float* to = values.data() + row * width;
+    for (std::size_t i = 0; i < width; ++i)
+      to[i] = static_cast<float>(static_cast<std::int8_t>(from[i])) * scales[row];
   }
   return values;
 }

@@ -10,6 +10,7 @@
 #include "blocks/model.h"
 #include "core/error.h"
 #include "train/finetune.h"
+#include "train/head_fit.h"
 #include "train/loop.h"
 #include "train/multi_task.h"
 #include "train/ranks.h"
@@ -116,6 +117,13 @@ std::vector<Stage> stages_of(const FinetuneOptions& o, const TrainingSetup& setu
       {.epochs = o.epochs, .begin = [model, frozen = setup.frozen] { model->set_frozen(frozen); }}};
 }
 
+/// Whether a task's head answers before the first step.
+bool answers_first(const FinetuneOptions& o, const TrainingSetup& setup) {
+  return std::ranges::all_of(setup.tasks, [&](const TaskSetup& task) {
+    return task.fits || may_fit_head(o, task, setup.frozen);
+  });
+}
+
 LoopOptions loop_options(const FinetuneOptions& o, const TrainingSetup& setup) {
   const std::int64_t layers = setup.config().num_hidden_layers;
   return {.stages = stages_of(o, setup),
@@ -129,7 +137,7 @@ LoopOptions loop_options(const FinetuneOptions& o, const TrainingSetup& setup) {
                         .max_grad_norm = o.max_grad_norm,
                         .average = o.average},
           .metric = setup.metric,
-          .score_first = setup.fits,
+          .score_first = answers_first(o, setup),
           .patience = o.patience,
           .products = *kernels::dtype_named(o.dtype),  // one of the allowed
           .checkpoint_steps = o.checkpoint_steps};
@@ -169,7 +177,12 @@ TrainingReport lead(const FinetuneOptions& options, const TrainingCallbacks& cal
   LoopOptions loop = loop_options(options, setup);
   loop.ranks = &ranks;
 
-  if (!directory.resume(setup.run) && directory.holds_older_model()) {
+  const bool resumes = directory.resume(setup.run);
+  for (const TaskSetup& task : setup.tasks) {
+    if (!resumes && may_fit_head(options, task, setup.frozen))
+      fit_head(*setup.model, task, callbacks.stop, log);
+  }
+  if (!resumes && directory.holds_older_model()) {
     const std::optional<double> older = score_of(directory.path(), options, setup, loop, log);
     if (older) directory.set_older_metric(*older);
     log(fmt::format("{}: its model stays until this run has {}", options.out.string(),

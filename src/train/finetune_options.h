@@ -28,6 +28,9 @@ void finetune_options(Visit&& option) {
          "the learning rate of a layer is that of the next one times this; the head's is the peak");
   option("head_epochs", &O::head_epochs, range(0, 1'000'000),
          "passes before --epochs, in which the encoder is frozen and only the head learns");
+  option("fit_head", &O::fit_head, Allowed::one_of({"auto", "off"}),
+         "auto: a new text classifier or regression on a model to start from begins as the best "
+         "fit to that model's vectors of the training texts");
   optimizer_options<O>(option);
   option("token_dropout", &O::token_dropout, range(-1, 0.95),
          "share of input tokens replaced by [MASK]; -1: the task's");

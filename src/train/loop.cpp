@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 #include <utility>
 
 #include "core/error.h"
@@ -275,7 +276,10 @@ void Loop::evaluate() {
   line.metrics = evaluation.metrics;
   line.dev_loss = evaluation.loss;
   // A model with numbers that are none has a loss that is none, and some metric all the same.
-  line.best = std::isfinite(evaluation.loss) && (!report_.best_epoch || value > report_.best);
+  // Of few texts the metric is often the same: the loss tells more.
+  line.best = std::isfinite(evaluation.loss) &&
+              (!report_.best_epoch ||
+               std::tuple(value, -evaluation.loss) > std::tuple(report_.best, -report_.best_loss));
   auto values = line.metrics;
   values.insert(values.begin(), {"dev_loss", evaluation.loss});
   if (line.epoch > 0) {
@@ -288,6 +292,7 @@ void Loop::evaluate() {
   saver_.log(line.epoch > 0 ? "epoch" : "start", step_, values);
   if (line.best) {
     report_.best = value;
+    report_.best_loss = evaluation.loss;
     report_.best_epoch = line.epoch;
     best_ = std::move(evaluation);
     snapshot_.clear();

@@ -28,6 +28,7 @@ template <class Visit>
 void members_of(TrainingReport& r, Visit&& visit) {
   visit("epochs", r.epochs);
   visit("best", r.best);
+  visit("best_loss", r.best_loss);
   visit("best_epoch", r.best_epoch);
   visit("start", r.start);
   visit("skipped_steps", r.skipped_steps);

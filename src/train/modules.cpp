@@ -197,9 +197,8 @@ void FNetWithHeadImpl::set_frozen(const std::set<std::string>& names) {
   fnet->set_frozen(inner);
 }
 
-at::Tensor FNetWithHeadImpl::scores(const at::Tensor& hidden, const Rows& rows,
-                                    const at::Tensor& picks, std::string_view head,
-                                    const Bags* ngrams) {
+template <class Use>
+at::Tensor FNetWithHeadImpl::with_head(const Rows& rows, std::string_view head, const Use& use) {
   const HeadConfig own = config().head(head);
   const Pooling pooling = pooling_named(own.pooling);
   const WeightMap map = weight_map(*this);
@@ -213,9 +212,24 @@ at::Tensor FNetWithHeadImpl::scores(const at::Tensor& hidden, const Rows& rows,
                                    root.under("fnet"),
                                    own,
                                    pooling};
-  if (picks.defined()) context.picked = &picks;
-  context.ngrams = ngrams;
-  return fnet::apply(head_for(own.task), TorchTensor(hidden), context);
+  return use(context).value;
+}
+
+at::Tensor FNetWithHeadImpl::scores(const at::Tensor& hidden, const Rows& rows,
+                                    const at::Tensor& picks, std::string_view head,
+                                    const Bags* ngrams) {
+  return with_head(rows, head, [&](HeadContext<TorchTensor>& context) {
+    if (picks.defined()) context.picked = &picks;
+    context.ngrams = ngrams;
+    return fnet::apply(head_for(context.head.task), TorchTensor(hidden), context);
+  });
+}
+
+at::Tensor FNetWithHeadImpl::pooled(const at::Tensor& hidden, const Rows& rows,
+                                    std::string_view head) {
+  return with_head(rows, head, [&](const HeadContext<TorchTensor>& context) {
+    return context.pool(TorchTensor(hidden));
+  });
 }
 
 at::Tensor FNetWithHeadImpl::wide_scores(const Bags& ngrams) {

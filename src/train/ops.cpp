@@ -28,12 +28,11 @@ void on_threads(int threads, const std::function<void(int)>& job) {
   });
 }
 
-/// Torch's threads as a pool.
-ThreadPool pool() { return {at::get_num_threads(), on_threads}; }
-
 std::size_t size_of(std::int64_t value) { return static_cast<std::size_t>(value); }
 
 }  // namespace
+
+ThreadPool pool() { return {at::get_num_threads(), on_threads}; }
 
 DenormalsAreZeroInTorch::DenormalsAreZeroInTorch() : threads_(size_of(at::get_num_threads())) {
   on_threads(static_cast<int>(threads_.size()),

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/denormals.h"
+#include "core/parallel.h"
 #include "core/rows.h"
 #include "kernels/fourier_kernels.h"
 #include "kernels/gemm.h"
@@ -14,6 +15,9 @@
 // Kernels under the algebra: values only, fp32 on the CPU, contiguous or made so. The work is split
 // over torch's threads in such a way that the bits do not depend on how many there are.
 namespace fnet::ops {
+
+/// Torch's threads as a pool.
+ThreadPool pool();
 
 /// Re F of each text's rows of x [T, H], or Re F − Im F, F = FFT2.
 at::Tensor mix(const at::Tensor& x, const Rows& rows, bool ortho, kernels::SpectrumPart part);

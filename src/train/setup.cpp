@@ -263,7 +263,6 @@ TrainingSetup set_up(const FinetuneOptions& o, const Log& log) {
                       .model = std::make_shared<nn::FNetWithHeadImpl>(config, o.seed),
                       .tokenizer = tokenizer,
                       .metric = metric,
-                      .fits = fits,
                       .frozen = {},
                       .wide = config.wide_features > 0,
                       .skipped_lines = skipped,

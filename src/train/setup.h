@@ -23,7 +23,6 @@ struct TrainingSetup {
   std::shared_ptr<nn::FNetWithHeadImpl> model;
   Tokenizer tokenizer;
   std::string metric;              ///< that selects the best epoch
-  bool fits = false;               ///< the model comes with a head for each task's labels
   std::set<std::string> frozen;    ///< weights that do not learn
   bool wide = false;               ///< its own head has a wide part, fitted to the task's data
   std::size_t skipped_lines = 0;   ///< bad lines

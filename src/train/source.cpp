@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/random.h"
+#include "model/batch.h"
 
 namespace fnet {
 
@@ -70,6 +71,25 @@ std::vector<std::vector<std::size_t>> make_batches(std::span<const Sample> sampl
     }
   }
   random.shuffle(batches);
+  return batches;
+}
+
+std::vector<std::vector<std::size_t>> batches_by_length(std::span<const Sample> samples,
+                                                        const Config& config) {
+  constexpr std::int64_t kRows = 4096;
+  std::vector<std::size_t> order(samples.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, {}, [&](std::size_t i) { return tokens_of(samples[i]); });
+  std::vector<std::vector<std::size_t>> batches;
+  std::int64_t rows = kRows;
+  for (const std::size_t i : order) {
+    if (rows >= kRows) batches.emplace_back(), rows = 0;
+    batches.back().push_back(i);
+    for (const Encoding& text : samples[i].texts) {
+      const std::size_t tokens = text.size();
+      rows += rows_of(tokens, config, static_cast<std::int64_t>(tokens));
+    }
+  }
   return batches;
 }
 

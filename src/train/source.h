@@ -66,4 +66,9 @@ std::vector<std::vector<std::size_t>> make_batches(std::span<const Sample> sampl
                                                    std::int64_t batch_size, std::uint64_t seed,
                                                    std::int64_t epoch);
 
+/// All samples in batches of like length for passes without gradients, as indices: each of as many
+/// as take some thousand rows of a model.
+std::vector<std::vector<std::size_t>> batches_by_length(std::span<const Sample> samples,
+                                                        const Config& config);
+
 }  // namespace fnet

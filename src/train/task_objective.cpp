@@ -15,8 +15,6 @@
 namespace fnet {
 namespace {
 
-/// Rows of a batch in evaluation, padding of a fixed length included.
-constexpr std::int64_t kEvaluationRows = 4096;
 /// Stream of the tokens' dropout; those below are the epochs' orders.
 constexpr std::uint64_t kTokenDropoutStream = std::uint64_t{1} << 40;
 
@@ -33,17 +31,8 @@ TaskObjective::TaskObjective(const Task& task, std::shared_ptr<nn::FNetWithHeadI
       options_(std::move(options)),
       head_(model_->config().head(options_.head)) {
   if (head_.wide_features == 0) return;
-  const at::NoGradGuard no_grad;
+  wide_ = wide_scores(*model_, dev_);
   const auto buffers = model_->named_buffers();
-  const auto values = [&](const char* name) {
-    const at::Tensor on_cpu = buffers[name].to(at::kCPU, at::kFloat).contiguous();
-    const float* begin = on_cpu.const_data_ptr<float>();
-    return std::vector<float>(begin, begin + on_cpu.numel());
-  };
-  const NgramTable table(values("wide.keys"), values("wide.idf"));
-  Bags ngrams;
-  for (const Sample& sample : dev_) table.add(*sample.texts.at(0).ngrams, ngrams);
-  wide_ = model_->wide_scores(ngrams).to(at::kCPU, at::kFloat);
   wide_weight_ = buffers["wide.weight"].clone();
   wide_bias_ = buffers["wide.bias"].clone();
 }
@@ -131,8 +120,11 @@ Objective::Result TaskObjective::loss(std::span<const Sample> batch, const StepP
 }
 
 /// How much each part counts goes into the wide part's weights, so that the stored model has it.
-void TaskObjective::add_wide(std::vector<Scored>& batches, std::span<const std::size_t> order) {
+void TaskObjective::add_wide(std::vector<Scored>& batches,
+                             std::span<const std::vector<std::size_t>> places) {
   std::vector<at::Tensor> parts;
+  std::vector<std::int64_t> rows;
+  for (const auto& batch : places) rows.insert(rows.end(), batch.begin(), batch.end());
   Scored all;
   for (const Scored& batch : batches) {
     parts.push_back(batch.logits.to(at::kCPU, at::kFloat));
@@ -142,7 +134,6 @@ void TaskObjective::add_wide(std::vector<Scored>& batches, std::span<const std::
   const at::Tensor deep = all.logits = at::cat(parts);
   for (std::int64_t text = 0; text < deep.size(0); ++text)
     all.units.push_back(text), all.ends.push_back(text + 1);
-  const std::vector<std::int64_t> rows(order.begin(), order.end());
   const auto buffers = model_->named_buffers();
   const at::Tensor wide = wide_.index_select(0, at::tensor(rows, at::kLong));
   Shares shares{.deep = buffers["wide.deep_scale"].item<double>(), .wide = 1};
@@ -163,10 +154,7 @@ void TaskObjective::add_wide(std::vector<Scored>& batches, std::span<const std::
 Evaluation TaskObjective::evaluate() {
   const c10::InferenceMode guard;
   model_->eval();
-  // Texts of like length run together.
-  std::vector<std::size_t> order(dev_.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::stable_sort(order, {}, [&](std::size_t i) { return tokens_of(dev_[i]); });
+  const auto batches = batches_by_length(dev_, model_->config());
   const auto scorer = task_.scorer(head_);
   double loss = 0;
   std::int64_t count = 0;
@@ -188,28 +176,18 @@ Evaluation TaskObjective::evaluate() {
   };
   std::vector<Scored> kept;  // the share of a wide part is chosen by all scores
   Batch packed;
-  for (std::size_t begin = 0, end = 0; end < order.size(); begin = end) {
+  for (const auto& places : batches) {
     std::vector<const Sample*> samples;
-    for (std::int64_t rows = 0; end < order.size() && rows < kEvaluationRows; ++end) {
-      samples.push_back(&dev_[order[end]]);
-      for (const Encoding& text : samples.back()->texts) {
-        const std::size_t tokens = text.size();
-        rows += rows_of(tokens, model_->config(), static_cast<std::int64_t>(tokens));
-      }
-    }
+    for (const std::size_t i : places) samples.push_back(&dev_[i]);
     Scored batch = scores(samples, packed, {});
     if (wide_.defined()) {
       kept.push_back(std::move(batch));
     } else {
-      take(batch, std::span(order).subspan(begin, end - begin));
+      take(batch, places);
     }
   }
-  if (!kept.empty()) add_wide(kept, order);
-  for (std::size_t k = 0, begin = 0; k < kept.size(); ++k) {
-    const auto texts = static_cast<std::size_t>(kept[k].logits.size(0));
-    take(kept[k], std::span(order).subspan(begin, texts));
-    begin += texts;
-  }
+  if (!kept.empty()) add_wide(kept, batches);
+  for (std::size_t k = 0; k < kept.size(); ++k) take(kept[k], batches[k]);
   Evaluation evaluation = scorer->finish();
   evaluation.loss = count > 0 ? loss / static_cast<double>(count) : 0;
   return evaluation;

@@ -45,8 +45,9 @@ class TaskObjective : public Objective {
  private:
   Scored scores(std::span<const Sample* const> samples, Batch& batch,
                 const std::function<void(Batch&)>& change);
-  /// Adds the wide part's scores, as much as counts best, to those of all samples in an order.
-  void add_wide(std::vector<Scored>& batches, std::span<const std::size_t> order);
+  /// Adds the wide part's scores, as much as counts best, to those of all samples, which batches
+  /// have from these places.
+  void add_wide(std::vector<Scored>& batches, std::span<const std::vector<std::size_t>> places);
   void drop_tokens(Batch& batch, const StepPart& part) const;
 
   const Task& task_;

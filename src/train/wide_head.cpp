@@ -5,7 +5,7 @@
 
 #include "blocks/model.h"
 #include "core/error.h"
-#include "train/wide_fit.h"
+#include "train/linear_fit.h"
 
 namespace fnet {
 namespace {
@@ -35,17 +35,10 @@ NgramTable learn_ngrams(std::span<const Sample> samples, std::size_t labels) {
 void fit_wide_head(nn::FNetWithHeadImpl& model, Loss loss, const NgramTable& table,
                    std::span<const Sample> samples, std::span<const double> class_weights) {
   Bags texts;
-  std::vector<std::int32_t> classes;
-  std::vector<float> values;
-  for (const Sample& sample : samples) {
-    table.add(*sample.texts.at(0).ngrams, texts);
-    classes.insert(classes.end(), sample.targets.begin(), sample.targets.end());
-    values.insert(values.end(), sample.values.begin(), sample.values.end());
-  }
-  const WideFit fit = fit_wide(
-      texts, table.keys().size(),
-      {.loss = loss, .scores = model.config().labels.size(), .classes = classes, .values = values},
-      {.class_weights = class_weights});
+  for (const Sample& sample : samples) table.add(*sample.texts.at(0).ngrams, texts);
+  const LinearFit fit = fit_linear(texts, table.keys().size(),
+                                   targets_of(loss, model.config().labels.size(), samples),
+                                   {.class_weights = class_weights});
   const auto buffers = model.named_buffers();
   const auto fill = [&](const char* name, const std::vector<float>& fitted) {
     const at::Tensor buffer = buffers[name];
@@ -57,6 +50,21 @@ void fit_wide_head(nn::FNetWithHeadImpl& model, Loss loss, const NgramTable& tab
   fill("wide.bias", fit.bias);
 }
 
+at::Tensor wide_scores(nn::FNetWithHeadImpl& model, std::span<const Sample> samples) {
+  if (model.config().wide_features == 0) return {};
+  const at::NoGradGuard no_grad;
+  const auto buffers = model.named_buffers();
+  const auto values = [&](const char* name) {
+    const at::Tensor on_cpu = buffers[name].to(at::kCPU, at::kFloat).contiguous();
+    const float* begin = on_cpu.const_data_ptr<float>();
+    return std::vector<float>(begin, begin + on_cpu.numel());
+  };
+  const NgramTable table(values("wide.keys"), values("wide.idf"));
+  Bags ngrams;
+  for (const Sample& sample : samples) table.add(*sample.texts.at(0).ngrams, ngrams);
+  return model.wide_scores(ngrams).to(at::kCPU, at::kFloat);
+}
+
 Shares best_shares(Loss loss, Scored deep, const at::Tensor& wide, bool may_drop) {
   const bool of_value = loss == Loss::squared_error;
   const at::Tensor scores = deep.logits;
@@ -64,26 +72,28 @@ Shares best_shares(Loss loss, Scored deep, const at::Tensor& wide, bool may_drop
   const auto choices = static_cast<double>(loss == Loss::cross_entropy ? scores.size(1) : 2);
   LossOptions options;
   options.label_smoothing = choices / (count + choices);
-  Shares best;
-  double least = std::numeric_limits<double>::infinity();
-  const auto consider = [&](const Shares& shares) {
-    deep.logits = scores * shares.deep + wide * shares.wide;
-    const double found = loss_of(loss, deep, options).item<double>();
-    if (found < least) best = shares, least = found;
+  Shares best{.loss = std::numeric_limits<double>::infinity()};
+  const auto consider = [&](double deep_share, double wide_share) {
+    deep.logits = scores * deep_share;
+    if (wide.defined()) deep.logits += wide * wide_share;
+    const double loss_there = loss_of(loss, deep, options).item<double>();
+    if (loss_there < best.loss) best = {deep_share, wide_share, loss_there};
   };
+  const bool may_be_none = may_drop || !wide.defined();
   if (of_value) {
-    for (int k = may_drop ? 0 : 1; k <= kValueSteps; ++k) {
+    const int last = wide.defined() ? kValueSteps : 0;
+    for (int k = may_be_none ? 0 : 1; k <= last; ++k) {
       const double share = static_cast<double>(k) / kValueSteps;
-      consider({1 - share, share});
+      consider(1 - share, share);
     }
     return best;
   }
-  std::vector<double> ratios(may_drop ? 1 : 0, 0.0);
-  for (int k = -6; k <= 6; ++k) ratios.push_back(std::exp2(k / 2.0));
+  std::vector<double> ratios(may_be_none ? 1 : 0, 0.0);
+  for (int k = -6; k <= 6 && wide.defined(); ++k) ratios.push_back(std::exp2(k / 2.0));
   for (const double ratio : ratios) {
     for (int k = -12; k <= 4; ++k) {
       const double scale = std::exp2(k / 2.0);
-      consider({scale, scale * ratio});
+      consider(scale, scale * ratio);
     }
   }
   return best;

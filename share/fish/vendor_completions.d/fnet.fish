@@ -211,6 +211,7 @@ complete -c fnet -n '__fish_seen_subcommand_from finetune' -l warmup -x -d 'shar
 complete -c fnet -n '__fish_seen_subcommand_from finetune' -l schedule -x -a 'linear cosine constant' -d 'of the learning rate after the peak: down to 0, or as it is'
 complete -c fnet -n '__fish_seen_subcommand_from finetune' -l layer-decay -x -d 'the learning rate of a layer is that of the next one times this; the head\'s is the peak'
 complete -c fnet -n '__fish_seen_subcommand_from finetune' -l head-epochs -x -d 'passes before --epochs, in which the encoder is frozen and only the head learns'
+complete -c fnet -n '__fish_seen_subcommand_from finetune' -l fit-head -x -a 'auto off' -d 'auto: a new text classifier or regression on a model to start from begins as the best fit to that model\'s vectors of the training texts'
 complete -c fnet -n '__fish_seen_subcommand_from finetune' -l weight-decay -x -d 'AdamW\'s decay; biases and norms are left out'
 complete -c fnet -n '__fish_seen_subcommand_from finetune' -l max-grad-norm -x -d 'clip the gradient\'s norm; 0: never'
 complete -c fnet -n '__fish_seen_subcommand_from finetune' -l token-dropout -x -d 'share of input tokens replaced by [MASK]; -1: the task\'s'

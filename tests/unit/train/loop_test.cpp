@@ -101,6 +101,24 @@ struct Toy {
   TrainingReport run() { return Loop(options, source, objective, saver, callbacks).run(); }
 };
 
+TEST(Loop, keeps_of_epochs_with_one_metric_that_of_the_lowest_loss) {
+  struct Same : Number {
+    Evaluation evaluate() override {
+      Evaluation evaluation = Number::evaluate();
+      evaluation.loss = losses.at(next++);
+      evaluation.metrics = {{"nearness", 0.5}};
+      return evaluation;
+    }
+    std::vector<double> losses = {2, 1, 3};
+    std::size_t next = 0;
+  };
+  Toy toy;
+  Same same;
+  const TrainingReport report = Loop(toy.options, toy.source, same, toy.saver, toy.callbacks).run();
+  EXPECT_EQ(report.best_epoch, 2);
+  EXPECT_EQ(report.best_loss, 1);
+}
+
 TEST(Loop, trains_step_by_step_and_saves_each_better_model) {
   Toy toy;
   std::vector<std::int64_t> progress;

@@ -64,6 +64,7 @@ struct Start {
     options.threads = 1;
     options.max_length = 32;
     options.wide = "off";
+    options.fit_head = "off";
     options.out = folder.path() / "first";
     run();
     options.from = options.out;

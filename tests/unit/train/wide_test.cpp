@@ -11,7 +11,7 @@
 #include "temporary.h"
 #include "text/data.h"
 #include "text/ngrams.h"
-#include "train/wide_fit.h"
+#include "train/linear_fit.h"
 #include "train/wide_head.h"
 #include "words.h"
 
@@ -39,9 +39,9 @@ struct Fitted {
     features = table.keys().size();
   }
 
-  WideTargets classes() const { return {.scores = kClasses, .classes = labels}; }
+  LinearTargets classes() const { return {.scores = kClasses, .classes = labels}; }
 
-  std::vector<double> scores(const WideFit& fit, std::size_t text) const {
+  std::vector<double> scores(const LinearFit& fit, std::size_t text) const {
     std::vector<double> p(fit.bias.begin(), fit.bias.end());
     for (auto e = static_cast<std::size_t>(bags.offsets[text]);
          e < static_cast<std::size_t>(bags.offsets[text + 1]); ++e) {
@@ -53,7 +53,7 @@ struct Fitted {
     return p;
   }
 
-  std::vector<double> probabilities(const WideFit& fit, std::size_t text) const {
+  std::vector<double> probabilities(const LinearFit& fit, std::size_t text) const {
     std::vector<double> p = scores(fit, text);
     double sum = 0;
     for (double& v : p) sum += v = std::exp(v);
@@ -61,7 +61,7 @@ struct Fitted {
     return p;
   }
 
-  double furthest(const WideFit& fit) const {
+  double furthest(const LinearFit& fit) const {
     double most = 0;
     for (std::size_t i = 0; i < labels.size(); ++i) {
       const std::vector<double> expected = golden["probabilities"][i],
@@ -73,20 +73,20 @@ struct Fitted {
   }
 };
 
-TEST(WideFit, is_the_logistic_regression_of_scikit_learn) {
+TEST(LinearFit, is_the_logistic_regression_of_scikit_learn) {
   const Fitted data;
-  EXPECT_LT(data.furthest(fit_wide(data.bags, data.features, data.classes(),
-                                   {.tolerance = 1e-9, .most_steps = 1000})),
+  EXPECT_LT(data.furthest(fit_linear(data.bags, data.features, data.classes(),
+                                     {.tolerance = 1e-9, .most_steps = 1000})),
             1e-5);
   // What training asks for is near enough.
-  EXPECT_LT(data.furthest(fit_wide(data.bags, data.features, data.classes())), 5e-3);
+  EXPECT_LT(data.furthest(fit_linear(data.bags, data.features, data.classes())), 5e-3);
 }
 
-TEST(WideFit, a_class_that_counts_twice_is_as_its_texts_given_twice) {
+TEST(LinearFit, a_class_that_counts_twice_is_as_its_texts_given_twice) {
   Fitted data;
   const std::vector<double> weights = {1, 2, 1};
-  const WideFitOptions exact = {.class_weights = weights, .tolerance = 1e-9, .most_steps = 1000};
-  const WideFit weighted = fit_wide(data.bags, data.features, data.classes(), exact);
+  const LinearFitOptions exact = {.class_weights = weights, .tolerance = 1e-9, .most_steps = 1000};
+  const LinearFit weighted = fit_linear(data.bags, data.features, data.classes(), exact);
   const std::size_t count = data.labels.size();
   for (std::size_t i = 0; i < count; ++i) {
     if (data.labels[i] != 1) continue;
@@ -98,32 +98,32 @@ TEST(WideFit, a_class_that_counts_twice_is_as_its_texts_given_twice) {
     data.bags.offsets.push_back(static_cast<std::int64_t>(data.bags.ids.size()));
     data.labels.push_back(1);
   }
-  const WideFit doubled =
-      fit_wide(data.bags, data.features, data.classes(), {.tolerance = 1e-9, .most_steps = 1000});
+  const LinearFit doubled =
+      fit_linear(data.bags, data.features, data.classes(), {.tolerance = 1e-9, .most_steps = 1000});
   for (std::size_t i = 0; i < weighted.weight.size(); ++i) {
     EXPECT_NEAR(weighted.weight[i], doubled.weight[i], 1e-3);
   }
 }
 
-TEST(WideFit, of_texts_without_words_is_the_classes_shares) {
+TEST(LinearFit, of_texts_without_words_is_the_classes_shares) {
   Bags bags;
   bags.offsets.assign(5, 0);
   const std::vector<std::int32_t> labels = {0, 0, 0, 1};
-  const WideFit fit = fit_wide(bags, 0, {.scores = 2, .classes = labels}, {.tolerance = 1e-9});
+  const LinearFit fit = fit_linear(bags, 0, {.scores = 2, .classes = labels}, {.tolerance = 1e-9});
   EXPECT_TRUE(fit.weight.empty());
   EXPECT_NEAR(fit.bias[0] - fit.bias[1], std::log(3.0), 1e-4);
 }
 
-constexpr WideFitOptions kExact = {.tolerance = 1e-9, .most_steps = 1000};
+constexpr LinearFitOptions kExact = {.tolerance = 1e-9, .most_steps = 1000};
 
-TEST(WideFit, of_several_labels_is_a_logistic_regression_of_each) {
+TEST(LinearFit, of_several_labels_is_a_logistic_regression_of_each) {
   const Fitted data;
   std::vector<float> values;
   for (const auto& text : data.golden["several"])
     for (const float value : text) values.push_back(value);
-  const WideFit fit =
-      fit_wide(data.bags, data.features,
-               {.loss = Loss::binary_cross_entropy, .scores = 2, .values = values}, kExact);
+  const LinearFit fit =
+      fit_linear(data.bags, data.features,
+                 {.loss = Loss::binary_cross_entropy, .scores = 2, .values = values}, kExact);
   for (std::size_t i = 0; i < data.labels.size(); ++i) {
     const std::vector<double> expected = data.golden["several_probabilities"][i],
                               found = data.scores(fit, i);
@@ -132,12 +132,12 @@ TEST(WideFit, of_several_labels_is_a_logistic_regression_of_each) {
   }
 }
 
-TEST(WideFit, of_numbers_is_a_ridge_regression) {
+TEST(LinearFit, of_numbers_is_a_ridge_regression) {
   const Fitted data;
   const std::vector<float> values = data.golden["numbers"];
-  const WideFit fit =
-      fit_wide(data.bags, data.features,
-               {.loss = Loss::squared_error, .scores = 1, .values = values}, kExact);
+  const LinearFit fit =
+      fit_linear(data.bags, data.features,
+                 {.loss = Loss::squared_error, .scores = 1, .values = values}, kExact);
   const std::vector<double> expected = data.golden["ridge"];
   for (std::size_t i = 0; i < data.labels.size(); ++i)
     EXPECT_NEAR(data.scores(fit, i)[0], expected[i], 1e-4);

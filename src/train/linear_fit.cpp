@@ -1,9 +1,11 @@
-#include "train/wide_fit.h"
+#include "train/linear_fit.h"
 
 #include <algorithm>
 #include <cmath>
 #include <deque>
 #include <numeric>
+
+#include "train/ops.h"
 
 namespace fnet {
 namespace {
@@ -12,6 +14,9 @@ using Vector = std::vector<double>;
 
 /// Pairs of steps and gradients that L-BFGS remembers.
 constexpr std::size_t kMemory = 6;
+/// The texts are summed in so many parts, one after the other, whoever makes them: at most, and one
+/// for each so many products.
+constexpr std::size_t kMostParts = 8, kPartProducts = std::size_t{1} << 20;
 
 double dot(const Vector& a, const Vector& b) {
   return std::transform_reduce(a.begin(), a.end(), b.begin(), 0.0);
@@ -29,18 +34,25 @@ double softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::
 /// The loss as a function of x: weight [F, C], then bias [C].
 class Problem {
  public:
-  Problem(const Bags& texts, std::size_t features, const WideTargets& targets,
-          const WideFitOptions& options)
+  Problem(const Bags& texts, std::size_t features, const LinearTargets& targets,
+          const LinearFitOptions& options)
       : texts_(texts), features_(features), targets_(targets), options_(options) {
     const double usual = targets.loss == Loss::squared_error ? 1 : 10;
     c_ = options.c > 0 ? options.c : usual;
+    const std::size_t products = texts.ids.size() * targets.scores;
+    sums_.resize(std::clamp<std::size_t>(products / kPartProducts, 1, kMostParts));
+    for (Sum& sum : sums_) sum.gradient.resize(size());
   }
 
   std::size_t size() const { return (features_ + 1) * targets_.scores; }
 
   /// The loss at x, over c; its gradient goes to `gradient`.
-  double operator()(const Vector& x, Vector& gradient) const {
-    const std::size_t width = targets_.scores, bias = features_ * width;
+  double operator()(const Vector& x, Vector& gradient) {
+    const Split split{texts_.offsets.size() - 1, sums_.size()};
+    ops::pool().run(sums_.size(), [&](std::size_t part, int /*thread*/) {
+      add_up(x, split.begin(part), split.begin(part + 1), sums_[part]);
+    });
+    const std::size_t bias = features_ * targets_.scores;
     double loss = 0;
     for (std::size_t i = 0; i < bias; ++i) {
       loss += x[i] * x[i];
@@ -48,22 +60,35 @@ class Problem {
     }
     loss *= 0.5 / c_;
     std::fill(gradient.begin() + static_cast<std::ptrdiff_t>(bias), gradient.end(), 0.0);
-    Vector scores(width);
-    for (std::size_t i = 0; i + 1 < texts_.offsets.size(); ++i) {
-      std::copy_n(x.begin() + static_cast<std::ptrdiff_t>(bias), width, scores.begin());
-      for_each_entry(i, [&](std::size_t row, double value) {
-        for (std::size_t k = 0; k < width; ++k) scores[k] += value * x[row + k];
-      });
-      loss += targets_.loss == Loss::cross_entropy ? of_class(i, scores) : of_values(i, scores);
-      for_each_entry(i, [&](std::size_t row, double value) {
-        for (std::size_t k = 0; k < width; ++k) gradient[row + k] += value * scores[k];
-      });
-      for (std::size_t k = 0; k < width; ++k) gradient[bias + k] += scores[k];
-    }
+    for (const Sum& sum : sums_) loss += sum.loss, add(gradient, 1, sum.gradient);
     return loss;
   }
 
  private:
+  /// Of some of the texts, without what counts against the weights.
+  struct Sum {
+    double loss = 0;
+    Vector gradient;
+  };
+
+  void add_up(const Vector& x, std::size_t first, std::size_t last, Sum& sum) const {
+    const std::size_t width = targets_.scores, bias = features_ * width;
+    sum.loss = 0;
+    std::ranges::fill(sum.gradient, 0.0);
+    Vector scores(width);
+    for (std::size_t i = first; i < last; ++i) {
+      std::copy_n(x.begin() + static_cast<std::ptrdiff_t>(bias), width, scores.begin());
+      for_each_entry(i, [&](std::size_t row, double value) {
+        for (std::size_t k = 0; k < width; ++k) scores[k] += value * x[row + k];
+      });
+      sum.loss += targets_.loss == Loss::cross_entropy ? of_class(i, scores) : of_values(i, scores);
+      for_each_entry(i, [&](std::size_t row, double value) {
+        for (std::size_t k = 0; k < width; ++k) sum.gradient[row + k] += value * scores[k];
+      });
+      for (std::size_t k = 0; k < width; ++k) sum.gradient[bias + k] += scores[k];
+    }
+  }
+
   /// The loss of a text, whose gradient takes its scores' place.
   double of_class(std::size_t text, Vector& scores) const {
     const auto target = static_cast<std::size_t>(targets_.classes[text]);
@@ -102,9 +127,10 @@ class Problem {
 
   const Bags& texts_;
   std::size_t features_;
-  const WideTargets& targets_;
-  const WideFitOptions& options_;
+  const LinearTargets& targets_;
+  const LinearFitOptions& options_;
   double c_;
+  std::vector<Sum> sums_;
 };
 
 /// What the last steps tell of the curvature.
@@ -148,9 +174,18 @@ class History {
 
 }  // namespace
 
-WideFit fit_wide(const Bags& texts, std::size_t features, const WideTargets& targets,
-                 const WideFitOptions& options) {
-  const Problem loss(texts, features, targets, options);
+LinearTargets targets_of(Loss loss, std::size_t scores, std::span<const Sample> samples) {
+  LinearTargets targets{.loss = loss, .scores = scores};
+  for (const Sample& sample : samples) {
+    std::ranges::copy(sample.targets, std::back_inserter(targets.classes));
+    std::ranges::copy(sample.values, std::back_inserter(targets.values));
+  }
+  return targets;
+}
+
+LinearFit fit_linear(const Bags& texts, std::size_t features, const LinearTargets& targets,
+                     const LinearFitOptions& options) {
+  Problem loss(texts, features, targets, options);
   Vector x(loss.size()), gradient(loss.size());
   double value = loss(x, gradient);
   const double enough = options.tolerance * std::sqrt(dot(gradient, gradient));
@@ -176,7 +211,7 @@ WideFit fit_wide(const Bags& texts, std::size_t features, const WideTargets& tar
     history.remember(std::move(moved), std::move(change));
     x = std::move(next), gradient = std::move(next_gradient), value = next_value;
   }
-  WideFit fit;
+  LinearFit fit;
   const auto bias = static_cast<std::ptrdiff_t>(features * targets.scores);
   fit.weight.assign(x.begin(), x.begin() + bias);
   fit.bias.assign(x.begin() + bias, x.end());
