@@ -236,7 +236,7 @@ class Finetune(CliTest):
         events = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
         epochs = [event for event in events if event["event"] == "epoch"]
         metric = json.loads((out / "run.json").read_text())["metric"]
-        return max(epochs, key=lambda epoch: (epoch[metric], -epoch["step"])), out
+        return max(epochs, key=lambda epoch: (epoch[metric], -epoch["dev_loss"])), out
 
     @unittest.skipUnless(CAN_TRAIN, "this build has no fnet-train")
     def test_evaluate_gives_the_metrics_of_training(self):
