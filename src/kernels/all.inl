@@ -45,6 +45,7 @@ const Table kTable = {
              .activate = activate_span,
              .combine = combine_rows,
              .row_means = row_means,
+             .add_columns = add_columns,
              .dropout = dropout_span},
     .fourier = {.columns = fourier_columns, .rows = fourier_rows, .first_row = fourier_first_row},
     .text = {.softmax = softmax_step, .finish_softmax = finish_softmax, .filter = filter_columns},

@@ -26,6 +26,8 @@ struct RowKernels {
   void (*combine)(Binary, const Operand& a, const Operand& b, std::size_t rows, std::size_t columns,
                   float* y) noexcept;
   void (*row_means)(const float* x, std::size_t rows, std::size_t n, float* y) noexcept;
+  void (*add_columns)(const float* x, std::size_t stride, std::size_t rows, std::size_t columns,
+                      float* sums) noexcept;
   void (*dropout)(std::uint64_t seed, std::uint64_t first, std::uint32_t threshold, float scale,
                   const float* x, std::size_t n, float* y) noexcept;
 };

@@ -103,6 +103,21 @@ inline void row_means(const float* x, std::size_t rows, std::size_t n, float* y)
   }
 }
 
+// Adds the sum of each column of x [rows, columns] to sums, in pieces that keep its error small.
+inline void add_columns(const float* x, std::size_t stride, std::size_t rows, std::size_t columns,
+                        float* sums) noexcept {
+  constexpr std::size_t kPiece = 64;
+  for (std::size_t first = 0; first < rows; first += kPiece) {
+    const std::size_t end = rows - first < kPiece ? rows : first + kPiece;
+    for (std::size_t i = 0; i < columns; i += kLanes) {
+      const std::size_t part = columns - i < kLanes ? columns - i : kLanes;
+      F32 sum = {};
+      for (std::size_t r = first; r < end; ++r) sum += load_part(x + r * stride + i, part);
+      store_part(sums + i, part, load_part(sums + i, part) + sum);
+    }
+  }
+}
+
 // Philox 4×32-10 as core/random.h has it, of many blocks at once: the loops over `i` become
 // vectors, which GCC would unroll into scalars were they as short as one.
 inline constexpr std::size_t kBlocks = 64;

@@ -89,6 +89,14 @@ struct FourierFunction : torch::autograd::Function<FourierFunction> {
   }
 };
 
+/// Those of a map's weight and bias, by the gradient of its result and what it read.
+void weight_gradients(kernels::Dtype dtype, const at::Tensor& grad, const at::Tensor& x,
+                      bool of_weight, bool of_bias, at::Tensor& weight, at::Tensor& bias) {
+  if (of_bias) bias = of_weight ? at::empty({grad.size(1)}, grad.options()) : grad.sum(0);
+  float* sums = of_bias ? bias.mutable_data_ptr<float>() : nullptr;
+  if (of_weight) weight = ops::product(dtype, {grad, true}, {x}, {.row_sums = sums});
+}
+
 struct DenseFunction : torch::autograd::Function<DenseFunction> {
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x,
                             const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
@@ -107,9 +115,8 @@ struct DenseFunction : torch::autograd::Function<DenseFunction> {
     const kernels::Dtype dtype = kept_dtype(context);
     torch::autograd::variable_list result(3);
     if (context->needs_input_grad(0)) result[0] = ops::product(dtype, {grad[0]}, {weight});
-    if (context->needs_input_grad(1)) result[1] = ops::product(dtype, {grad[0], true}, {x});
     const bool bias = context->saved_data["bias"].toBool() && context->needs_input_grad(2);
-    if (bias) result[2] = grad[0].sum(0);
+    weight_gradients(dtype, grad[0], x, context->needs_input_grad(1), bias, result[1], result[2]);
     return result;
   }
 };
@@ -140,15 +147,13 @@ struct MlpFunction : torch::autograd::Function<MlpFunction> {
         static_cast<kernels::Activation>(context->saved_data["activation"].toInt());
     const auto wants = [&](std::size_t input) { return context->needs_input_grad(input); };
     torch::autograd::variable_list result(6);
-    if (wants(3)) result[3] = ops::product(dtype, {grad, true}, {inner});
-    if (wants(4)) result[4] = grad.sum(0);
+    weight_gradients(dtype, grad, inner, wants(3), wants(4), result[3], result[4]);
     if (!wants(0) && !wants(1) && !wants(2)) return result;
     const at::Tensor grad_before =
         ops::product(dtype, {grad}, {down},
                      {.activation = activation, .slope_at = before.const_data_ptr<float>()});
     if (wants(0)) result[0] = ops::product(dtype, {grad_before}, {up});
-    if (wants(1)) result[1] = ops::product(dtype, {grad_before, true}, {x});
-    if (wants(2)) result[2] = grad_before.sum(0);
+    weight_gradients(dtype, grad_before, x, wants(1), wants(2), result[1], result[2]);
     return result;
   }
 };
