@@ -41,6 +41,7 @@ const Table kTable = {
                 .finish_slope = finish_slope,
                 .finish_rows = finish_rows},
     .rows = {.add_norm = add_norm_rows,
+             .norm_back = norm_back_rows,
              .embed = embed_rows,
              .activate = activate_span,
              .combine = combine_rows,

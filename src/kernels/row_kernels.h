@@ -20,6 +20,8 @@ struct Embedding {
 struct RowKernels {
   void (*add_norm)(const float* x, const float* residual, std::size_t rows, std::size_t n,
                    const NormArgs&, float* y) noexcept;
+  void (*norm_back)(const NormArgs&, const float* x, const float* grad, std::size_t rows,
+                    std::size_t n, float* dx, float* weight_sums, float* bias_sums) noexcept;
   void (*embed)(const Embedding&, const std::int32_t* ids, const std::int32_t* positions,
                 const std::int32_t* types, std::size_t rows, float* y) noexcept;
   void (*activate)(Activation, const float* x, std::size_t n, float* y) noexcept;

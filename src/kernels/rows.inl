@@ -14,6 +14,13 @@ inline void add_norm_rows(const float* x, const float* residual, std::size_t row
   }
 }
 
+inline void norm_back_rows(const NormArgs& norm, const float* x, const float* grad,
+                           std::size_t rows, std::size_t n, float* dx, float* weight_sums,
+                           float* bias_sums) noexcept {
+  for (std::size_t at = 0; at < rows * n; at += n)
+    norm_back_row(norm, x + at, grad + at, n, dx + at, weight_sums, bias_sums);
+}
+
 inline void embed_rows(const Embedding& e, const std::int32_t* ids, const std::int32_t* positions,
                        const std::int32_t* types, std::size_t rows, float* y) noexcept {
   for (std::size_t r = 0; r < rows; ++r) {
