@@ -107,6 +107,14 @@ struct EncoderBlock {
   }
 };
 
+/// How an encoder runs each of its blocks unless it is told: as it stands.
+struct AsItStands {
+  template <Algebra A>
+  A operator()(const A& x, const Context<A>& c, const Parts& parts) const {
+    return EncoderBlock::apply(x, c, parts);
+  }
+};
+
 /// The encoder without head: Hugging Face's FNetModel.
 struct Encoder {
   static std::string block_place(std::int64_t layer) {
@@ -123,11 +131,12 @@ struct Encoder {
 
   /// The last hidden state [T, H] from the embeddings' output or any [T, H]; `c` stands where the
   /// encoder's weights are. `states` gets what each layer reads, and then the last hidden state.
-  template <Algebra A>
-  static A apply(A x, Context<A> c, const Parts& parts, std::vector<A>* states = nullptr) {
+  template <Algebra A, class Block = AsItStands>
+  static A apply(A x, Context<A> c, const Parts& parts, std::vector<A>* states = nullptr,
+                 const Block& block = {}) {
     for (c.layer = 0; c.layer < c.config.num_hidden_layers; ++c.layer) {
       if (states != nullptr) states->push_back(x);
-      x = EncoderBlock::apply(x, c.under(block_place(c.layer)), parts);
+      x = block(x, c.under(block_place(c.layer)), parts);
     }
     if (c.config.norm_position == "pre") {
       x = fnet::apply(parts.norm, x, c.under("encoder.LayerNorm"));

@@ -47,6 +47,8 @@ const Table kTable = {
              .combine = combine_rows,
              .row_means = row_means,
              .add_columns = add_columns,
+             .log_sum_exp = log_sum_exp,
+             .scaled_exp = scaled_exp,
              .dropout = dropout_span},
     .fourier = {.columns = fourier_columns, .rows = fourier_rows, .first_row = fourier_first_row},
     .text = {.softmax = softmax_step, .finish_softmax = finish_softmax, .filter = filter_columns},

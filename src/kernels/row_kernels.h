@@ -30,6 +30,8 @@ struct RowKernels {
   void (*row_means)(const float* x, std::size_t rows, std::size_t n, float* y) noexcept;
   void (*add_columns)(const float* x, std::size_t stride, std::size_t rows, std::size_t columns,
                       float* sums) noexcept;
+  double (*log_sum_exp)(const float* x, std::size_t n) noexcept;
+  void (*scaled_exp)(double less, float scale, std::size_t n, float* x) noexcept;
   void (*dropout)(std::uint64_t seed, std::uint64_t first, std::uint32_t threshold, float scale,
                   const float* x, std::size_t n, float* y) noexcept;
 };

@@ -77,6 +77,28 @@ void row_means(const float* x, std::size_t rows, std::size_t n, float* y, Thread
   });
 }
 
+void cross_entropy(const float* scores, const std::int64_t* targets, std::size_t rows,
+                   std::size_t n, double* losses, double* logs, ThreadPool& pool,
+                   const Table& isa) {
+  share(rows, n, pool, [&](std::size_t first, std::size_t count) {
+    for (std::size_t r = first; r < first + count; ++r) {
+      logs[r] = isa.rows.log_sum_exp(scores + r * n, n);
+      losses[r] = logs[r] - scores[r * n + static_cast<std::size_t>(targets[r])];
+    }
+  });
+}
+
+void cross_entropy_back(const std::int64_t* targets, const double* logs, float scale,
+                        std::size_t rows, std::size_t n, float* scores, ThreadPool& pool,
+                        const Table& isa) {
+  share(rows, n, pool, [&](std::size_t first, std::size_t count) {
+    for (std::size_t r = first; r < first + count; ++r) {
+      isa.rows.scaled_exp(logs[r], scale, n, scores + r * n);
+      scores[r * n + static_cast<std::size_t>(targets[r])] -= scale;
+    }
+  });
+}
+
 void dropout(std::uint64_t seed, double p, const float* x, std::size_t n, float* y,
              ThreadPool& pool, const Table& isa) {
   const Mask mask(p);

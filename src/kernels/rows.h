@@ -64,6 +64,17 @@ void combine(Binary binary, const Operand& a, const Operand& b, std::size_t rows
 void row_means(const float* x, std::size_t rows, std::size_t n, float* y, ThreadPool& pool,
                const Table& isa = table());
 
+/// Of each row of scores [rows, n] and its target: log Σ e^scores, and how far its score is below.
+void cross_entropy(const float* scores, const std::int64_t* targets, std::size_t rows,
+                   std::size_t n, double* losses, double* logs, ThreadPool& pool,
+                   const Table& isa = table());
+
+/// scores ← scale · (e^(scores − log) − 1 at the target): the gradient of the sum of losses, times
+/// the scale.
+void cross_entropy_back(const std::int64_t* targets, const double* logs, float scale,
+                        std::size_t rows, std::size_t n, float* scores, ThreadPool& pool,
+                        const Table& isa = table());
+
 /// Dropout: y = x / (1 − p) where a mask keeps it, else 0; both [n], y may be x. Number i is kept
 /// where its 16 bits of Philox(seed, 0), half word i, are at least 65536 · p.
 void dropout(std::uint64_t seed, double p, const float* x, std::size_t n, float* y,

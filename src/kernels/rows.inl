@@ -125,6 +125,41 @@ inline void add_columns(const float* x, std::size_t stride, std::size_t rows, st
   }
 }
 
+// log Σ e^x. What is not a number makes it none, and so do infinite ones.
+inline double log_sum_exp(const float* x, std::size_t n) noexcept {
+  constexpr float kLowest = -std::numeric_limits<float>::max();
+  F32 most = splat(kLowest), strange = {};
+  for (std::size_t i = 0; i < n; i += kLanes) {
+    const F32 v = n - i < kLanes ? load_or(x + i, n - i, kLowest) : load(x + i);
+    most = max(most, v);
+    strange = fma(v, F32{}, strange);
+  }
+  const float top = max(most);
+  double total = 0;
+  constexpr std::size_t kPiece = 64 * kLanes;  // as far as float32 adds up well
+  for (std::size_t first = 0; first < n; first += kPiece) {
+    const std::size_t end = n - first < kPiece ? n : first + kPiece;
+    F32 sum = {};
+    for (std::size_t i = first; i < end; i += kLanes) {
+      const F32 v = end - i < kLanes ? load_or(x + i, end - i, kLowest) : load(x + i);
+      sum += select(v == splat(kLowest), F32{}, exp(v - splat(top)));
+    }
+    total += sum_in_double(sum);
+  }
+  return static_cast<double>(top) + __builtin_log(total) + static_cast<double>(sum(strange));
+}
+
+// x ← scale · e^(x − less)
+inline void scaled_exp(double less, float scale, std::size_t n, float* x) noexcept {
+  const F32 near = splat(static_cast<float>(less));
+  const F32 rest = splat(static_cast<float>(less - static_cast<float>(less)));
+  for (std::size_t i = 0; i < n; i += kLanes) {
+    const std::size_t part = n - i < kLanes ? n - i : kLanes;
+    const F32 v = (load_part(x + i, part) - near) - rest;
+    store_part(x + i, part, select(v < splat(-87.0F), F32{}, exp(v)) * splat(scale));
+  }
+}
+
 // Philox 4×32-10 as core/random.h has it, of many blocks at once: the loops over `i` become
 // vectors, which GCC would unroll into scalars were they as short as one.
 inline constexpr std::size_t kBlocks = 64;

@@ -10,6 +10,7 @@
 
 #include "core/hash.h"
 #include "train/ops.h"
+#include "train/recompute.h"
 
 namespace fnet {
 namespace {
@@ -205,6 +206,7 @@ TorchTensor filter_spectrum(const TorchTensor& x, const Rows& rows, const TorchT
 }
 
 void track(const TorchTensor& buffer, const TorchTensor& value, double momentum) {
+  if (recomputing()) return;
   const at::NoGradGuard no_grad;
   at::Tensor kept = buffer.value;
   kept.mul_(momentum).add_(value.value.detach().view(kept.sizes()).to(kept.scalar_type()),

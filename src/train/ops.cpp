@@ -136,6 +136,29 @@ SumGradients sum_norm_back(const SumNorm& layer, const at::Tensor& sum, const at
   return out;
 }
 
+RowLosses cross_entropy(const at::Tensor& scores, const at::Tensor& targets) {
+  const std::int64_t columns = scores.size(1);
+  TORCH_CHECK(targets.numel() == scores.size(0) && targets.is_contiguous(),
+              "cross_entropy: ", targets.sizes(), " targets of ", scores.sizes());
+  const auto* target = targets.const_data_ptr<std::int64_t>();
+  for (std::int64_t i = 0; i < targets.numel(); ++i)
+    TORCH_CHECK(target[i] >= 0 && target[i] < columns, "cross_entropy: target ", target[i]);
+  RowLosses out{at::empty(targets.sizes(), at::kDouble), at::empty(targets.sizes(), at::kDouble)};
+  ThreadPool threads = pool();
+  kernels::cross_entropy(read(scores), target, size_of(scores.size(0)), size_of(columns),
+                         out.losses.mutable_data_ptr<double>(), out.logs.mutable_data_ptr<double>(),
+                         threads);
+  return out;
+}
+
+void cross_entropy_back(const at::Tensor& scores, const at::Tensor& targets, const at::Tensor& logs,
+                        double scale) {
+  ThreadPool threads = pool();
+  kernels::cross_entropy_back(targets.const_data_ptr<std::int64_t>(), logs.const_data_ptr<double>(),
+                              static_cast<float>(scale), size_of(scores.size(0)),
+                              size_of(scores.size(1)), numbers_of(scores), threads);
+}
+
 at::Tensor dropout(const at::Tensor& x, double p, std::uint64_t seed) {
   const at::Tensor in = x.contiguous();
   at::Tensor out = at::empty_like(in);

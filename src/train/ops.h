@@ -61,6 +61,17 @@ struct SumGradients {
 };
 SumGradients sum_norm_back(const SumNorm& layer, const at::Tensor& sum, const at::Tensor& grad);
 
+/// −log softmax(scores)[target] of each row of scores [P, V] in double [P], and log Σ e^scores [P].
+/// Throws where a target is none of the V.
+struct RowLosses {
+  at::Tensor losses, logs;
+};
+RowLosses cross_entropy(const at::Tensor& scores, const at::Tensor& targets);
+
+/// scores ← scale · (softmax(scores) − 1 at the target), by the logs of the way there.
+void cross_entropy_back(const at::Tensor& scores, const at::Tensor& targets, const at::Tensor& logs,
+                        double scale);
+
 /// While it lives, denormals are zero in torch's threads too.
 class DenormalsAreZeroInTorch {
  public:
