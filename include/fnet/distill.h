@@ -64,6 +64,7 @@ struct DistillOptions {
   std::string dtype = "float32";    ///< as in FinetuneOptions
   std::int64_t checkpoint_steps = -1;  ///< as in FinetuneOptions, as the next
   std::int64_t keep_checkpoints = 2;
+  bool recompute = false;  ///< as FNetModule::set_recompute
   std::uint64_t seed = 1;
   int threads = 0;  ///< 0: one for each core
 };

@@ -103,6 +103,7 @@ struct FinetuneOptions : TaskOptions {
   /// Of the factors of products in training steps, or bfloat16: faster where the CPU multiplies it
   /// faster (AMX, Zen 4 and later). Weights, sums and the scores on dev are float32.
   std::string dtype = "float32";
+  bool recompute = false;  ///< as FNetModule::set_recompute
   std::uint64_t seed = 1;
   int threads = 0;  ///< 0: one for each core
 

@@ -60,6 +60,7 @@ struct PretrainOptions {
   std::int64_t checkpoint_steps = -1;  ///< as in FinetuneOptions, as the next
   std::int64_t keep_checkpoints = 2;
   double rank_timeout = 60;
+  bool recompute = false;  ///< as FNetModule::set_recompute
   std::uint64_t seed = 1;
   int threads = 0;  ///< 0: one for each core
 };

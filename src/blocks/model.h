@@ -52,11 +52,45 @@ struct Embeddings {
   }
 };
 
+/// The first half of a block: norm(x + mix(x)), or of a model whose norms come before,
+/// x + mix(norm(x)).
+struct MixingHalf {
+  static constexpr std::string_view kNorm = "fourier.output.LayerNorm";
+  const Parts& parts;
+
+  template <Algebra A>
+  A apply(const A& x, const Context<A>& c) const {
+    const Mixer& mixer = parts.mixer(c.layer);
+    const auto mix = [&](const A& v) {
+      return c.drop_path(fnet::apply(mixer, v, c.under(row_of(mixer).name)), "mixing.drop_path");
+    };
+    const auto norm = [&](const A& v) { return fnet::apply(parts.norm, v, c.under(kNorm)); };
+    return c.config.norm_position == "pre" ? x + mix(norm(x)) : norm(x + mix(x));
+  }
+};
+
+/// The second half, the same with its feed-forward.
+struct FeedForwardHalf {
+  static constexpr std::string_view kNorm = "output.LayerNorm";
+  static constexpr std::string_view kDropout = "output.dropout";
+  const Parts& parts;
+
+  template <Algebra A>
+  A apply(const A& x, const Context<A>& c) const {
+    const auto feed_forward = [&](const A& v) {
+      const A y = fnet::apply(parts.ffn, v, c);
+      return c.drop_path(c.drop(y, c.config.output_dropout(), kDropout), "output.drop_path");
+    };
+    const auto norm = [&](const A& v) { return fnet::apply(parts.norm, v, c.under(kNorm)); };
+    return c.config.norm_position == "pre" ? x + feed_forward(norm(x)) : norm(x + feed_forward(x));
+  }
+};
+
 /// One encoder block. Source: FNet §3.2 (post); Xiong et al. 2020 (pre).
 struct EncoderBlock {
   // Hugging Face's names, whatever the mixer and the norm are.
-  static constexpr std::string_view kMixingNorm = "fourier.output.LayerNorm";
-  static constexpr std::string_view kOutputNorm = "output.LayerNorm";
+  static constexpr std::string_view kMixingNorm = MixingHalf::kNorm;
+  static constexpr std::string_view kOutputNorm = FeedForwardHalf::kNorm;
 
   static void weights(const Specs& specs, const Config& c, const Parts& parts, std::int64_t layer) {
     const Mixer& mixer = parts.mixer(layer);
@@ -69,24 +103,15 @@ struct EncoderBlock {
   /// x [T, H] → [T, H]; `c` stands where the block's weights are.
   template <Algebra A>
   static A apply(const A& x, const Context<A>& c, const Parts& parts) {
-    const auto norm = [&](const A& v, std::string_view place) {
-      return fnet::apply(parts.norm, v, c.under(place));
-    };
-    const Mixer& mixer = parts.mixer(c.layer);
-    const auto mix = [&](const A& v) {
-      return c.drop_path(fnet::apply(mixer, v, c.under(row_of(mixer).name)), "mixing.drop_path");
-    };
-    const auto feed_forward = [&](const A& v) {
-      const A y = fnet::apply(parts.ffn, v, c);
-      return c.drop_path(c.drop(y, c.config.output_dropout(), "output.dropout"),
-                         "output.drop_path");
-    };
-    if (c.config.norm_position == "pre") {
-      const A h = x + mix(norm(x, kMixingNorm));
-      return h + feed_forward(norm(h, kOutputNorm));
-    }
-    const A h = norm(x + mix(x), kMixingNorm);
-    return norm(h + feed_forward(h), kOutputNorm);
+    return fnet::apply(FeedForwardHalf{parts}, fnet::apply(MixingHalf{parts}, x, c), c);
+  }
+};
+
+/// How an encoder runs each of its blocks unless it is told: as it stands.
+struct AsItStands {
+  template <Algebra A>
+  A operator()(const A& x, const Context<A>& c, const Parts& parts) const {
+    return EncoderBlock::apply(x, c, parts);
   }
 };
 
@@ -106,11 +131,12 @@ struct Encoder {
 
   /// The last hidden state [T, H] from the embeddings' output or any [T, H]; `c` stands where the
   /// encoder's weights are. `states` gets what each layer reads, and then the last hidden state.
-  template <Algebra A>
-  static A apply(A x, Context<A> c, const Parts& parts, std::vector<A>* states = nullptr) {
+  template <Algebra A, class Block = AsItStands>
+  static A apply(A x, Context<A> c, const Parts& parts, std::vector<A>* states = nullptr,
+                 const Block& block = {}) {
     for (c.layer = 0; c.layer < c.config.num_hidden_layers; ++c.layer) {
       if (states != nullptr) states->push_back(x);
-      x = EncoderBlock::apply(x, c.under(block_place(c.layer)), parts);
+      x = block(x, c.under(block_place(c.layer)), parts);
     }
     if (c.config.norm_position == "pre") {
       x = fnet::apply(parts.norm, x, c.under("encoder.LayerNorm"));

@@ -96,6 +96,8 @@ Action declare_train_bench(FlagSet& set) {
   set.add("--dtype", &o.dtype,
           "of the factors of products while it learns; weights and sums are float32",
           {.words = {"float32", "bfloat16"}});
+  set.add("--recompute", &o.recompute,
+          "keep of each block only what it reads, and compute the rest again");
   add_threads(set, o.threads);
   set.add("--steps", &o.steps, "steps to measure, after a first one; 0: as many as --seconds last",
           {.range = Range{0, 1'000'000}});

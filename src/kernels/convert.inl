@@ -151,12 +151,7 @@ inline F32 units_of_columns(Dtype dtype, const float* x, std::size_t stride, std
   const F32 upper = load_part(x + k * stride, n);
   if (dtype == Dtype::float32) return upper;
   const F32 lower = k + 1 < length ? load_part(x + (k + 1) * stride, n) : F32{};
-  std::uint16_t low[kLanes], high[kLanes];
-  store_bf16(low, upper);
-  store_bf16(high, lower);
-  std::uint32_t units[kLanes];
-  for (std::size_t j = 0; j < kLanes; ++j) units[j] = low[j] | std::uint32_t{high[j]} << 16;
-  return (F32)load_units(units);
+  return (F32)pairs_bf16(upper, lower);
 }
 
 inline void pack_rows(Dtype dtype, const float* b, std::size_t stride, std::size_t columns,
@@ -170,25 +165,26 @@ inline void pack_rows(Dtype dtype, const float* b, std::size_t stride, std::size
   }
 }
 
+// In the order in which x lies, so that a page of it is seen once.
 inline void convert_columns(Dtype dtype, const float* x, std::size_t stride, std::size_t rows,
                             std::size_t length, LeftChunk out) noexcept {
   if (dtype == Dtype::float32) {
     transpose_units(x, stride, length, rows, (float*)out.units, kRowStride<Dtype::float32>);
     return;
   }
-  constexpr std::size_t kNumbers = kLanes * per_unit(Dtype::bfloat16);  // of a row in one vector
-  for (std::size_t r = 0; r < rows; r += kLanes) {
-    const std::size_t n = rows - r < kLanes ? rows - r : kLanes;
-    for (std::size_t k = 0; k < length; k += kNumbers) {
+  constexpr std::size_t kPair = per_unit(Dtype::bfloat16), kNumbers = kLanes * kPair;
+  for (std::size_t k = 0; k < length; k += kNumbers) {
+    for (std::size_t r = 0; r < rows; r += kLanes) {
+      const std::size_t n = rows - r < kLanes ? rows - r : kLanes;
       F32 t[kLanes];
       for (std::size_t i = 0; i < kLanes; ++i) {
-        const std::size_t at = k + i * per_unit(Dtype::bfloat16);
+        const std::size_t at = k + i * kPair;
         t[i] = at < length ? units_of_columns(dtype, x + r, stride, at, length, n) : F32{};
       }
       transpose(t);
       for (std::size_t i = 0; i < n; ++i) {
-        put_left<Dtype::bfloat16>(out.units + (r + i) * kRowStride<Dtype::bfloat16>,
-                                  k / per_unit(Dtype::bfloat16), (I32)t[i]);
+        put_left<Dtype::bfloat16>(out.units + (r + i) * kRowStride<Dtype::bfloat16>, k / kPair,
+                                  (I32)t[i]);
       }
     }
   }

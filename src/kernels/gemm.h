@@ -16,13 +16,16 @@ struct MatrixView {
   bool transposed = false;
 };
 
-/// What is made of a product's sums on their way to C: act(sum + bias), or with `slope_at` the
-/// gradient of that, sum · act′(slope_at).
+/// What is made of a product's sums on their way to C: act(sum + bias) + add, or with `slope_at`
+/// the gradient of that, sum · act′(slope_at). And the sums of A's rows beside it: where A is a
+/// gradient, they are a bias's.
 struct Finish {
   const float* bias = nullptr;  ///< [n]
   Activation activation = Activation::none;
   float* before = nullptr;          ///< where sum + bias is kept too, laid out as C
   const float* slope_at = nullptr;  ///< what `before` got, laid out as C
+  const float* add = nullptr;       ///< added to the result, laid out as C; not with `slope_at`
+  float* row_sums = nullptr;        ///< [m], of a transposed A: where the sums of its rows go
 };
 
 /// C = finish(A·B) for A [m, k], B [k, n] (as read: a transposed A is stored [k, m]) and C [m, n],

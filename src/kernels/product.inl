@@ -176,7 +176,8 @@ void finish_as(const Epilogue& e, NumberRows to) {
     const F32 bias = e.bias != nullptr ? load_part(e.bias + column, n) : F32{};
     const F32 gate_bias = e.gate_bias != nullptr ? load_part(e.gate_bias + column, n) : F32{};
     for (std::size_t r = 0; r < e.rows; ++r) {
-      const F32 v = finished<Act, kGated>(e, r * kPanel + column, bias, gate_bias);
+      F32 v = finished<Act, kGated>(e, r * kPanel + column, bias, gate_bias);
+      if (e.add != nullptr) v += load_part(e.add + r * to.stride + column, n);
       float* p = to.out + r * to.stride + column;
       if (n == kLanes) {
         store(p, v);

@@ -32,7 +32,8 @@ struct Epilogue {
   const float* bias;       ///< of the panel's columns; null for none
   const float* gate_bias;
   Activation activation;
-  std::size_t rows, columns;  ///< columns ≤ panel
+  std::size_t rows, columns;   ///< columns ≤ panel
+  const float* add = nullptr;  ///< added to the result, laid out as it; finish_f32 alone
 };
 
 /// Products of one block of rows on one thread; product.cpp and feed_forward.cpp combine them.

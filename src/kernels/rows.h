@@ -7,6 +7,7 @@
 
 #include "core/parallel.h"
 #include "kernels/kernels.h"
+#include "kernels/workspace.h"
 
 namespace fnet::kernels {
 
@@ -14,6 +15,26 @@ namespace fnet::kernels {
 /// norm.kind none only adds. A row's result depends on that row alone, bit for bit.
 void add_norm(const float* x, const float* residual, std::size_t rows, std::size_t n,
               const NormArgs& norm, float* y, ThreadPool& pool, const Table& isa = table());
+
+/// The norm of a sum as layers train it: sum = residual + dropout(x), y = norm(sum). `p`, `seed`:
+/// as of dropout() below.
+struct SumNorm {
+  NormArgs norm;  ///< layer_norm or rms_norm
+  double p = 0;
+  std::uint64_t seed = 0;
+};
+
+/// All [rows, n]; sum may be x. Without a residual (null) and dropout the sum is x, and may be
+/// null.
+void sum_norm(const SumNorm& layer, const float* x, const float* residual, std::size_t rows,
+              std::size_t n, float* sum, float* y, ThreadPool& pool, const Table& isa = table());
+
+/// The way back: from the gradient of y that of the sum, which is the residual's too, with dropout
+/// that of x, and those of weight and bias [n]; null where they are not wanted. `d_sum` may be
+/// `grad`. The bits do not depend on the number of threads.
+void sum_norm_back(const SumNorm& layer, const float* sum, const float* grad, std::size_t rows,
+                   std::size_t n, float* d_sum, float* d_x, float* d_weight, float* d_bias,
+                   ThreadPool& pool, Workspace& workspace, const Table& isa = table());
 
 /// y = norm(word[id] + type[type] + position[position]) for each row: ids, positions and types
 /// [rows], all within their tables (the caller checks); y [rows, hidden]. Null types are all 0.
@@ -42,6 +63,17 @@ void combine(Binary binary, const Operand& a, const Operand& b, std::size_t rows
 /// The mean of each row of x [rows, n], taken in more than float32 holds.
 void row_means(const float* x, std::size_t rows, std::size_t n, float* y, ThreadPool& pool,
                const Table& isa = table());
+
+/// Of each row of scores [rows, n] and its target: log Σ e^scores, and how far its score is below.
+void cross_entropy(const float* scores, const std::int64_t* targets, std::size_t rows,
+                   std::size_t n, double* losses, double* logs, ThreadPool& pool,
+                   const Table& isa = table());
+
+/// scores ← scale · (e^(scores − log) − 1 at the target): the gradient of the sum of losses, times
+/// the scale.
+void cross_entropy_back(const std::int64_t* targets, const double* logs, float scale,
+                        std::size_t rows, std::size_t n, float* scores, ThreadPool& pool,
+                        const Table& isa = table());
 
 /// Dropout: y = x / (1 − p) where a mask keeps it, else 0; both [n], y may be x. Number i is kept
 /// where its 16 bits of Philox(seed, 0), half word i, are at least 65536 · p.

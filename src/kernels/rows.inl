@@ -14,6 +14,13 @@ inline void add_norm_rows(const float* x, const float* residual, std::size_t row
   }
 }
 
+inline void norm_back_rows(const NormArgs& norm, const float* x, const float* grad,
+                           std::size_t rows, std::size_t n, float* dx, float* weight_sums,
+                           float* bias_sums) noexcept {
+  for (std::size_t at = 0; at < rows * n; at += n)
+    norm_back_row(norm, x + at, grad + at, n, dx + at, weight_sums, bias_sums);
+}
+
 inline void embed_rows(const Embedding& e, const std::int32_t* ids, const std::int32_t* positions,
                        const std::int32_t* types, std::size_t rows, float* y) noexcept {
   for (std::size_t r = 0; r < rows; ++r) {
@@ -100,6 +107,56 @@ inline void combine_rows(Binary binary, const Operand& a, const Operand& b, std:
 inline void row_means(const float* x, std::size_t rows, std::size_t n, float* y) noexcept {
   for (std::size_t r = 0; r < rows; ++r) {
     y[r] = static_cast<float>(sum_of<1>(x + r * n, n, 0.0F) / static_cast<double>(n));
+  }
+}
+
+// Adds the sum of each column of x [rows, columns] to sums, in pieces that keep its error small.
+inline void add_columns(const float* x, std::size_t stride, std::size_t rows, std::size_t columns,
+                        float* sums) noexcept {
+  constexpr std::size_t kPiece = 64;
+  for (std::size_t first = 0; first < rows; first += kPiece) {
+    const std::size_t end = rows - first < kPiece ? rows : first + kPiece;
+    for (std::size_t i = 0; i < columns; i += kLanes) {
+      const std::size_t part = columns - i < kLanes ? columns - i : kLanes;
+      F32 sum = {};
+      for (std::size_t r = first; r < end; ++r) sum += load_part(x + r * stride + i, part);
+      store_part(sums + i, part, load_part(sums + i, part) + sum);
+    }
+  }
+}
+
+// log Σ e^x. What is not a number makes it none, and so do infinite ones.
+inline double log_sum_exp(const float* x, std::size_t n) noexcept {
+  constexpr float kLowest = -std::numeric_limits<float>::max();
+  F32 most = splat(kLowest), strange = {};
+  for (std::size_t i = 0; i < n; i += kLanes) {
+    const F32 v = n - i < kLanes ? load_or(x + i, n - i, kLowest) : load(x + i);
+    most = max(most, v);
+    strange = fma(v, F32{}, strange);
+  }
+  const float top = max(most);
+  double total = 0;
+  constexpr std::size_t kPiece = 64 * kLanes;  // as far as float32 adds up well
+  for (std::size_t first = 0; first < n; first += kPiece) {
+    const std::size_t end = n - first < kPiece ? n : first + kPiece;
+    F32 sum = {};
+    for (std::size_t i = first; i < end; i += kLanes) {
+      const F32 v = end - i < kLanes ? load_or(x + i, end - i, kLowest) : load(x + i);
+      sum += select(v == splat(kLowest), F32{}, exp(v - splat(top)));
+    }
+    total += sum_in_double(sum);
+  }
+  return static_cast<double>(top) + __builtin_log(total) + static_cast<double>(sum(strange));
+}
+
+// x ← scale · e^(x − less)
+inline void scaled_exp(double less, float scale, std::size_t n, float* x) noexcept {
+  const F32 near = splat(static_cast<float>(less));
+  const F32 rest = splat(static_cast<float>(less - static_cast<float>(less)));
+  for (std::size_t i = 0; i < n; i += kLanes) {
+    const std::size_t part = n - i < kLanes ? n - i : kLanes;
+    const F32 v = (load_part(x + i, part) - near) - rest;
+    store_part(x + i, part, select(v < splat(-87.0F), F32{}, exp(v)) * splat(scale));
   }
 }
 

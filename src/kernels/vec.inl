@@ -38,10 +38,16 @@ inline double sum_in_double(F32 v) {
 }
 
 #ifndef FNET_DOT_INSTRUCTIONS
-/// The nearest bfloat16, ties to even; a NaN stays one.
-inline void store_bf16(std::uint16_t* p, F32 v) {
+/// The nearest bfloat16 in the upper half, ties to even; a NaN stays one.
+inline I32 rounded_bf16(F32 v) {
   const I32 bits = (I32)v;
   const I32 rounded = bits + 0x7fff + ((bits >> 16) & 1);
-  store_high_halves(p, (I32)select(v == v, (F32)rounded, (F32)(bits | 0x400000)));
+  return (I32)select(v == v, (F32)rounded, (F32)(bits | 0x400000));
+}
+inline void store_bf16(std::uint16_t* p, F32 v) { store_high_halves(p, rounded_bf16(v)); }
+/// Both as bfloat16, `high` in the upper halves.
+inline I32 pairs_bf16(F32 low, F32 high) {
+  constexpr int kUpper = static_cast<int>(0xffff0000);
+  return ((rounded_bf16(low) >> 16) & 0xffff) | (rounded_bf16(high) & kUpper);
 }
 #endif

@@ -36,6 +36,11 @@ inline void store_bf16(std::uint16_t* p, F32 v) {
   const __m256bh half = _mm512_cvtneps_pbh(v);
   __builtin_memcpy(p, &half, sizeof half);
 }
+inline I32 pairs_bf16(F32 low, F32 high) {
+  const __m512i lower = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(low));
+  const __m512i upper = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(high));
+  return (I32)_mm512_or_si512(lower, _mm512_slli_epi32(upper, 16));
+}
 #else
 inline constexpr std::size_t kBf16Halves = 2, kInt8Halves = 2;
 inline F32 dot_bf16(F32 sum, I32 a, I32 b) { return fma((F32)a, (F32)b, sum); }

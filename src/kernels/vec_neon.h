@@ -25,10 +25,17 @@ inline I32 dot_int8(I32 sum, I32 a, I32 b) {
   asm("usdot %0.4s, %1.16b, %2.16b" : "+w"(sum) : "w"(a), "w"(b));
   return sum;
 }
-inline void store_bf16(std::uint16_t* p, F32 v) {
+inline I32 to_bf16(F32 v) {  // in the lower half of the vector
   I32 halves;
   asm("bfcvtn %0.4h, %1.4s" : "=w"(halves) : "w"(v));
+  return halves;
+}
+inline void store_bf16(std::uint16_t* p, F32 v) {
+  const I32 halves = to_bf16(v);
   __builtin_memcpy(p, &halves, sizeof halves / 2);
+}
+inline I32 pairs_bf16(F32 low, F32 high) {
+  return (I32)vzip1q_u16((uint16x8_t)to_bf16(low), (uint16x8_t)to_bf16(high));
 }
 #else
 inline constexpr std::size_t kBf16Halves = 2, kInt8Halves = 1;

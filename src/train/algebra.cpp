@@ -8,10 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "blocks/part_kernels.h"
 #include "core/hash.h"
-#include "kernels/rows.h"
 #include "train/ops.h"
+#include "train/recompute.h"
 
 namespace fnet {
 namespace {
@@ -20,26 +19,6 @@ using kernels::SpectrumPart;
 
 thread_local int formulas_only = 0;
 thread_local kernels::Dtype product_dtype = kernels::Dtype::float32;
-
-/// The type of this thread's products, kept for the gradients.
-kernels::Dtype keep_dtype(torch::autograd::AutogradContext* context) {
-  context->saved_data["dtype"] = static_cast<std::int64_t>(product_dtype);
-  return product_dtype;
-}
-kernels::Dtype kept_dtype(torch::autograd::AutogradContext* context) {
-  return static_cast<kernels::Dtype>(context->saved_data["dtype"].toInt());
-}
-
-/// Whether a kernel for the CPU in fp32 may stand for the formula.
-bool fast(const at::Tensor& x) {
-  return formulas_only == 0 && x.device().is_cpu() && x.scalar_type() == at::kFloat;
-}
-
-Rows rows_from(const std::vector<std::int64_t>& offsets) {
-  Rows rows;
-  for (std::size_t i = 1; i < offsets.size(); ++i) rows.add(offsets[i] - offsets[i - 1]);
-  return rows;
-}
 
 /// Half types in fp32: no transform of theirs would do.
 at::Tensor widened(const at::Tensor& x) {
@@ -75,7 +54,7 @@ struct FourierFunction : torch::autograd::Function<FourierFunction> {
     context->saved_data["ortho"] = ortho;
     context->saved_data["part"] = static_cast<std::int64_t>(part);
     context->saved_data["by_kernel"] = by_kernel;
-    const Rows rows = rows_from(offsets);
+    const Rows rows = ops::rows_from(offsets);
     return by_kernel ? ops::mix(x, rows, ortho, part) : mix_formula(x, rows, ortho, part);
   }
 
@@ -94,7 +73,8 @@ struct DenseFunction : torch::autograd::Function<DenseFunction> {
                             const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
     context->save_for_backward({x, weight});
     context->saved_data["bias"] = bias.has_value();
-    const kernels::Dtype dtype = keep_dtype(context);
+    const kernels::Dtype dtype = ProductsIn::now();
+    context->saved_data["dtype"] = static_cast<std::int64_t>(dtype);
     return ops::product(dtype, {x}, {weight, true},
                         {.bias = bias ? bias->const_data_ptr<float>() : nullptr});
   }
@@ -104,52 +84,12 @@ struct DenseFunction : torch::autograd::Function<DenseFunction> {
     const auto saved = context->get_saved_variables();
     const at::Tensor& x = saved[0];
     const at::Tensor& weight = saved[1];
-    const kernels::Dtype dtype = kept_dtype(context);
-    torch::autograd::variable_list result(3);
-    if (context->needs_input_grad(0)) result[0] = ops::product(dtype, {grad[0]}, {weight});
-    if (context->needs_input_grad(1)) result[1] = ops::product(dtype, {grad[0], true}, {x});
+    const auto dtype = static_cast<kernels::Dtype>(context->saved_data["dtype"].toInt());
     const bool bias = context->saved_data["bias"].toBool() && context->needs_input_grad(2);
-    if (bias) result[2] = grad[0].sum(0);
-    return result;
-  }
-};
-
-struct MlpFunction : torch::autograd::Function<MlpFunction> {
-  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x,
-                            const at::Tensor& up, const at::Tensor& up_bias, const at::Tensor& down,
-                            const at::Tensor& down_bias, kernels::Activation activation) {
-    const kernels::Dtype dtype = keep_dtype(context);
-    at::Tensor before = at::empty({x.size(0), up.size(0)}, x.options());
-    const at::Tensor inner = ops::product(dtype, {x}, {up, true},
-                                          {.bias = up_bias.const_data_ptr<float>(),
-                                           .activation = activation,
-                                           .before = before.mutable_data_ptr<float>()});
-    context->save_for_backward({x, up, down, before, inner});
-    context->saved_data["activation"] = static_cast<std::int64_t>(activation);
-    return ops::product(dtype, {inner}, {down, true}, {.bias = down_bias.const_data_ptr<float>()});
-  }
-
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
-                                                 const torch::autograd::variable_list& grads) {
-    const auto saved = context->get_saved_variables();
-    const at::Tensor &x = saved[0], &up = saved[1], &down = saved[2], &before = saved[3],
-                     &inner = saved[4];
-    const at::Tensor grad = grads[0].contiguous();
-    const kernels::Dtype dtype = kept_dtype(context);
-    const auto activation =
-        static_cast<kernels::Activation>(context->saved_data["activation"].toInt());
-    const auto wants = [&](std::size_t input) { return context->needs_input_grad(input); };
-    torch::autograd::variable_list result(6);
-    if (wants(3)) result[3] = ops::product(dtype, {grad, true}, {inner});
-    if (wants(4)) result[4] = grad.sum(0);
-    if (!wants(0) && !wants(1) && !wants(2)) return result;
-    const at::Tensor grad_before =
-        ops::product(dtype, {grad}, {down},
-                     {.activation = activation, .slope_at = before.const_data_ptr<float>()});
-    if (wants(0)) result[0] = ops::product(dtype, {grad_before}, {up});
-    if (wants(1)) result[1] = ops::product(dtype, {grad_before, true}, {x});
-    if (wants(2)) result[2] = grad_before.sum(0);
-    return result;
+    const auto map = ops::map_gradients(dtype, grad[0], x, context->needs_input_grad(1), bias);
+    at::Tensor of_x;
+    if (context->needs_input_grad(0)) of_x = ops::product(dtype, {grad[0]}, {weight});
+    return {of_x, map.weight, map.bias};
   }
 };
 
@@ -203,11 +143,17 @@ at::Tensor filter_text(const at::Tensor& x, const at::Tensor& real, const at::Te
 
 }  // namespace
 
+bool fast(const at::Tensor& x) {
+  return formulas_only == 0 && x.device().is_cpu() && x.scalar_type() == at::kFloat;
+}
+
 FormulasOnly::FormulasOnly() { ++formulas_only; }
 FormulasOnly::~FormulasOnly() { --formulas_only; }
+bool FormulasOnly::active() { return formulas_only > 0; }
 
 ProductsIn::ProductsIn(kernels::Dtype dtype) : before_(std::exchange(product_dtype, dtype)) {}
 ProductsIn::~ProductsIn() { product_dtype = before_; }
+kernels::Dtype ProductsIn::now() { return product_dtype; }
 
 TorchTensor dense(const TorchTensor& x, const TorchTensor& weight) {
   return linear_map(x, weight, std::nullopt);
@@ -260,6 +206,7 @@ TorchTensor filter_spectrum(const TorchTensor& x, const Rows& rows, const TorchT
 }
 
 void track(const TorchTensor& buffer, const TorchTensor& value, double momentum) {
+  if (recomputing()) return;
   const at::NoGradGuard no_grad;
   at::Tensor kept = buffer.value;
   kept.mul_(momentum).add_(value.value.detach().view(kept.sizes()).to(kept.scalar_type()),
@@ -281,8 +228,12 @@ at::Tensor dropout(const at::Tensor& x, double p, std::uint64_t seed) {
 TorchTensor Dropout<TorchTensor>::operator()(const TorchTensor& x, double p,
                                              std::uint64_t place) const {
   if (!active || p <= 0) return x;
+  return dropout(x, p, mask_seed(place));
+}
+
+std::uint64_t Dropout<TorchTensor>::mask_seed(std::uint64_t place) const {
   const std::array<std::uint64_t, 3> key = {seed, step, place};
-  return dropout(x, p, fnv1a({reinterpret_cast<const char*>(key.data()), sizeof key}));
+  return fnv1a({reinterpret_cast<const char*>(key.data()), sizeof key});
 }
 
 TorchTensor Dropout<TorchTensor>::path(const TorchTensor& x, const Rows& rows, double p,
@@ -290,24 +241,6 @@ TorchTensor Dropout<TorchTensor>::path(const TorchTensor& x, const Rows& rows, d
   if (!active || p <= 0) return x;
   const TorchTensor kept = at::ones({rows.texts(), 1}, x.value.options());
   return x * repeat_rows((*this)(kept, p, place), rows);
-}
-
-std::optional<TorchTensor> Fast<TorchTensor>::apply(const LayerNorm&, const TorchTensor& x,
-                                                    const Context<TorchTensor>& c) {
-  if (formulas_only > 0) return {};
-  const std::optional<at::Tensor> bias =
-      c.w.has("bias") ? std::optional(c.w["bias"].value) : std::nullopt;
-  return at::layer_norm(x, {x.value.size(-1)}, c.w["weight"].value, bias, c.eps());
-}
-
-std::optional<TorchTensor> Fast<TorchTensor>::apply(const Mlp&, const TorchTensor& x,
-                                                    const Context<TorchTensor>& c) {
-  const auto activation = kernel_of(c.activation);
-  const bool drops = c.training() && c.config.inner_dropout() > 0;
-  if (!fast(x) || !activation || drops) return {};
-  return MlpFunction::apply(x.value, c.w["intermediate.dense.weight"].value,
-                            c.w["intermediate.dense.bias"].value, c.w["output.dense.weight"].value,
-                            c.w["output.dense.bias"].value, *activation);
 }
 
 }  // namespace fnet

@@ -17,8 +17,11 @@
 
 namespace fnet {
 
+struct FeedForwardHalf;
 struct LayerNorm;
+struct MixingHalf;
 struct Mlp;
+struct RmsNorm;
 
 /// While one lives, this thread evaluates every formula op by op: tests hold the fast ways equal to
 /// it.
@@ -28,6 +31,9 @@ class FormulasOnly {
   ~FormulasOnly();
   FormulasOnly(const FormulasOnly&) = delete;
   FormulasOnly& operator=(const FormulasOnly&) = delete;
+
+  /// Whether one lives.
+  static bool active();
 };
 
 /// While one lives, products that this thread begins on the CPU in fp32 take their factors as
@@ -39,9 +45,15 @@ class ProductsIn {
   ProductsIn(const ProductsIn&) = delete;
   ProductsIn& operator=(const ProductsIn&) = delete;
 
+  /// What this thread's products take now.
+  static kernels::Dtype now();
+
  private:
   kernels::Dtype before_;
 };
+
+/// Whether a kernel for the CPU in fp32 may stand for a formula of x.
+bool fast(const at::Tensor& x);
 
 /// at::Tensor as the formulas see it: what they need is found beside it.
 struct TorchTensor {
@@ -77,6 +89,8 @@ struct Dropout<TorchTensor> {
   std::uint64_t seed = 0, step = 0;
 
   TorchTensor operator()(const TorchTensor& x, double p, std::uint64_t place) const;
+  /// The seed of the mask at a place.
+  std::uint64_t mask_seed(std::uint64_t place) const;
   TorchTensor path(const TorchTensor& x, const Rows& rows, double p, std::uint64_t place) const;
 };
 
@@ -183,7 +197,16 @@ struct Fast<TorchTensor> {
   }
   static std::optional<TorchTensor> apply(const LayerNorm&, const TorchTensor& x,
                                           const Context<TorchTensor>& c);
-  /// On the CPU in fp32; the activation and its slope are taken as the products' sums are written.
+  // What follows on the CPU in fp32.
+  static std::optional<TorchTensor> apply(const RmsNorm&, const TorchTensor& x,
+                                          const Context<TorchTensor>& c);
+  /// With norms behind: mixing and sum in one pass, of which only the sum is kept.
+  static std::optional<TorchTensor> apply(const MixingHalf&, const TorchTensor& x,
+                                          const Context<TorchTensor>& c);
+  /// With norms behind: dropout, sum and norm in one pass behind the feed-forward.
+  static std::optional<TorchTensor> apply(const FeedForwardHalf&, const TorchTensor& x,
+                                          const Context<TorchTensor>& c);
+  /// The activation and its slope are taken as the products' sums are written.
   static std::optional<TorchTensor> apply(const Mlp&, const TorchTensor& x,
                                           const Context<TorchTensor>& c);
 };

@@ -33,6 +33,10 @@ template <class O, class Visit>
 void machine_options(Visit&& option) {
   option("dtype", &O::dtype, Allowed::one_of({"float32", "bfloat16"}),
          "of the factors of products while it learns; weights and sums are float32");
+  option(
+      "recompute", &O::recompute, Allowed::any(),
+      "keep of each block only what it reads, and compute the rest again for the gradients: less "
+      "memory, a third more time, the same result");
   option("seed", &O::seed, Allowed::any(), "the same command and seed give the same model");
   option("threads", &O::threads, Allowed::range(0, 1'024), "0: one for each core");
 }

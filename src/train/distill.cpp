@@ -237,6 +237,7 @@ TrainingReport distill(const DistillOptions& o, const TrainingCallbacks& callbac
   }
 
   const auto model = std::make_shared<nn::FNetWithHeadImpl>(start.config, o.seed);
+  model->set_recompute(o.recompute);
   nlohmann::ordered_json weights;
   if (start.model) weights = load_start(*model, start.options, *start.model, true, true, log);
   if (!o.init_from.empty())

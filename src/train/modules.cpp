@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <memory>
 #include <utility>
 
 #include "blocks/model.h"
@@ -10,6 +11,7 @@
 #include "train/algebra.h"
 #include "train/module_weights.h"
 #include "train/packing.h"
+#include "train/recompute.h"
 
 namespace fnet::nn {
 namespace {
@@ -130,11 +132,16 @@ at::Tensor FNetModelImpl::input_embeddings(const at::Tensor& values) const {
 at::Tensor FNetModelImpl::forward_rows(const at::Tensor& vectors, const at::Tensor& types,
                                        const Rows& rows, const at::Tensor& given,
                                        std::vector<at::Tensor>* hidden_states) {
-  WeightMap map = weight_map(*this);
+  // What a block that is computed again still needs by then.
+  struct Kept {
+    WeightMap map;
+    Rows rows;
+  };
+  const auto kept = std::make_shared<Kept>(Kept{weight_map(*this), rows});
   if (is_training()) {
     // What a frozen norm tracks goes into a copy.
     for (const auto& item : named_buffers()) {
-      if (frozen().contains(item.key())) map[item.key()] = item.value().clone();
+      if (frozen().contains(item.key())) kept->map[item.key()] = item.value().clone();
     }
   }
   const auto ids = at::TensorOptions(at::kLong).device(vectors.device());
@@ -142,17 +149,23 @@ at::Tensor FNetModelImpl::forward_rows(const at::Tensor& vectors, const at::Tens
       given.defined() ? given
                       : at::tensor(rows.positions<std::int64_t>(), at::kLong).to(vectors.device());
   const at::Tensor kinds = types.defined() ? types : at::zeros({rows.total()}, ids);
-  const Context<TorchTensor> context{.w = Weights<TorchTensor>(map),
+  const Context<TorchTensor> context{.w = Weights<TorchTensor>(kept->map),
                                      .config = config(),
-                                     .rows = rows,
+                                     .rows = kept->rows,
                                      .activation = parts().activation,
                                      .layer = -1,
                                      .dropout = dropout_of(*this, dropout_place())};
   const TorchTensor x = Embeddings::apply(TorchTensor(vectors), positions, kinds,
                                           context.under("embeddings"), parts());
   std::vector<TorchTensor> states;
+  const auto block = [&](const TorchTensor& in, const Context<TorchTensor>& c, const Parts& all) {
+    if (!recompute() || !is_training()) return EncoderBlock::apply(in, c, all);
+    return TorchTensor(recomputed(in, [kept, c, &all](const at::Tensor& v) {
+      return EncoderBlock::apply(TorchTensor(v), c, all).value;
+    }));
+  };
   const at::Tensor last =
-      Encoder::apply(x, context, parts(), hidden_states != nullptr ? &states : nullptr);
+      Encoder::apply(x, context, parts(), hidden_states != nullptr ? &states : nullptr, block);
   for (const TorchTensor& state : states) hidden_states->push_back(state.value);
   return last;
 }
@@ -188,6 +201,11 @@ FNetWithHeadImpl::FNetWithHeadImpl(const Config& config, std::uint64_t seed) : F
 void FNetWithHeadImpl::set_dropout_place(std::optional<DropoutPlace> place) {
   FNetModule::set_dropout_place(place);
   fnet->set_dropout_place(place);
+}
+
+void FNetWithHeadImpl::set_recompute(bool recompute) {
+  FNetModule::set_recompute(recompute);
+  fnet->set_recompute(recompute);
 }
 
 void FNetWithHeadImpl::set_frozen(const std::set<std::string>& names) {

@@ -312,6 +312,7 @@ TrainingReport run(const PretrainOptions& o, const TrainingCallbacks& callbacks,
   const PretrainingData& data = *found;
 
   const auto model = std::make_shared<nn::FNetWithHeadImpl>(start.config, o.seed);
+  model->set_recompute(o.recompute);
   nlohmann::ordered_json weights;
   if (start.model)
     weights = load_start(*model, start.options, *start.model, start.new_head, true, log);

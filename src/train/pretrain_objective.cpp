@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "model/kinds.h"
+#include "train/cross_entropy.h"
 #include "train/packing.h"
 #include "train/source.h"
 
@@ -24,7 +25,7 @@ PretrainObjective::PretrainObjective(std::shared_ptr<nn::FNetWithHeadImpl> model
     : model_(std::move(model)), tokenizer_(std::move(tokenizer)), dev_(dev), seed_(seed) {}
 
 at::Tensor PretrainObjective::Scores::loss(at::Reduction::Reduction reduction) const {
-  return at::cross_entropy_loss(logits, targets, {}, reduction);
+  return cross_entropy(logits, targets, reduction);
 }
 
 at::Tensor PretrainObjective::Scores::order_loss(at::Reduction::Reduction reduction) const {

@@ -268,6 +268,7 @@ TrainingSetup set_up(const FinetuneOptions& o, const Log& log) {
                       .skipped_lines = skipped,
                       .weights = {},
                       .run = {}};
+  setup.model->set_recompute(o.recompute);
   if (!start && config.reads_numbers()) standardise(*setup.model, setup.tasks.front().train);
   if (start) {
     setup.weights = load_start(*setup.model, o, *start, !fits, had_wide || setup.wide, log);

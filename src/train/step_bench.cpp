@@ -94,6 +94,7 @@ StepBenchReport measure_steps(const StepBenchOptions& options) {
   StepBenchReport report;
   report.threads = at::get_num_threads();
   const auto model = std::make_shared<nn::FNetWithHeadImpl>(config, 1);
+  model->set_recompute(options.recompute);
   PretrainObjective objective(model, std::nullopt, {}, 1);
   MadeUpSource source(config, options.batch, options.length);
   NoSaver saver;

@@ -18,7 +18,8 @@ struct StepBenchOptions {
   std::size_t length = 512;       ///< tokens a text
   std::int64_t steps = 0;         ///< that are timed; 0: as many as fit in `seconds`, at least 3
   double seconds = 10;
-  int threads = 0;  ///< 0: one for each core
+  int threads = 0;         ///< 0: one for each core
+  bool recompute = false;  ///< as FNetModule::set_recompute
 };
 
 /// What was found.

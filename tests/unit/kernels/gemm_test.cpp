@@ -26,7 +26,13 @@ TEST(gemm, is_the_naive_product_for_every_table_transposition_and_size) {
   Workspace workspace;
   for (const Table* isa : tables()) {
     for (const auto& [m, n, k] :
-         {Case{1, 1, 1}, {7, 37, 64}, {37, 7, 1100}, {130, 64, 37}, {5, 1700, 65}, {64, 33, 513}}) {
+         {Case{1, 1, 1},
+          {7, 37, 64},
+          {37, 7, 1100},
+          {130, 64, 37},
+          {5, 1700, 65},
+          {64, 33, 513},
+          {26, 17, 9000}}) {  // so long that a row's chunks do not lie in L2 all at once
       for (int variant = 0; variant < 16; ++variant) {
         const bool ta = (variant & 1) != 0, tb = (variant & 2) != 0, biased = (variant & 4) != 0;
         const Dtype dtype = (variant & 8) != 0 ? Dtype::bfloat16 : Dtype::float32;
@@ -94,6 +100,36 @@ TEST(gemm, finishes_with_activation_and_with_its_slope_for_every_table) {
         EXPECT_NEAR(y[i], reference::activate(act, before[i]), 1e-6) << isa->name;
         EXPECT_NEAR(back[i], grad[i] * reference::slope(act, before[i]), 2e-6)
             << isa->name << " at " << before[i];
+      }
+    }
+  }
+}
+
+// Where A is a gradient [k, m], transposed, the sums of its columns are a bias's.
+TEST(gemm, adds_a_matrix_and_sums_the_rows_of_a_transposed_factor_for_every_table) {
+  Workspace workspace;
+  for (const auto& [m, n, k] : {Case{1, 5, 1}, {37, 41, 70}, {100, 3, 2100}}) {
+    const std::size_t gap = 2;
+    const auto a = normals(k * (m + gap), 1), b = normals(k * n, 2), add = normals(m * n, 3);
+    std::vector<double> sums(m, 0.0);
+    for (std::size_t i = 0; i < k * m; ++i)
+      sums[i % m] += static_cast<double>(a[i / m * (m + gap) + i % m]);
+    for (const Table* isa : tables()) {
+      for (const Dtype dtype : {Dtype::float32, Dtype::bfloat16}) {
+        std::vector<float> first;
+        for (const int threads : {1, 2, 3}) {
+          ThreadPool pool(threads);
+          std::vector<float> plain(m * n), c(m * n), row_sums(m, 7.0F);
+          gemm(dtype, m, n, k, {a.data(), m + gap, true}, {b.data(), n}, {}, plain.data(), n, pool,
+               workspace, *isa);
+          gemm(dtype, m, n, k, {a.data(), m + gap, true}, {b.data(), n},
+               {.add = add.data(), .row_sums = row_sums.data()}, c.data(), n, pool, workspace,
+               *isa);
+          for (std::size_t i = 0; i < m * n; ++i) EXPECT_EQ(c[i], plain[i] + add[i]) << isa->name;
+          EXPECT_LE(reference::relative_error(row_sums, sums), 1e-6) << isa->name;
+          if (first.empty()) first = row_sums;
+          EXPECT_EQ(row_sums, first) << isa->name << " threads " << threads;
+        }
       }
     }
   }

@@ -166,5 +166,49 @@ TEST(dropout, keeps_by_the_half_words_of_philox) {
   }
 }
 
+TEST(cross_entropy, is_its_formula_and_slope_for_every_width) {
+  for (const Table* isa : tables()) {
+    for (const std::size_t n :
+         {std::size_t{1}, std::size_t{5}, std::size_t{37}, std::size_t{5000}}) {
+      const std::size_t rows = 9;
+      auto x = normals(rows * n, 1, 4.0F);
+      for (std::size_t i = 0; i < n; ++i) x[i] += 1000.0F;  // no e^x of it is finite
+      if (n > 1) x[2 * n] = -1e30F;
+      std::vector<std::int64_t> targets(rows);
+      for (std::size_t r = 0; r < rows; ++r) targets[r] = static_cast<std::int64_t>(r * 7 % n);
+      std::vector<double> want(rows), want_back(rows * n);
+      for (std::size_t r = 0; r < rows; ++r) {
+        const float* row = x.data() + r * n;
+        const double most = *std::max_element(row, row + n);
+        double sum = 0;
+        for (std::size_t i = 0; i < n; ++i) sum += std::exp(row[i] - most);
+        want[r] = most + std::log(sum) - row[targets[r]];
+        for (std::size_t i = 0; i < n; ++i)
+          want_back[r * n + i] = 0.5 * (std::exp(row[i] - most) / sum -
+                                        (i == static_cast<std::size_t>(targets[r]) ? 1 : 0));
+      }
+      std::vector<float> first;
+      for (const int threads : {1, 2, 3}) {
+        ThreadPool pool(threads);
+        std::vector<double> losses(rows), logs(rows);
+        auto back = x;
+        cross_entropy(x.data(), targets.data(), rows, n, losses.data(), logs.data(), pool, *isa);
+        cross_entropy_back(targets.data(), logs.data(), 0.5F, rows, n, back.data(), pool, *isa);
+        for (std::size_t r = 0; r < rows; ++r)
+          EXPECT_NEAR(losses[r], want[r], 1e-6 * (1 + std::abs(want[r]))) << isa->name << ' ' << n;
+        EXPECT_LE(relative_error(back, want_back), 1e-6) << isa->name << ' ' << n;
+        if (first.empty()) first = back;
+        EXPECT_EQ(back, first) << isa->name << " threads " << threads;
+      }
+      std::vector<float> strange(x.begin(), x.begin() + static_cast<std::ptrdiff_t>(n));
+      strange[0] = NAN;
+      ThreadPool pool(1);
+      double loss = 0, log = 0;
+      cross_entropy(strange.data(), targets.data(), 1, n, &loss, &log, pool, *isa);
+      EXPECT_TRUE(std::isnan(loss)) << isa->name;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace fnet::kernels
