@@ -105,8 +105,15 @@ at::Tensor product(kernels::Dtype dtype, Factor a, Factor b, const kernels::Fini
 MapGradients map_gradients(kernels::Dtype dtype, const at::Tensor& grad, const at::Tensor& x,
                            bool weight, bool bias) {
   MapGradients out;
-  if (bias) out.bias = weight ? at::empty({grad.size(1)}, grad.options()) : grad.sum(0);
-  if (weight) out.weight = product(dtype, {grad, true}, {x}, {.row_sums = numbers_of(out.bias)});
+  const at::Tensor from = grad.contiguous();
+  if (bias) out.bias = at::empty({from.size(1)}, from.options());
+  if (weight) {
+    out.weight = product(dtype, {from, true}, {x}, {.row_sums = numbers_of(out.bias)});
+  } else if (bias) {
+    ThreadPool threads = pool();
+    kernels::column_sums(read(from), size_of(from.size(0)), size_of(from.size(1)),
+                         numbers_of(out.bias), threads);
+  }
   return out;
 }
 

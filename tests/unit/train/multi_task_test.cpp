@@ -159,7 +159,8 @@ TEST(MultiTask, a_step_teaches_the_encoder_and_the_head_of_its_task_alone) {
     double encoder = 0;
     for (const auto& [name, gradient] : found) {
       const at::Tensor wanted = own.at(name) * (drawn == 0 ? 0.5 : 3.0);
-      const double rounding = 1e-6 * wanted.abs().max().item<double>();
+      // Times 3 every rounding is another one, and sums over rows cancel.
+      const double rounding = 5e-6 * wanted.abs().max().item<double>();
       EXPECT_TRUE(at::allclose(gradient, wanted, 1e-5, rounding)) << name;
       EXPECT_EQ(name.starts_with("heads.tags."), drawn == 1 && !name.starts_with("fnet.")) << name;
       if (name.starts_with("fnet.encoder.")) encoder += gradient.abs().sum().item<double>();
