@@ -77,6 +77,14 @@ void row_means(const float* x, std::size_t rows, std::size_t n, float* y, Thread
   });
 }
 
+void column_sums(const float* x, std::size_t rows, std::size_t n, float* y, ThreadPool& pool,
+                 const Table& isa) {
+  std::fill_n(y, n, 0.0F);
+  share(n, rows, pool, [&](std::size_t first, std::size_t count) {
+    isa.rows.add_columns(x + first, n, rows, count, y + first);
+  });
+}
+
 void cross_entropy(const float* scores, const std::int64_t* targets, std::size_t rows,
                    std::size_t n, double* losses, double* logs, ThreadPool& pool,
                    const Table& isa) {

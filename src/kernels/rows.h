@@ -64,6 +64,10 @@ void combine(Binary binary, const Operand& a, const Operand& b, std::size_t rows
 void row_means(const float* x, std::size_t rows, std::size_t n, float* y, ThreadPool& pool,
                const Table& isa = table());
 
+/// The sum of each column of x [rows, n]: the bits of Finish::row_sums.
+void column_sums(const float* x, std::size_t rows, std::size_t n, float* y, ThreadPool& pool,
+                 const Table& isa = table());
+
 /// Of each row of scores [rows, n] and its target: log Σ e^scores, and how far its score is below.
 void cross_entropy(const float* scores, const std::int64_t* targets, std::size_t rows,
                    std::size_t n, double* losses, double* logs, ThreadPool& pool,

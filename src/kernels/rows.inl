@@ -110,10 +110,11 @@ inline void row_means(const float* x, std::size_t rows, std::size_t n, float* y)
   }
 }
 
-// Adds the sum of each column of x [rows, columns] to sums, in pieces that keep its error small.
+// Adds the sum of each column of x [rows, columns] to sums, in pieces that keep its error small,
+// and of which a chunk of a product has whole ones: its chunks add up to the same bits.
 inline void add_columns(const float* x, std::size_t stride, std::size_t rows, std::size_t columns,
                         float* sums) noexcept {
-  constexpr std::size_t kPiece = 64;
+  constexpr std::size_t kPiece = 32;
   for (std::size_t first = 0; first < rows; first += kPiece) {
     const std::size_t end = rows - first < kPiece ? rows : first + kPiece;
     for (std::size_t i = 0; i < columns; i += kLanes) {

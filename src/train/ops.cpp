@@ -104,12 +104,15 @@ at::Tensor product(kernels::Dtype dtype, Factor a, Factor b, const kernels::Fini
 MapGradients map_gradients(kernels::Dtype dtype, const at::Tensor& grad, const at::Tensor& x,
                            bool weight, bool bias) {
   MapGradients out;
-  if (!weight && !bias) return out;
-  // The bias' sums come from the product even where that is not wanted: what is frozen changes no
-  // bit of the rest.
-  if (bias) out.bias = at::empty({grad.size(1)}, grad.options());
-  const at::Tensor made = product(dtype, {grad, true}, {x}, {.row_sums = numbers_of(out.bias)});
-  if (weight) out.weight = made;
+  const at::Tensor from = grad.contiguous();
+  if (bias) out.bias = at::empty({from.size(1)}, from.options());
+  if (weight) {
+    out.weight = product(dtype, {from, true}, {x}, {.row_sums = numbers_of(out.bias)});
+  } else if (bias) {
+    ThreadPool threads = pool();
+    kernels::column_sums(read(from), size_of(from.size(0)), size_of(from.size(1)),
+                         numbers_of(out.bias), threads);
+  }
   return out;
 }
 

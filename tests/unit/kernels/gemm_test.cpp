@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "kernels/rows.h"
 #include "reference.h"
 
 namespace fnet::kernels {
@@ -127,6 +128,10 @@ TEST(gemm, adds_a_matrix_and_sums_the_rows_of_a_transposed_factor_for_every_tabl
                *isa);
           for (std::size_t i = 0; i < m * n; ++i) EXPECT_EQ(c[i], plain[i] + add[i]) << isa->name;
           EXPECT_LE(reference::relative_error(row_sums, sums), 1e-6) << isa->name;
+          std::vector<float> dense(k * m), alone(m);
+          for (std::size_t i = 0; i < k * m; ++i) dense[i] = a[i / m * (m + gap) + i % m];
+          column_sums(dense.data(), k, m, alone.data(), pool, *isa);
+          EXPECT_EQ(row_sums, alone) << isa->name;
           if (first.empty()) first = row_sums;
           EXPECT_EQ(row_sums, first) << isa->name << " threads " << threads;
         }
