@@ -112,4 +112,10 @@ void pack(std::span<const Encoding> texts, const Config& config, std::int64_t lo
   }
 }
 
+void pack(std::span<const Encoding> texts, const Config& config, Batch& batch) {
+  std::size_t longest = 0;
+  for (const Encoding& text : texts) longest = std::max(longest, text.size());
+  pack(texts, config, static_cast<std::int64_t>(longest), batch);
+}
+
 }  // namespace fnet

@@ -35,4 +35,7 @@ std::size_t most_tokens(const Config& config, std::int64_t model_max_length,
 void pack(std::span<const Encoding> texts, const Config& config, std::int64_t longest,
           Batch& batch);
 
+/// The same of texts that are the whole batch.
+void pack(std::span<const Encoding> texts, const Config& config, Batch& batch);
+
 }  // namespace fnet

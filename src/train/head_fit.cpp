@@ -16,8 +16,8 @@
 namespace fnet {
 namespace {
 
-/// How much the samples may count, in the usual of LinearFitOptions: the more classes share them,
-/// the more they should.
+/// How much the samples may count, times the usual: the more classes share them, the more they
+/// should.
 constexpr double kCounts[] = {0.25, 1, 4, 16, 64};
 
 /// The name of a head's classifier.
@@ -35,12 +35,8 @@ at::Tensor pooled_vectors(nn::FNetWithHeadImpl& model, std::span<const Sample> s
   for (const auto& places : batches_by_length(samples, model.config())) {
     if (stop && stop()) return {};
     std::vector<Encoding> texts;
-    std::size_t longest = 0;
-    for (const std::size_t i : places) {
-      texts.push_back(samples[i].texts.at(0));
-      longest = std::max(longest, texts.back().size());
-    }
-    pack(texts, model.config(), static_cast<std::int64_t>(longest), batch);
+    for (const std::size_t i : places) texts.push_back(samples[i].texts.at(0));
+    pack(texts, model.config(), batch);
     const at::Tensor vectors = model.pooled(nn::hidden_of(*model.fnet, batch), batch.rows, head);
     const std::vector<std::int64_t> rows(places.begin(), places.end());
     all.index_copy_(0, at::tensor(rows, at::kLong), vectors.to(at::kCPU, at::kFloat));
@@ -86,7 +82,7 @@ void fit_head(nn::FNetWithHeadImpl& model, const TaskSetup& task, const std::fun
   for (std::size_t i = 0; i < task.dev.size(); ++i)
     truth.add(task.dev[i], static_cast<std::int64_t>(i));
 
-  const double usual = task.task->loss() == Loss::squared_error ? 1 : 10;
+  const double usual = usual_c(targets.loss);
   const auto parameters = model.named_parameters();
   const at::Tensor weight = parameters[classifier_of(task) + ".weight"],
                    bias = parameters[classifier_of(task) + ".bias"];

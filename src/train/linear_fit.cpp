@@ -37,8 +37,7 @@ class Problem {
   Problem(const Bags& texts, std::size_t features, const LinearTargets& targets,
           const LinearFitOptions& options)
       : texts_(texts), features_(features), targets_(targets), options_(options) {
-    const double usual = targets.loss == Loss::squared_error ? 1 : 10;
-    c_ = options.c > 0 ? options.c : usual;
+    c_ = options.c > 0 ? options.c : usual_c(targets.loss);
     const std::size_t products = texts.ids.size() * targets.scores;
     sums_.resize(std::clamp<std::size_t>(products / kPartProducts, 1, kMostParts));
     for (Sum& sum : sums_) sum.gradient.resize(size());
@@ -173,6 +172,8 @@ class History {
 };
 
 }  // namespace
+
+double usual_c(Loss loss) { return loss == Loss::squared_error ? 1 : 10; }
 
 LinearTargets targets_of(Loss loss, std::size_t scores, std::span<const Sample> samples) {
   LinearTargets targets{.loss = loss, .scores = scores};

@@ -27,9 +27,11 @@ struct LinearTargets {
 /// Those of samples with one unit each.
 LinearTargets targets_of(Loss loss, std::size_t scores, std::span<const Sample> samples);
 
+/// How much data usually count against ½ ‖weight‖²: 10, of squared_error 1.
+double usual_c(Loss loss);
+
 struct LinearFitOptions {
-  /// How much the data counts against ½ ‖weight‖²; 0: 10, of squared_error 1.
-  double c = 0;
+  double c = 0;                                ///< how much they do; 0: the usual
   std::span<const double> class_weights = {};  ///< [C] of cross_entropy; empty: all alike
   double tolerance = 1e-3;                     ///< of the gradient's norm, as a share of its first
   int most_steps = 200;

@@ -34,12 +34,8 @@ at::Tensor PretrainObjective::Scores::order_loss(at::Reduction::Reduction reduct
 
 PretrainObjective::Scores PretrainObjective::scores(std::span<const Sample> samples) {
   std::vector<Encoding> texts;
-  std::int64_t longest = 0;
-  for (const Sample& sample : samples) {
-    texts.push_back(sample.texts.at(0));
-    longest = std::max(longest, static_cast<std::int64_t>(texts.back().input_ids.size()));
-  }
-  pack(texts, model_->config(), longest, batch_);
+  for (const Sample& sample : samples) texts.push_back(sample.texts.at(0));
+  pack(texts, model_->config(), batch_);
   std::vector<std::int64_t> rows, targets, labels;
   for (std::size_t i = 0; i < samples.size(); ++i) {
     const std::int64_t begin = batch_.rows.begin(static_cast<std::int64_t>(i));

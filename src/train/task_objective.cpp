@@ -41,16 +41,15 @@ Scored TaskObjective::scores(std::span<const Sample* const> samples, Batch& batc
                              const std::function<void(Batch&)>& change) {
   std::vector<Encoding> texts;
   Scored out;
-  std::int64_t scored = 0, longest = 0;
+  std::int64_t scored = 0;
   for (const Sample* sample : samples) {
     out.add(*sample, scored);
     for (std::size_t t = 0; t < sample->texts.size(); ++t) {
       texts.push_back(sample->texts[t]);
-      longest = std::max(longest, static_cast<std::int64_t>(texts.back().size()));
       scored += static_cast<std::int64_t>(sample->rows(t));
     }
   }
-  pack(texts, model_->config(), longest, batch);
+  pack(texts, model_->config(), batch);
   if (change) change(batch);
   const at::Tensor hidden = nn::hidden_of(*model_->fnet, batch);
   std::vector<std::int64_t> rows;

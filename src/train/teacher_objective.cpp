@@ -67,12 +67,8 @@ at::Tensor hidden_loss(std::span<const at::Tensor> student, std::span<const at::
 
 void TeacherObjective::pack_texts(std::span<const Sample> samples) {
   std::vector<Encoding> texts;
-  std::size_t longest = 0;
-  for (const Sample& sample : samples) {
-    texts.push_back(sample.texts.at(0));
-    longest = std::max(longest, texts.back().size());
-  }
-  pack(texts, model_->config(), static_cast<std::int64_t>(longest), batch_);
+  for (const Sample& sample : samples) texts.push_back(sample.texts.at(0));
+  pack(texts, model_->config(), batch_);
 }
 
 /// Of the texts that are packed: [B, H].
