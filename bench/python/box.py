@@ -1,29 +1,35 @@
 #!/usr/bin/env python3
 """What sentence vectors are worth: likeness of sentences, and classification with few labelled lines.
 
-    box.py --fnet build/release/bin/fnet --data FOLDER --model DIR [--teacher DIR] --out build/box [SET …]
+    box.py --fnet build/release/bin/fnet --data FOLDER --model DIR --out build/box [SET …]
 
 Likeness: Pearson's and Spearman's correlation (times 100) of cosines with people's scores on the test parts of stsb
 and sick_sts (columns text, text_pair, label). Classification: accuracy on test of logistic regression (C = 10) on
 frozen vectors after 100, 500, 1,000 and all train rows, means over --samples samples, beside TF-IDF of words and
-pairs of words and beside both together. --teacher is a Hugging Face directory with mean pooling, such as
-all-MiniLM-L6-v2, run by tools/teacher_vectors.py. Sentences a second: those of stsb's test part, tokenizing
-included, of the program as it is used, less its start. Needs numpy, SciPy and scikit-learn.
+pairs of words, beside both together, and beside fastText where it is installed. --finetune adds the classifier that
+`fnet finetune` makes of the same rows, a tenth of them held out, no other flag; --setfit DIR a SetFit of DIR (it
+takes long). Sentences a second: those of stsb's test part, tokenizing included, less the start.
+
+Other encoders: --teacher DIR, a Hugging Face directory with mean pooling such as all-MiniLM-L6-v2, and with it the
+static table that Model2Vec's recipe makes of it; --onnx FILE, the same model for ONNX Runtime; wordllama, where it is
+installed. --plot FILE draws quality over speed. Needs numpy, SciPy and scikit-learn.
 """
 
 import argparse
+import importlib.util
+import json
 import pathlib
 import random
 import subprocess
-import sys
 import time
 
 import numpy as np
 
+import sentence_encoders
 from machine import describe
+from plot import scatter
 from tasks import table
 
-TOOL = pathlib.Path(__file__).resolve().parents[2] / "tools" / "teacher_vectors.py"
 CLASSES = ("trec6", "sst2", "debian20", "banking77", "newsgroups20", "ag_news_small")
 SIZES = (100, 500, 1000, None)
 
@@ -65,23 +71,6 @@ class Vectors:
         return 4 * len(texts) / (seconds[1] - seconds[0])
 
 
-def of_fnet(options, model):
-    def run(lines, vectors):
-        with open(vectors, "wb") as out:
-            command = [options.fnet, "embed", model, lines, "--format", "npy", "--threads", str(options.threads)]
-            subprocess.run(command, check=True, stdout=out)
-
-    return run
-
-
-def of_teacher(options):
-    def run(lines, _):
-        command = [sys.executable, TOOL, options.teacher, lines, "--threads", str(options.threads), "--max-length", "256"]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-
-    return run
-
-
 def likeness(encoder, data, name):
     from scipy.stats import pearsonr, spearmanr
 
@@ -97,6 +86,45 @@ def samples(rows, size, count):
     return [random.Random(seed).sample(range(len(rows)), size) for seed in range(count)]
 
 
+def fast_text(place, train, labels, test):
+    """fastText with bigrams, its other settings as they are but for 25 epochs and a step of 0.5."""
+    import fasttext
+
+    names = sorted(set(labels))
+    rows = zip(train, labels, strict=True)
+    place.write_text("".join(f"__label__{names.index(label)} {' '.join(text.split())}\n" for text, label in rows))
+    model = fasttext.train_supervised(str(place), epoch=25, lr=0.5, wordNgrams=2, thread=2, verbose=0)
+    # Its Python wrapper builds arrays by a call that NumPy 2 refuses; what is beneath answers all the same.
+    found = [model.f.predict(" ".join(text.split()) + "\n", 1, 0.0, "strict") for text in test]
+    return [names[int(labels[0][1].removeprefix("__label__"))] if labels else None for labels in found]
+
+
+def set_fit(directory, train, labels, test):
+    """One epoch over 20 pairs a text, SetFit's own recipe."""
+    import datasets
+    import setfit
+
+    model = setfit.SetFitModel.from_pretrained(str(directory))
+    options = setfit.TrainingArguments(num_epochs=1, num_iterations=20, batch_size=16, report_to="none")
+    rows = datasets.Dataset.from_dict({"text": train, "label": labels})
+    setfit.Trainer(model=model, args=options, train_dataset=rows).train()
+    return [str(label) for label in model.predict(test)]
+
+
+def finetuned(options, train, labels, test, truth):
+    """Accuracy of the model that `fnet finetune` makes with no flag but the files."""
+    place = options.out / "finetune"
+    place.mkdir(parents=True, exist_ok=True)
+    for name, texts, marks in (("train", train, labels), ("test", test, truth)):
+        rows = ({"text": text, "label": label} for text, label in zip(texts, marks, strict=True))
+        (place / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    command = [options.fnet, "finetune", "--train", place / "train.jsonl", "--out", place / "model", "--overwrite", "-q",
+               "--threads", str(options.threads)]  # fmt: skip
+    subprocess.run(command, check=True)
+    command = [options.fnet, "evaluate", place / "model", place / "test.jsonl", "--json"]
+    return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["accuracy"]
+
+
 def accuracies(encoders, data, name, options):
     """For each size the mean accuracy of TF-IDF, and of each encoder alone and with it."""
     from scipy.sparse import csr_matrix, hstack
@@ -104,63 +132,102 @@ def accuracies(encoders, data, name, options):
     from sklearn.linear_model import LogisticRegression
 
     train, test = (table(data / name / f"{part}.tsv.gz") for part in ("train", "test"))
-    vectors = [(e.name, e.of(f"{name}.train", [r["text"] for r in train]), e.of(f"{name}.test", [r["text"] for r in test]))
-               for e in encoders]  # fmt: skip
+    texts, test_texts = ([row["text"] for row in rows] for rows in (train, test))
+    vectors = [(e.name, e.of(f"{name}.train", texts), e.of(f"{name}.test", test_texts)) for e in encoders]
     truth = [row["label"] for row in test]
     for size in SIZES:
         if size is not None and size >= len(train):
             continue
-        sums, chosen = {}, samples(train, size, options.samples)
-        for rows in chosen:
-            labels = [train[i]["label"] for i in rows]
+        scores = {}
+        for rows in samples(train, size, options.samples):
+            labels, chosen = [train[i]["label"] for i in rows], [texts[i] for i in rows]
             if len(set(labels)) < 2:
                 continue
+
+            def fitted(contender, x, y):
+                model = LogisticRegression(C=10, max_iter=300).fit(x, labels)  # noqa: B023
+                scores.setdefault(contender, []).append(model.score(y, truth))  # noqa: B023
+
+            def answered(contender, answers):
+                right = sum(a == t for a, t in zip(answers, truth, strict=True))
+                scores.setdefault(contender, []).append(right / len(truth))  # noqa: B023
+
             counts = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
-            words = counts.fit_transform([train[i]["text"] for i in rows]), counts.transform([row["text"] for row in test])
-            contenders = [("TF-IDF", words[0], words[1])]
+            words = counts.fit_transform(chosen), counts.transform(test_texts)
+            fitted("TF-IDF", *words)
+            if importlib.util.find_spec("fasttext"):
+                answered("fastText", fast_text(options.out / "fasttext.txt", chosen, labels, test_texts))
             for encoder, x, y in vectors:
-                contenders.append((encoder, x[rows], y))
-                contenders.append((f"{encoder} + TF-IDF", hstack([csr_matrix(x[rows]), words[0]]).tocsr(),
-                                   hstack([csr_matrix(y), words[1]]).tocsr()))  # fmt: skip
-            for contender, x, y in contenders:
-                score = LogisticRegression(C=10, max_iter=300).fit(x, labels).score(y, truth)
-                sums.setdefault(contender, []).append(100 * score)
-        yield size or len(train), {contender: float(np.mean(scores)) for contender, scores in sums.items()}
+                fitted(encoder, x[rows], y)
+                if encoder in {model.name for model in options.model}:
+                    both = (hstack([csr_matrix(v), w]).tocsr() for v, w in zip((x[rows], y), words, strict=True))
+                    fitted(f"{encoder} + TF-IDF", *both)
+            if options.finetune:
+                score = finetuned(options, chosen, labels, test_texts, truth)
+                scores.setdefault("`fnet finetune`", []).append(score)
+            if options.setfit and size is not None and size <= 500:
+                answered("SetFit", set_fit(options.setfit, chosen, labels, test_texts))
+        yield size or len(train), {contender: 100 * float(np.mean(found)) for contender, found in scores.items()}
+
+
+def encoders_of(options):
+    threads = options.threads
+    found = {model.name: sentence_encoders.of_fnet(options.fnet, model, threads) for model in options.model}
+    if options.teacher:
+        found["teacher, torch"] = sentence_encoders.of_teacher(options.teacher, threads)
+        found["teacher, static table"] = sentence_encoders.of_static(options.teacher, threads)
+        if options.onnx:
+            found["teacher, int8, ONNX Runtime"] = sentence_encoders.of_onnx(options.onnx, options.teacher, threads)
+    if importlib.util.find_spec("wordllama"):
+        found["wordllama"] = sentence_encoders.of_wordllama()
+    return [Vectors(name, options.out, command) for name, command in found.items()]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sets", nargs="*", metavar="SET", help=f"of {', '.join(CLASSES)}; default all")
     parser.add_argument("--fnet", required=True, type=pathlib.Path)
-    parser.add_argument("--data", required=True, type=pathlib.Path)
+    parser.add_argument("--data", required=True, type=pathlib.Path, nargs="+")
     parser.add_argument("--model", required=True, type=pathlib.Path, nargs="+")
     parser.add_argument("--teacher", type=pathlib.Path)
+    parser.add_argument("--onnx", type=pathlib.Path, metavar="FILE")
+    parser.add_argument("--setfit", type=pathlib.Path, metavar="DIR")
+    parser.add_argument("--finetune", action="store_true")
     parser.add_argument("--out", required=True, type=pathlib.Path)
+    parser.add_argument("--plot", type=pathlib.Path, metavar="FILE")
     parser.add_argument("--samples", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--no-rate", action="store_true", help="do not time anything")
     options = parser.parse_args()
-    encoders = [Vectors(model.name, options.out, of_fnet(options, model)) for model in options.model]
-    if options.teacher:
-        encoders.append(Vectors("teacher", options.out, of_teacher(options)))
+    options.out.mkdir(parents=True, exist_ok=True)
+    encoders = encoders_of(options)
+
+    def folder(name):
+        return next((data for data in options.data if (data / name).is_dir()), None)
 
     print(describe(), end="\n\n")
     print("| encoder | STS-B Pearson | Spearman | SICK Pearson | Spearman | sentences/s |\n|---|---|---|---|---|---|")
-    lines = [row[column] for row in table(options.data / "stsb" / "test.tsv.gz") for column in ("text", "text_pair")]
+    lines = [row[column] for row in table(folder("stsb") / "stsb" / "test.tsv.gz") for column in ("text", "text_pair")]
+    points = []
     for encoder in encoders:
-        scores = [score for name in ("stsb", "sick_sts") for score in likeness(encoder, options.data, name)]
-        rate = "–" if options.no_rate else f"{encoder.rate(lines):,.0f}"
-        print(f"| {encoder.name} | " + " | ".join(f"{score:.1f}" for score in scores) + f" | {rate} |", flush=True)
+        scores = [score for name in ("stsb", "sick_sts") for score in likeness(encoder, folder(name), name)]
+        rate = 0 if options.no_rate else encoder.rate(lines)
+        points.append((encoder.name, rate, scores[1]))
+        told = f"{rate:,.0f}" if rate else "–"
+        print(f"| {encoder.name} | " + " | ".join(f"{score:.1f}" for score in scores) + f" | {told} |", flush=True)
     print()
+    if options.plot and not options.no_rate:
+        options.plot.write_text(scatter(points, "Sentences a second", "STS-B, Spearman on test"), encoding="utf-8")
     header = False
     for name in options.sets or CLASSES:
-        if not (options.data / name).is_dir():
+        if folder(name) is None:
             continue
-        for size, scores in accuracies(encoders, options.data, name, options):
+        for size, scores in accuracies(encoders, folder(name), name, options):
             if not header:
                 print(f"| set | rows | {' | '.join(scores)} |\n|---|---|{'---|' * len(scores)}")
-                header = True
-            print(f"| {name} | {size:,} | " + " | ".join(f"{score:.1f}" for score in scores.values()) + " |", flush=True)
+                header = list(scores)
+            cells = (f"{scores[contender]:.1f}" if contender in scores else "" for contender in header)
+            print(f"| {name} | {size:,} | {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,9 @@ has the default of `fnet finetune`, and `config` in it holds keys of config.json
 Prints a line of progress an epoch to stderr and one JSON object to stdout:
     {"dev_accuracy": …, "best_epoch": …, "accuracy": […], "seconds": […], …}
 
+Answers of `question-answering` are scored by `fnet evaluate` (--fnet), which reads the weights in place of those
+beside run.json; the others by their accuracy here.
+
 What transformers' FNet lacks is patched in: the length policy `exact` (each text's transform over its
 own rows: one FFT for each length in a batch), `fourier_norm` ortho, and poolings other than the
 pooler. The model, optimiser, loss and loop are otherwise torch's and transformers' own, in float32; batches are
@@ -19,17 +22,21 @@ drawn as ours are, of texts of like length.
 import argparse
 import collections
 import copy
-import csv
-import gzip
 import json
 import math
+import pathlib
+import shutil
+import subprocess
 import sys
+import tempfile
 import time
 
-import sentencepiece
+import safetensors.torch
 import torch
 import transformers
 from torch.nn import functional as F
+
+from learning_data import IGNORED, Data
 
 RECIPE = dict(
     epochs=10, batch_size=32, learning_rate=1e-3, warmup=0.1, weight_decay=0.01, max_grad_norm=1.0,
@@ -47,87 +54,11 @@ FIXED = dict(
 )  # fmt: skip
 POOL = 50  # batches of texts that are sorted by length together
 AVERAGE_EVERY = 8  # steps between two updates of the weights' average
-IGNORED = -100  # the label of a piece that is not the first of its word
-
-Example = collections.namedtuple("Example", "ids types labels")  # labels: one class, or one a token
-Batch = collections.namedtuple("Batch", "ids types lengths labels")
-
-
-def read_lines(path):
-    return (gzip.open if path.endswith(".gz") else open)(path, "rt", encoding="utf-8")
-
-
-def read_texts(path):
-    """([text] or [text, pair], label) of a TSV file with a header."""
-    with read_lines(path) as file:
-        rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-        return [([row[name] for name in ("text", "text_pair") if name in row], row["label"]) for row in rows]
-
-
-def read_sentences(path):
-    """(words, tags) of a CoNLL file."""
-    sentences, words, tags = [], [], []
-    with read_lines(path) as file:
-        for line in [*file, "\n"]:
-            if line.strip():
-                fields = line.split()
-                words.append(fields[0])
-                tags.append(fields[-1])
-            elif words:
-                sentences.append((words, tags))
-                words, tags = [], []
-    return sentences
-
-
-class Data:
-    """Examples of both files, encoded as `[CLS] … [SEP]`, or `[CLS] … [SEP] … [SEP]` of pairs."""
-
-    def __init__(self, options, max_length):
-        self.pieces = sentencepiece.SentencePieceProcessor(model_file=options.tokenizer)
-        self.cls, self.sep, self.mask, self.pad = map(
-            self.pieces.piece_to_id, ("[CLS]", "[SEP]", "[MASK]", "<pad>")
-        )
-        self.room = max_length - 2
-        tagging = options.task == "token-classification"
-        read, encode = (read_sentences, self._tagged) if tagging else (read_texts, self._labelled)
-        train, dev = read(options.train), read(options.dev)
-        if options.limit:
-            train, dev = train[: options.limit], dev[: options.limit]
-        self.labels = sorted({tag for _, y in train for tag in (y if tagging else [y])})
-        self.number = {label: i for i, label in enumerate(self.labels)}
-        self.train, self.dev = [encode(*row) for row in train], [encode(*row) for row in dev]
-
-    def _labelled(self, texts, label):
-        sides = self.pieces.encode(texts)
-        room = self.room + 1 - len(sides)
-        while sum(map(len, sides)) > room:
-            max(reversed(sides), key=len).pop()  # of equals the second
-        ids, types = [self.cls], [0]
-        for kind, side in enumerate(sides):
-            ids += [*side, self.sep]
-            types += [kind] * (len(side) + 1)
-        return Example(ids, types, self.number.get(label, -1))
-
-    def _tagged(self, words, tags):
-        ids, labels = [], []
-        for word, tag in zip(words, tags):
-            pieces = self.pieces.encode(word) or [self.pieces.unk_id()]
-            ids += pieces
-            labels += [self.number.get(tag, -1)] + [IGNORED] * (len(pieces) - 1)
-        ids, labels = ids[: self.room], labels[: self.room]
-        return Example([self.cls, *ids, self.sep], [0] * (len(ids) + 2), [IGNORED, *labels, IGNORED])
-
-    def batch(self, examples, fixed):
-        """Padded to the longest, or to `fixed` rows. Labels of tagging are padded likewise."""
-        lengths = [len(example.ids) for example in examples]
-        rows = fixed or max(lengths)
-        ids = torch.tensor([e.ids + [self.pad] * (rows - len(e.ids)) for e in examples])
-        types = torch.tensor([e.types + [0] * (rows - len(e.types)) for e in examples])
-        labels = [
-            e.labels + [IGNORED] * (rows - len(e.ids)) if isinstance(e.labels, list) else e.labels
-            for e in examples
-        ]
-        return Batch(ids, types, torch.tensor(lengths), torch.tensor(labels))
+CLASSES = {
+    "text-classification": "FNetForSequenceClassification",
+    "token-classification": "FNetForTokenClassification",
+    "question-answering": "FNetForQuestionAnswering",
+}
 
 
 class Mixing:
@@ -175,22 +106,40 @@ class Model:
         config = transformers.FNetConfig(
             vocab_size=data.pieces.vocab_size(), num_labels=len(data.labels), pad_token_id=data.pad, **keys
         )
-        tagging = task == "token-classification"
-        kind = "FNetForTokenClassification" if tagging else "FNetForSequenceClassification"
-        self.net = getattr(transformers, kind)(config)
+        self.asking = task == "question-answering"
+        self.net = getattr(transformers, CLASSES[task])(config)
         self.exact = own["length_policy"] == "exact"
         self.rows = int(own["length_policy"].partition(":")[2] or 0)  # of fixed:N, else 0
         self.mixing, self.pooling = Mixing(own["fourier_norm"]), None
         for layer in self.net.fnet.encoder.layer:
             layer.fourier.self.fourier_transform = self.mixing
-        if own["pooling"] != "pooler" and not tagging:
+        if own["pooling"] != "pooler" and task == "text-classification":
             self.pooling = self.net.fnet.pooler = Pooling(own["pooling"])
 
     def logits(self, ids, types, lengths):
         self.mixing.lengths = lengths if self.exact else None
         if self.pooling is not None:
             self.pooling.lengths = lengths
-        return self.net(input_ids=ids, token_type_ids=types).logits
+        out = self.net(input_ids=ids, token_type_ids=types)
+        if not self.asking:
+            return out.logits
+        outside = torch.arange(ids.shape[1]) >= lengths[:, None]
+        return torch.stack([out.start_logits, out.end_logits], 1).masked_fill(outside[:, None], -math.inf)
+
+
+def answers_f1(model, options):
+    """What `fnet evaluate` says of the weights, in a copy of the directory in which run.json lies."""
+    like = pathlib.Path(options.recipe).parent
+    with tempfile.TemporaryDirectory() as folder:
+        place = pathlib.Path(folder, "model")
+        shutil.copytree(like, place)
+        wanted = safetensors.torch.load_file(place / "model.safetensors").keys()
+        weights = {name: x.contiguous() for name, x in model.net.state_dict().items() if name in wanted}
+        if weights.keys() != wanted:
+            sys.exit(f"{like}: weights that transformers' model lacks: {wanted - weights.keys()}")
+        safetensors.torch.save_file(weights, place / "model.safetensors")
+        command = [options.fnet, "evaluate", place, "--data", options.dev, "--json"]
+        return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["f1"]
 
 
 def class_weights(kind, data):
@@ -204,9 +153,11 @@ def class_weights(kind, data):
     return torch.tensor([total / (len(data.labels) * counts[i]) for i in range(len(data.labels))])
 
 
-def accuracy(model, data, batch_size):
-    """Share of the dev texts, or of the dev words, that get their label."""
+def quality(model, data, batch_size, options):
+    """Share of the dev texts, or of the dev words, that get their label; F1 of answers."""
     model.net.eval()
+    if model.asking:
+        return answers_f1(model, options)
     right = count = 0
     by_length = sorted(data.dev, key=lambda example: len(example.ids))
     with torch.no_grad():
@@ -237,15 +188,15 @@ class Average:
         with torch.no_grad():
             torch._foreach_lerp_(old, new, 1 - decay**AVERAGE_EVERY)
 
-    def evaluate(self, data, batch_size):
+    def evaluate(self, *how):
         if self.net is None:
-            return accuracy(self.model, data, batch_size)
+            return quality(self.model, *how)
         live, self.model.net = self.model.net, self.net
         for layer in self.net.fnet.encoder.layer:
             layer.fourier.self.fourier_transform = self.model.mixing
         if self.model.pooling is not None:
             self.net.fnet.pooler = self.model.pooling
-        result = accuracy(self.model, data, batch_size)
+        result = quality(self.model, *how)
         self.model.net = live
         return result
 
@@ -305,7 +256,7 @@ def train(options, recipe):
                 ids = ids.masked_fill(dropped, data.mask)
             logits = model.logits(ids, batch.types, batch.lengths)
             loss = F.cross_entropy(
-                logits.flatten(0, -2), batch.labels.flatten(), weight=weights,
+                logits.flatten(0, 1) if model.asking else logits.flatten(0, -2), batch.labels.flatten(), weight=weights,
                 ignore_index=IGNORED, label_smoothing=recipe["label_smoothing"],
             )  # fmt: skip
             loss.backward()
@@ -318,7 +269,7 @@ def train(options, recipe):
             losses.append(loss.item())
         report["seconds"].append(round(time.perf_counter() - start, 3))
         report["loss"].append(round(sum(losses) / len(losses), 4))
-        report["accuracy"].append(round(average.evaluate(data, batch_size), 5))
+        report["accuracy"].append(round(average.evaluate(data, batch_size, options), 5))
         print(
             f"epoch {epoch}: loss {report['loss'][-1]}, dev accuracy {report['accuracy'][-1]}, "
             f"{report['seconds'][-1]} s",
@@ -337,7 +288,8 @@ def train(options, recipe):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--task", required=True, choices=("text-classification", "token-classification"))
+    parser.add_argument("--task", required=True, choices=CLASSES)
+    parser.add_argument("--fnet", help="the program that scores answers")
     for name in ("tokenizer", "train", "dev"):
         parser.add_argument(f"--{name}", required=True, metavar="FILE")
     parser.add_argument("--recipe", metavar="FILE", help="run.json, or JSON like it; without it the defaults")

@@ -1,4 +1,6 @@
-"""An SVG of bars: each contender's tokens a second, a panel for each shape."""
+"""SVGs: bars of each contender's tokens a second, a panel for each shape; points of quality over speed."""
+
+import math
 
 from results import LABELS, OURS
 
@@ -62,6 +64,41 @@ def plot(results, threads):
     body.append(text(NAMES, bottom + 20, "Tokens a second; dashed: ours if it reached the machine's peak", "note"))
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{bottom + 32}">',
+        f"<style>{STYLE}</style>",
+        '<rect width="100%" height="100%" fill="#fff"/>', *body, "</svg>\n",
+    ])  # fmt: skip
+
+
+def scatter(points, across, up):
+    """Points (name, speed, quality): speed on a logarithmic axis to the right, quality upwards."""
+    left, top, width, height = 60, 20, 560, 300
+    decades = [math.floor(math.log10(min(p[1] for p in points))), math.ceil(math.log10(max(p[1] for p in points)))]
+    low, high = (math.floor(min(p[2] for p in points) / 5) * 5, math.ceil(max(p[2] for p in points) / 5) * 5)
+
+    def x(speed):
+        return left + width * (math.log10(speed) - decades[0]) / (decades[1] - decades[0])
+
+    def y(quality):
+        return round(top + height * (high - quality) / (high - low))
+
+    body = []
+    for power in range(decades[0], decades[1] + 1):
+        body.append(f'<path d="M{x(10**power):.1f} {top}v{height}" stroke="#ddd"/>')
+        body.append(text(x(10**power), top + height + 18, f"{10**power:,}", "note", "middle"))
+    for quality in range(low, high + 1, 5):
+        body.append(f'<path d="M{left} {y(quality)}h{width}" stroke="#ddd"/>')
+        body.append(text(left - 8, y(quality) + 4, f"{quality}", "note", "end"))
+    for name, speed, quality in points:
+        ours = name.startswith("fnet")
+        colour = COLOURS["float32" if ours else "int8"]
+        body.append(f'<circle cx="{x(speed):.1f}" cy="{y(quality)}" r="6" fill="{colour}"/>')
+        inside = x(speed) < left + width / 2
+        body.append(text(x(speed) + (10 if inside else -10), y(quality) - 8, name, "ours" if ours else "",
+                         "start" if inside else "end"))  # fmt: skip
+    body.append(text(left + width / 2, top + height + 38, across, "head", "middle"))
+    body.append(text(left, top - 6, up, "head"))
+    return "\n".join([
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 30}" height="{top + height + 50}">',
         f"<style>{STYLE}</style>",
         '<rect width="100%" height="100%" fill="#fff"/>', *body, "</svg>\n",
     ])  # fmt: skip

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""What a new model of each task learns of a real data set, beside what needs no model of ours.
+"""What a model of each task learns of a real data set, beside what needs no model of ours.
 
     tasks.py --fnet build/release/bin/fnet --data FOLDER --out build/tasks [TASK …]
 
-Trains on train, chooses the epoch by dev, scores test once, each in a run of the binary. FOLDER holds the data sets as
+Trains on train from the model in the box, unless a recipe below says otherwise, chooses the epoch by dev, scores test
+once, each in a run of the binary. FOLDER holds the data sets as
 docs/benchmarks.md names them; what a task lacks is made of them, as said beside it. Needs scikit-learn and SciPy.
 """
 
@@ -22,7 +23,6 @@ from machine import describe, output_of
 
 PARTS = ("train", "dev", "test")
 csv.field_size_limit(1 << 24)  # a text of newsgroups20 is longer than the default
-PAIR_MODEL = "--variant tiny --set num_hidden_layers=2 --set hidden_dropout_prob=0.2 --lr 1e-3"
 
 
 def table(path):
@@ -91,7 +91,7 @@ class Entailment(Task):
     folder = "sick_nli"
     task, metric = "text-classification", "accuracy"
     baseline_is = "majority"
-    flags = f"{PAIR_MODEL} --epochs 15"
+    flags = ""
 
     def baseline(self, train, test):
         most = collections.Counter(r["label"] for r in train).most_common(1)[0][0]
@@ -100,14 +100,14 @@ class Entailment(Task):
 
 class Paraphrase(Entailment):
     about = "MRPC: do two sentences say the same"
-    folder, flags = "mrpc", f"{PAIR_MODEL} --epochs 10"
+    folder = "mrpc"
 
 
 class Regression(Task):
     about = "SICK: how related two sentences are, from 1 to 5"
     task, metric = "text-classification", "pearson"
     baseline_is = "cosine of word counts"
-    folder, flags = "sick_sts", f"{PAIR_MODEL} --problem-type regression --epochs 15"
+    folder, flags = "sick_sts", "--problem-type regression"
 
     def baseline(self, train, test):
         from scipy import stats
@@ -119,14 +119,14 @@ class Regression(Task):
 class Similarity(Regression):
     about = "STS-B: how alike two sentences are"
     task, metric = "sentence-similarity", "spearman"
-    folder, flags = "stsb", "--variant tiny --set pooling=mean --epochs 10 --lr 1e-3"
+    folder, flags = "stsb", ""
 
 
 class MultiLabel:
     about = "WNUT-17: which kinds of entities a sentence names"
     task, metric = "text-classification", "micro_f1"
     baseline_is = "TF-IDF, one against the rest"
-    flags = "--problem-type multi_label_classification --variant tiny --set num_hidden_layers=2 --epochs 15"
+    flags = "--problem-type multi_label_classification"
 
     def data(self, data):
         return [[{"text": " ".join(word for word, _ in sentence),
@@ -169,7 +169,7 @@ class PartOfSpeech:
 class Entities(PartOfSpeech):
     about = "WNUT-17: names of new people, places, products"
     metric = "micro_f1"
-    folder, flags = "wnut17", "--variant tiny --set mixers=top:2 --epochs 15"
+    folder, flags = "wnut17", "--epochs 8"
 
     def baseline(self, train, test):
         from seqeval.metrics import f1_score
@@ -181,7 +181,7 @@ class QuestionAnswering(Task):
     about = "SubjQA: which words of a review answer a question, if any"
     task, metric = "question-answering", "f1"
     baseline_is = "no answer"
-    folder, flags = "subjqa", "--variant tiny --set mixers=top:2 --epochs 4 --max-length 256"
+    folder, flags = "subjqa", "--epochs 2 --max-length 256 --dtype bfloat16"
     read = staticmethod(jsonl)
 
     def baseline(self, train, test):
@@ -205,7 +205,7 @@ class NextSentence:
     about = "film reviews: does a sentence follow another, or come from another review"
     task, metric = "next-sentence-prediction", "accuracy"
     baseline_is = "cosine of word counts, best threshold"
-    flags = f"{PAIR_MODEL} --epochs 8"
+    flags = "--dtype bfloat16"
 
     def data(self, data):
         draw, texts = random.Random(1), stories(data)
@@ -233,7 +233,7 @@ class MultipleChoice:
     about = "film reviews: which of four sentences follows"
     task, metric = "multiple-choice", "accuracy"
     baseline_is = "cosine of word counts"
-    flags = f"{PAIR_MODEL} --epochs 6"
+    flags = "--epochs 2 --dtype bfloat16"
 
     def data(self, data):
         draw, texts = random.Random(2), stories(data)

@@ -6,22 +6,36 @@
 constexpr std::size_t most_steps(Dtype dtype) {
   if (dtype == Dtype::float32) return kLanes < 16 ? 88 : 64;
   const bool widened = dtype == Dtype::bfloat16 && Step<Dtype::bfloat16>::kHalves > 1;
-  return widened ? 64 : most_units(dtype);
+  return widened ? 128 : most_units(dtype);
+}
+
+// Units of a panel that every tile reads before any reads the next ones: few where the narrow tile
+// would wait for what does not fit L1; where a tile reads a line for 24 products it need not be
+// called so often.
+constexpr std::size_t most_units_at_once(Dtype dtype) {
+  if (dtype != Dtype::float32) return most_steps(dtype);
+  return kLanes < 16 ? 3 * most_steps(dtype) : most_units(dtype);
 }
 
 template <Dtype dtype, std::size_t kRows>
 using TileSums = typename Step<dtype>::Sum[kRows][2];
 
-// Adds `steps` units. Fetches one line of `next` a unit.
+// What is read ahead: a line from `at` on, and one `stride` bytes on with each unit.
+struct Fetch {
+  const char* at;
+  std::size_t stride;
+};
+
+// Adds `steps` units.
 template <Dtype dtype, std::size_t kRows>
 __attribute__((always_inline)) inline void add_steps(TileSums<dtype, kRows>& sums,
                                                      const std::uint32_t* a, const std::uint32_t* b,
-                                                     std::size_t steps, const char* next) {
+                                                     std::size_t steps, Fetch next) {
   using S = Step<dtype>;
   // A step of narrow vectors is short: several in a row make the end of 64 foreseeable.
 #pragma GCC unroll(kLanes < 16 ? 4 : 1)
   for (std::size_t i = 0; i < steps; ++i) {
-    __builtin_prefetch(next + 64 * i, 0, 2);
+    __builtin_prefetch(next.at + next.stride * i, 0, 2);
 #pragma GCC unroll 2
     for (std::size_t h = 0; h < S::kHalves; ++h, b += kPanel) {
       const I32 b0 = load_units(b);
@@ -59,17 +73,21 @@ __attribute__((always_inline)) inline void put_sums(const typename Step<dtype>::
 // A register tile: kRows × kPanel sums. The order of each sum is that of the units: it is the same
 // in every tile.
 template <Dtype dtype, std::size_t kRows>
-void tile(LeftChunk left, const RightChunk& right, float* out, bool add,
-          const char* next) noexcept {
-  TileSums<dtype, kRows> sums = {};
-  add_steps<dtype, kRows>(sums, left.units, right.units, right.count, next);
+void tile(LeftChunk left, const RightChunk& right, float* out, bool add, Fetch next) noexcept {
+  for (std::size_t k = 0; k < right.count; k += most_steps(dtype)) {
+    const std::size_t count = right.count - k;
+    TileSums<dtype, kRows> sums = {};
+    add_steps<dtype, kRows>(sums, left.units + k, right.units + k * kPanel * Step<dtype>::kHalves,
+                            count < most_steps(dtype) ? count : most_steps(dtype),
+                            {next.at + next.stride * k, next.stride});
 #pragma GCC unroll 12
-  for (std::size_t r = 0; r < kRows; ++r) {
-    put_sums<dtype>(sums[r], left, right, r, out + r * kPanel, add);
+    for (std::size_t r = 0; r < kRows; ++r) {
+      put_sums<dtype>(sums[r], left, right, r, out + r * kPanel, add || k > 0);
+    }
   }
 }
 
-using TileFunction = void (*)(LeftChunk, const RightChunk&, float*, bool, const char*) noexcept;
+using TileFunction = void (*)(LeftChunk, const RightChunk&, float*, bool, Fetch) noexcept;
 
 // The halves of units [count][panel], widened, as [count][2][panel]: once for all tiles.
 template <Dtype dtype>
@@ -97,15 +115,18 @@ void multiply_as(LeftChunk left, std::size_t rows, const RightChunk& right, floa
   const std::size_t count = (rows + kTileRows - 1) / kTileRows;
   const std::size_t height = rows / count;
   const std::size_t taller = rows % count;
+  // The tiles share the reading ahead, for the first alone would wait for memory; one alone leaves
+  // half of a wide panel to the machine.
+  constexpr std::size_t kLine = 64;
+  const std::size_t shared = (kPanel * 4 + count - 1) / count;
+  const std::size_t stride = shared < kLine ? shared : kLine;
   constexpr bool kWiden = Step<dtype>::kHalves > 1;
-  alignas(64) std::uint32_t wide[kWiden ? 2 * most_steps(dtype) * kPanel : 1];
-  // Piece by piece, so that one of the weights stays in L1 for all tiles.
-  for (std::size_t k = 0; k < right.count; k += most_steps(dtype)) {
+  constexpr std::size_t kMost = most_units_at_once(dtype);
+  alignas(64) std::uint32_t wide[kWiden ? 2 * kMost * kPanel : 1];
+  for (std::size_t k = 0; k < right.count; k += kMost) {
     RightChunk piece = right;
     piece.units += k * kPanel;
-    piece.count = right.count - k < most_steps(dtype) ? right.count - k : most_steps(dtype);
-    const std::size_t bytes = piece.count * kPanel * 4;
-    const auto* const read = (const char*)piece.units;
+    piece.count = right.count - k < kMost ? right.count - k : kMost;
     if constexpr (kWiden) {
       widen_right<dtype>(piece.units, piece.count, wide);
       piece.units = wide;
@@ -115,12 +136,8 @@ void multiply_as(LeftChunk left, std::size_t rows, const RightChunk& right, floa
     float* out = sums;
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t h = height + (i < taller);
-      // A line a step: one tile of a panel of 64 bytes fetches all of it, the others what is there
-      // already; of a wider one, two tiles share the fetching.
-      constexpr bool kShared = kPanel * 4 > 64;
-      const char* fetched = next + k * kPanel * 4 + (i % 2 == 0 ? 0 : bytes / 2);
-      if (!kShared && i > 0) fetched = read;
-      kTiles[h - 1](rows_left, piece, out, add || k > 0, fetched);
+      const Fetch fetch{next + k * kPanel * 4 + i * stride * piece.count, stride};
+      kTiles[h - 1](rows_left, piece, out, add || k > 0, fetch);
       rows_left.units += h * kRowStride<dtype>;
       if constexpr (dtype == Dtype::int8) rows_left.scale += h, rows_left.zero += h;
       out += h * kPanel;
