@@ -9,6 +9,7 @@
 #include "model/init.h"
 #include "model/weights.h"
 #include "train/algebra.h"
+#include "train/device.h"
 #include "train/module_weights.h"
 #include "train/packing.h"
 #include "train/recompute.h"
@@ -147,7 +148,7 @@ at::Tensor FNetModelImpl::forward_rows(const at::Tensor& vectors, const at::Tens
   const auto ids = at::TensorOptions(at::kLong).device(vectors.device());
   const at::Tensor positions =
       given.defined() ? given
-                      : at::tensor(rows.positions<std::int64_t>(), at::kLong).to(vectors.device());
+                      : on_device(rows.positions<std::int64_t>(), at::kLong, vectors.device());
   const at::Tensor kinds = types.defined() ? types : at::zeros({rows.total()}, ids);
   const Context<TorchTensor> context{.w = Weights<TorchTensor>(kept->map),
                                      .config = config(),
