@@ -26,7 +26,9 @@ def describe(device="cpu"):
 
 
 def commit():
-    """The last one that touched what is timed."""
+    """The last one that touched what is timed; unknown where only the tree is."""
+    if not (BUILT.parent / ".git").exists():
+        return "unknown"
     found, changes = (
         subprocess.run(["git", *words, "--", "src", "include"], cwd=BUILT.parent, capture_output=True, text=True)
         for words in (["log", "-1", "--format=%h"], ["status", "--porcelain"])

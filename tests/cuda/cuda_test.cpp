@@ -106,9 +106,9 @@ std::vector<at::Tensor> trained(const Config& config, at::Device device, at::Sca
 }
 
 TEST_F(Cuda, every_part_trains_as_on_the_cpu) {
-  for (Config config : every_row()) {
-    if (config.reads_numbers() || config.has_head()) continue;
-    config.hidden_dropout_prob = 0;
+  for (const Config& row : every_row()) {
+    if (row.reads_numbers() || row.has_head()) continue;
+    const Config config = without_dropout(row);
     SCOPED_TRACE(config.to_json());
     const auto want = trained(config, at::kCPU, at::kDouble);
     const auto exact = trained(config, device, at::kFloat);
@@ -131,10 +131,10 @@ TEST_F(Cuda, dropout_is_a_function_of_its_seed_and_leaves_torchs_numbers_alone) 
   torch::manual_seed(7);
   const at::Tensor undisturbed = at::rand({4, 4}, options);
   torch::manual_seed(7);
-  const at::Tensor y = dropout(x, 0.25, 11);
+  const at::Tensor y = fnet::dropout(x, 0.25, 11);
   EXPECT_TRUE(at::equal(at::rand({4, 4}, options), undisturbed));
-  EXPECT_TRUE(at::equal(dropout(x, 0.25, 11), y));
-  EXPECT_FALSE(at::equal(dropout(x, 0.25, 12), y));
+  EXPECT_TRUE(at::equal(fnet::dropout(x, 0.25, 11), y));
+  EXPECT_FALSE(at::equal(fnet::dropout(x, 0.25, 12), y));
   EXPECT_NEAR(y.eq(0).to(at::kFloat).mean().item<double>(), 0.25, 0.005);
   y.sum().backward();
   EXPECT_TRUE(at::equal(x.grad(), y.detach()));  // of ones: what is kept, scaled

@@ -315,7 +315,7 @@ TEST(AdamW, a_scaled_loss_makes_the_same_step_and_the_scale_follows_the_overflow
 /// Of a loss so steep that its gradient must not be scaled by much.
 struct Steep : Number {
   Result loss(std::span<const Sample> batch, const StepPart& part) override {
-    return {Number::loss(batch, part).loss * 1e17, 1};
+    return {Number::loss(batch, part).loss * 1e36, 1};
   }
 };
 
