@@ -94,7 +94,8 @@ Action declare_train_bench(FlagSet& set) {
   add_settings(set, o.set);
   set.add("--batch", &o.batch, "texts a step", {.range = Range{1, 65536}});
   set.add("--length", &o.length, "tokens a text", {.range = Range{1, 1000000}});
-  set.add("--device", &o.device, "where the model learns: cpu, or with CUDA cuda or cuda:N");
+  set.add("--device", &o.device,
+          "where the model learns: cpu, or where torch has CUDA cuda or cuda:N");
   set.add("--dtype", &o.dtype,
           "of the factors of products while it learns; weights and sums are float32; float16: with "
           "CUDA",

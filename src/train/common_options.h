@@ -31,10 +31,8 @@ void checkpoint_options(Visit&& option) {
 
 template <class O, class Visit>
 void machine_options(Visit&& option) {
-  option(
-      "device", &O::device, Allowed::any(),
-      "where the model learns: cpu, or with a torch with CUDA cuda or cuda:N; cuda is of several "
-      "processes on a machine each one's own");
+  option("device", &O::device, Allowed::any(),
+         "where the model learns: cpu, or where torch has CUDA cuda or cuda:N");
   option("dtype", &O::dtype, Allowed::one_of({"float32", "bfloat16", "float16"}),
          "of the factors of products while it learns; weights and sums are float32; float16: with "
          "CUDA, and the loss is scaled");
