@@ -156,8 +156,10 @@ at::Tensor FNetModelImpl::forward_rows(const at::Tensor& vectors, const at::Tens
                                      .activation = parts().activation,
                                      .layer = -1,
                                      .dropout = dropout_of(*this, dropout_place())};
-  const TorchTensor x = Embeddings::apply(TorchTensor(vectors), positions, kinds,
-                                          context.under("embeddings"), parts());
+  const TorchTensor embedded = Embeddings::apply(TorchTensor(vectors), positions, kinds,
+                                                 context.under("embeddings"), parts());
+  // Blocks add to it, in its precision, whatever their products give.
+  const TorchTensor x = embedded.value.to(vectors.scalar_type());
   std::vector<TorchTensor> states;
   const auto block = [&](const TorchTensor& in, const Context<TorchTensor>& c, const Parts& all) {
     if (!recompute() || !is_training()) return EncoderBlock::apply(in, c, all);
