@@ -86,6 +86,16 @@ inline std::vector<Config> every_row(Config base = small_config()) {
   return configs;
 }
 
+/// The same model, of which training drops nothing.
+inline Config without_dropout(Config config) {
+  config.hidden_dropout_prob = 0;
+  for (std::int64_t layer = 0; layer < config.num_hidden_layers; ++layer) {
+    if (config.mixer(layer) == "attention")
+      config.mixer_options["attention_probs_dropout_prob"] = 0.0;
+  }
+  return config;
+}
+
 /// A text of `tokens` random tokens, or so many rows of random numbers.
 inline Encoding random_encoding(Philox& random, std::size_t tokens, const Config& config) {
   Encoding encoding;

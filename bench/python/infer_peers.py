@@ -63,12 +63,12 @@ def file_of_texts(path, tokenizer, most):
 class Peer:
     """A warm process of peers.py."""
 
-    def __init__(self, name, threads, options):
+    def __init__(self, name, threads, options, device="cpu"):
         self.name = name
+        peer = [str(HERE / "peers.py"), name, str(threads), options.folder, device]
         self.process = subprocess.Popen(
-            [*on_cores(threads), sys.executable, str(HERE / "peers.py"), name, str(threads), options.folder],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env=environment(threads) | {"TORCHINDUCTOR_CACHE_DIR": str(options.folder / "inductor")},
+            [*on_cores(threads), sys.executable, *peer], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=environment(threads, device) | {"TORCHINDUCTOR_CACHE_DIR": str(options.folder / "inductor")},
         )  # fmt: skip
 
     def answer(self, work, repeats):

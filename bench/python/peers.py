@@ -1,4 +1,4 @@
-"""One of infer_peers.py's contenders: `peers.py NAME THREADS FOLDER`.
+"""One of infer_peers.py's contenders: `peers.py NAME THREADS FOLDER DEVICE`; training has other devices than cpu.
 
 Reads `[[[batch, length], …], repeats]` lines, runs the batches one after the other, and answers
 `{"seconds": […], "peak_bytes": …}`, one for each repeat, or `{"error": …}`; 0 repeats compile and warm up. Models
@@ -16,7 +16,7 @@ import sys
 import time
 import warnings
 
-NAME, THREADS, FOLDER = sys.argv[1], int(sys.argv[2]), pathlib.Path(sys.argv[3])
+NAME, THREADS, FOLDER, DEVICE = sys.argv[1], int(sys.argv[2]), pathlib.Path(sys.argv[3]), sys.argv[4]
 POSITIONS, VOCABULARY, MASKED = 8192, 32000, 0.15
 
 # Libraries that print to stdout must not break the protocol.
@@ -93,16 +93,17 @@ def training(bert=False, dtype="float32"):
         model = transformers.BertForMaskedLM(config)
     else:
         model = transformers.FNetForMaskedLM(transformers.FNetConfig(**common))
-    model.train()
+    model.train().to(DEVICE)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
 
     def prepare(batch, length):
         ids = torch.from_numpy(token_ids(batch, length))
         masked = torch.rand(ids.shape, generator=torch.Generator().manual_seed(0)) < MASKED
-        labels = torch.where(masked, ids, -100)
+        labels = torch.where(masked, ids, -100).to(DEVICE)
+        ids = ids.to(DEVICE)
 
         def step():
-            with torch.autocast("cpu", torch.bfloat16, enabled=dtype == "bfloat16"):
+            with torch.autocast(DEVICE, torch.bfloat16, enabled=dtype == "bfloat16"):
                 loss = model(input_ids=ids, labels=labels).loss
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -273,6 +274,14 @@ CONTENDERS = {
 }
 
 
+def peak_bytes():
+    if DEVICE == "cpu":
+        return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    import torch
+
+    return torch.cuda.max_memory_allocated()
+
+
 def main():
     prepare, previous, ready = None, None, {}
     for line in sys.stdin:
@@ -291,8 +300,7 @@ def main():
                 for batch, length in batches:
                     ready[batch, length]()
                 seconds.append(time.perf_counter() - begin)
-            peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            answer = {"seconds": seconds, "peak_bytes": peak}
+            answer = {"seconds": seconds, "peak_bytes": peak_bytes()}
         except Exception as error:  # whatever a library throws is the driver's to report
             answer = {"error": f"{type(error).__name__}: {error}"[:300]}
         print(json.dumps(answer), file=answers, flush=True)

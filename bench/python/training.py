@@ -3,6 +3,7 @@
 
     training.py --shapes 4,512 1,2048 --dtypes float32 bfloat16
     training.py --lengths 128 512 2048 8192 --steps 1
+    training.py --shapes 64,512 --dtypes bfloat16 --steps 20 --device cuda      (as bench/gpu)
 
 A step is all of it: forward, backward, norm and clipping of the gradient, AdamW; a masked language model with 15 % of
 random tokens masked. Ours is `fnet train-bench`. At each shape every contender is a process of its own, so that the
@@ -38,8 +39,8 @@ class Ours:
     def time(self, work, steps, timing):
         [(batch, length)] = work.batches
         words = ["train-bench", "--variant", "base", "--batch", batch, "--length", length, "--dtype", self.dtype,
-                 "--threads", self.threads, "--steps", steps, "--json"]  # fmt: skip
-        answer = json.loads(output_of([self.options.fnet, *words], self.threads))
+                 "--threads", self.threads, "--steps", steps, "--device", self.options.device, "--json"]  # fmt: skip
+        answer = json.loads(output_of([self.options.fnet, *words], self.threads, self.options.device))
         timing["seconds"].append(work.tokens / answer["tokens_per_second"])
         timing.setdefault("fractions_of_peak", []).append(answer["fraction_of_peak"])
         timing["isa"] = answer["isa"]
@@ -53,7 +54,7 @@ class Theirs:
     """A warm process of peers.py."""
 
     def __init__(self, name, dtype, threads, options):
-        self.name, self.peer = name, Peer(f"{name}_training_{dtype}", threads, options)
+        self.name, self.peer = name, Peer(f"{name}_training_{dtype}", threads, options, options.device)
 
     def time(self, work, steps, timing):
         answer = self.peer.answer(work, steps)
@@ -196,6 +197,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=2, help="turns of each contender")
     parser.add_argument("--steps", type=int, default=2, help="of a turn, after a first one that is not timed")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="cuda: docs/benchmarks.md stays")
     parser.add_argument("--fnet", default=BUILT / "release/bin/fnet", help="our executable")
     parser.add_argument("--folder", type=pathlib.Path, default=BUILT / "bench", help="for what peers keep")
     parser.add_argument("--out", type=pathlib.Path, default=BUILT / "bench/training.json", help="file of results")
@@ -207,7 +209,7 @@ def main():
         options.lengths = [128, 256, 512, 1024, 2048, 4096, 8192]
     works = [shape(text) for text in options.shapes]
     works += [shape(f"{max(1, TOKENS // length)},{length}") for length in options.lengths]
-    results = Results.load(options.out, describe())
+    results = Results.load(options.out, describe(options.device))
     run = {
         "date": datetime.date.today().isoformat(), "commit": commit(), "threads": options.threads,
         "command": " ".join(["./dev bench --training", *sys.argv[1:]]), "timings": [],
@@ -218,7 +220,8 @@ def main():
             run["timings"] += measure(work, dtype, options)
             results.save(options.out)
             print(f"{work.name} {dtype}: done", file=sys.stderr)
-    write(results, options.threads, options.document)
+    if options.device == "cpu":
+        write(results, options.threads, options.document)
     print(table(latest(results.runs)))
 
 

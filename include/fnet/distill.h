@@ -61,6 +61,7 @@ struct DistillOptions {
   double average = 0;               ///< decay of the weights' moving average; 0: the last weights
   std::int64_t eval_steps = 200;    ///< steps between two evaluations
   std::int64_t eval_texts = 1'000;  ///< of dev at most
+  std::string device = "cpu";       ///< as in FinetuneOptions
   std::string dtype = "float32";    ///< as in FinetuneOptions
   std::int64_t checkpoint_steps = -1;  ///< as in FinetuneOptions, as the next
   std::int64_t keep_checkpoints = 2;

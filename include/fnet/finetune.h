@@ -100,8 +100,12 @@ struct FinetuneOptions : TaskOptions {
   std::size_t max_length = 0;       ///< tokens a text; 0: the model's limit
   std::size_t stride = 128;         ///< tokens that two windows of a long context share
   std::int64_t patience = 0;        ///< epochs without a better one before it stops; 0: never
+  /// Where the model learns: cpu, or with a torch with CUDA cuda:N, or cuda: the device of this
+  /// process's number on its machine, the first where it is alone.
+  std::string device = "cpu";
   /// Of the factors of products in training steps, or bfloat16: faster where the CPU multiplies it
-  /// faster (AMX, Zen 4 and later). Weights, sums and the scores on dev are float32.
+  /// faster (AMX, Zen 4 and later), as GPUs do; there float16 too, the loss being scaled. Weights,
+  /// sums and the scores on dev are float32.
   std::string dtype = "float32";
   bool recompute = false;  ///< as FNetModule::set_recompute
   std::uint64_t seed = 1;

@@ -7,7 +7,6 @@
 #include "cli/train_commands.h"
 #include "core/error.h"
 #include "kernels/kernels.h"
-#include "kernels/peak.h"
 #include "train/step_bench.h"
 
 namespace fnet::cli {
@@ -28,8 +27,6 @@ double median(std::vector<double> values) {
 
 ordered_json measure(const StepBenchOptions& options) {
   const StepBenchReport found = measure_steps(options);
-  // As many cores, right after them: the machine may be slower at another time.
-  const double peak = kernels::measure_peak(*kernels::dtype_named(options.dtype), found.threads);
   std::vector<double> times;
   StepSeconds sum;
   for (const StepSeconds& step : found.steps) {
@@ -45,14 +42,15 @@ ordered_json measure(const StepBenchOptions& options) {
       {"batch", options.batch},
       {"length", options.length},
       {"threads", found.threads},
+      {"device", options.device},
       {"dtype", options.dtype},
       {"isa", kernels::table().name},
       {"steps", times.size()},
       {"milliseconds", {{"p50", 1e3 * seconds}, {"best", 1e3 * *std::ranges::min_element(times)}}},
       {"tokens_per_second", static_cast<double>(options.batch * options.length) / seconds},
       {"gflops", gflops},
-      {"peak_gflops", peak},
-      {"fraction_of_peak", gflops / peak},
+      {"peak_gflops", found.peak_gflops},
+      {"fraction_of_peak", gflops / found.peak_gflops},
       {"parts",
        {{"batch", sum.batch / sum.total()},
         {"forward", sum.forward / sum.total()},
@@ -68,9 +66,12 @@ void run(const Flags& flags) {
     return flush();
   }
   const auto number = [&](std::string_view key) { return r[std::string(key)].get<double>(); };
-  print(fmt::format("{} texts of {} tokens, {}, {} threads, {}: {} steps\n", flags.options.batch,
-                    flags.options.length, flags.options.dtype, r["threads"].get<int>(),
-                    r["isa"].get<std::string>(), r["steps"].get<int>()));
+  const std::string where =
+      flags.options.device == "cpu"
+          ? fmt::format("{} threads, {}", r["threads"].get<int>(), r["isa"].get<std::string>())
+          : flags.options.device;
+  print(fmt::format("{} texts of {} tokens, {}, {}: {} steps\n", flags.options.batch,
+                    flags.options.length, flags.options.dtype, where, r["steps"].get<int>()));
   print(fmt::format("step         p50 {:.1f} ms, best {:.1f}\n",
                     r["milliseconds"]["p50"].get<double>(),
                     r["milliseconds"]["best"].get<double>()));
@@ -93,9 +94,12 @@ Action declare_train_bench(FlagSet& set) {
   add_settings(set, o.set);
   set.add("--batch", &o.batch, "texts a step", {.range = Range{1, 65536}});
   set.add("--length", &o.length, "tokens a text", {.range = Range{1, 1000000}});
+  set.add("--device", &o.device,
+          "where the model learns: cpu, or where torch has CUDA cuda or cuda:N");
   set.add("--dtype", &o.dtype,
-          "of the factors of products while it learns; weights and sums are float32",
-          {.words = {"float32", "bfloat16"}});
+          "of the factors of products while it learns; weights and sums are float32; float16: with "
+          "CUDA",
+          {.words = {"float32", "bfloat16", "float16"}});
   set.add("--recompute", &o.recompute,
           "keep of each block only what it reads, and compute the rest again");
   add_threads(set, o.threads);

@@ -1,14 +1,20 @@
 #include "train/algebra.h"
 
+#include <ATen/autocast_mode.h>
+#include <c10/util/ScopeExit.h>
+
 #include <array>
 #include <cmath>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "core/hash.h"
+#include "train/mix_by_torch.h"
 #include "train/ops.h"
 #include "train/recompute.h"
 
@@ -18,13 +24,7 @@ namespace {
 using kernels::SpectrumPart;
 
 thread_local int formulas_only = 0;
-thread_local kernels::Dtype product_dtype = kernels::Dtype::float32;
-
-/// Half types in fp32: no transform of theirs would do.
-at::Tensor widened(const at::Tensor& x) {
-  const bool half = x.scalar_type() == at::kHalf || x.scalar_type() == at::kBFloat16;
-  return half ? x.to(at::kFloat) : x;
-}
+thread_local ProductsIn::Choice products;
 
 /// mix(rows of a text) for each, one after the other.
 template <class Mix>
@@ -36,16 +36,6 @@ at::Tensor by_text(const at::Tensor& x, const Rows& rows, const Mix& mix) {
   return at::cat(mixed);
 }
 
-/// The transform by torch, of any type and on any device.
-at::Tensor mix_formula(const at::Tensor& x, const Rows& rows, bool ortho, SpectrumPart part) {
-  const auto mix = [&](const at::Tensor& text) {
-    const at::Tensor spectrum = at::fft_fft2(text, {}, {0, 1}, ortho ? "ortho" : "backward");
-    return part == SpectrumPart::hartley ? at::real(spectrum) - at::imag(spectrum)
-                                         : at::real(spectrum);
-  };
-  return by_text(widened(x), rows, mix).to(x.scalar_type());
-}
-
 struct FourierFunction : torch::autograd::Function<FourierFunction> {
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x,
                             const std::vector<std::int64_t>& offsets, bool ortho, SpectrumPart part,
@@ -55,7 +45,7 @@ struct FourierFunction : torch::autograd::Function<FourierFunction> {
     context->saved_data["part"] = static_cast<std::int64_t>(part);
     context->saved_data["by_kernel"] = by_kernel;
     const Rows rows = ops::rows_from(offsets);
-    return by_kernel ? ops::mix(x, rows, ortho, part) : mix_formula(x, rows, ortho, part);
+    return by_kernel ? ops::mix(x, rows, ortho, part) : mix_by_torch(x, rows, ortho, part);
   }
 
   /// Either map is its own adjoint.
@@ -73,7 +63,7 @@ struct DenseFunction : torch::autograd::Function<DenseFunction> {
                             const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
     context->save_for_backward({x, weight});
     context->saved_data["bias"] = bias.has_value();
-    const kernels::Dtype dtype = ProductsIn::now();
+    const kernels::Dtype dtype = ProductsIn::of_kernels();
     context->saved_data["dtype"] = static_cast<std::int64_t>(dtype);
     return ops::product(dtype, {x}, {weight, true},
                         {.bias = bias ? bias->const_data_ptr<float>() : nullptr});
@@ -109,6 +99,22 @@ struct DropoutFunction : torch::autograd::Function<DropoutFunction> {
             at::Tensor(), at::Tensor()};
   }
 };
+
+/// By the device's own random numbers, begun at the seed: a mask made here would have to go there.
+at::Tensor dropout_by_device(const at::Tensor& x, double p, std::uint64_t seed) {
+  at::Generator numbers = at::globalContext().defaultGenerator(x.device());
+  const auto begin_at = [&](std::uint64_t own_seed, std::uint64_t offset) {
+    const std::lock_guard lock(numbers.mutex());
+    numbers.set_current_seed(own_seed);
+    numbers.set_offset(offset);
+  };
+  const auto back =
+      c10::make_scope_exit([=, before = numbers.current_seed(), offset = numbers.get_offset()] {
+        begin_at(before, offset);
+      });
+  begin_at(seed, 0);
+  return std::get<0>(at::native_dropout(x, p, true));
+}
 
 at::Tensor linear_map(const at::Tensor& x, const at::Tensor& weight,
                       const std::optional<at::Tensor>& bias) {
@@ -151,9 +157,36 @@ FormulasOnly::FormulasOnly() { ++formulas_only; }
 FormulasOnly::~FormulasOnly() { --formulas_only; }
 bool FormulasOnly::active() { return formulas_only > 0; }
 
-ProductsIn::ProductsIn(kernels::Dtype dtype) : before_(std::exchange(product_dtype, dtype)) {}
-ProductsIn::~ProductsIn() { product_dtype = before_; }
-kernels::Dtype ProductsIn::now() { return product_dtype; }
+at::Tensor widened(const at::Tensor& x) {
+  const bool half = x.scalar_type() == at::kHalf || x.scalar_type() == at::kBFloat16;
+  return half ? x.to(at::kFloat) : x;
+}
+
+ProductsIn::ProductsIn(Choice choice) : before_(std::exchange(products, choice)) {
+  const bool by_kernels = choice.device == at::kCPU && !FormulasOnly::active();
+  if (by_kernels || choice.type == at::kFloat) return;
+  autocast_before_ = at::autocast::get_autocast_dtype(choice.device);
+  autocast_was_on_ = at::autocast::is_autocast_enabled(choice.device);
+  at::autocast::set_autocast_dtype(choice.device, choice.type);
+  at::autocast::set_autocast_enabled(choice.device, true);
+  at::autocast::increment_nesting();
+}
+
+ProductsIn::~ProductsIn() {
+  if (autocast_before_) {
+    // Rounded weights are kept until then.
+    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+    at::autocast::set_autocast_enabled(products.device, autocast_was_on_);
+    at::autocast::set_autocast_dtype(products.device, *autocast_before_);
+  }
+  products = before_;
+}
+
+ProductsIn::Choice ProductsIn::now() { return products; }
+
+kernels::Dtype ProductsIn::of_kernels() {
+  return products.type == at::kBFloat16 ? kernels::Dtype::bfloat16 : kernels::Dtype::float32;
+}
 
 TorchTensor dense(const TorchTensor& x, const TorchTensor& weight) {
   return linear_map(x, weight, std::nullopt);
@@ -220,6 +253,7 @@ TorchTensor concat(const std::vector<TorchTensor>& parts) {
 }
 
 at::Tensor dropout(const at::Tensor& x, double p, std::uint64_t seed) {
+  if (!x.device().is_cpu()) return dropout_by_device(x, p, seed);
   if (fast(x)) return DropoutFunction::apply(x, p, static_cast<std::int64_t>(seed));
   const at::Tensor mask = ops::dropout(at::ones(x.sizes(), at::kFloat), p, seed);
   return x * mask.to(x.options());

@@ -36,24 +36,39 @@ class FormulasOnly {
   static bool active();
 };
 
-/// While one lives, products that this thread begins on the CPU in fp32 take their factors as
-/// float32 or rounded to bfloat16, forward and in their gradients; sums are float32.
+/// While one lives, products that this thread begins take their factors rounded to a type, forward
+/// and in their gradients; sums are float32. On the CPU in fp32 our kernels do that. Elsewhere, and
+/// with formulas only, it is torch's autocast: what a product gives has that type too until it
+/// meets a float32, as in the sum of a half of a block, and norms, softmax and losses are float32.
+/// Gradients are asked for when it is gone.
 class ProductsIn {
  public:
-  explicit ProductsIn(kernels::Dtype dtype);
+  struct Choice {
+    at::ScalarType type = at::kFloat;
+    at::DeviceType device = at::kCPU;
+  };
+
+  explicit ProductsIn(Choice choice);
   ~ProductsIn();
   ProductsIn(const ProductsIn&) = delete;
   ProductsIn& operator=(const ProductsIn&) = delete;
 
-  /// What this thread's products take now.
-  static kernels::Dtype now();
+  /// What this thread chose.
+  static Choice now();
+  /// What products by our kernels take now.
+  static kernels::Dtype of_kernels();
 
  private:
-  kernels::Dtype before_;
+  Choice before_;
+  std::optional<at::ScalarType> autocast_before_;  // its type, where this object set it
+  bool autocast_was_on_ = false;
 };
 
 /// Whether a kernel for the CPU in fp32 may stand for a formula of x.
 bool fast(const at::Tensor& x);
+
+/// Half types in fp32.
+at::Tensor widened(const at::Tensor& x);
 
 /// at::Tensor as the formulas see it: what they need is found beside it.
 struct TorchTensor {
@@ -183,8 +198,8 @@ TorchTensor embedding_bag(const TorchTensor& table, const Bags& bags);
 static_assert(Algebra<TorchTensor>);
 
 /// x with a share `p` of its elements 0 and the rest scaled by 1/(1-p). The mask is a function of
-/// `seed` and the element's place: the same for any number of threads and on any device, and made
-/// again in the gradient instead of kept.
+/// `seed` and the element's place. On the CPU it is the same for any number of threads, and made
+/// again in the gradient instead of kept; on another device it is that device's own.
 at::Tensor dropout(const at::Tensor& x, double p, std::uint64_t seed);
 
 /// What torch or our kernels have in one piece.

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "train/algebra.h"
+#include "train/device.h"
 
 namespace fnet {
 namespace {
@@ -36,12 +37,12 @@ TorchTensor zero_padding(const TorchTensor& x, const Rows& rows) {
   for (std::int64_t text = 0; text < rows.texts(); ++text) {
     for (std::int64_t i = 0; i < rows.rows(text); ++i) kept.push_back(i < rows.length(text));
   }
-  return x.value * at::tensor(kept, x.value.options()).unsqueeze(1);
+  return x.value * on_device(kept, x.value.scalar_type(), x.value.device()).unsqueeze(1);
 }
 
 TorchTensor first_rows(const TorchTensor& x, const Rows& rows) {
   const std::vector<std::int64_t> begins(rows.offsets.begin(), rows.offsets.end() - 1);
-  return x.value.index_select(0, at::tensor(begins, at::kLong).to(x.value.device()));
+  return x.value.index_select(0, on_device(begins, at::kLong, x.value.device()));
 }
 
 TorchTensor last_rows(const TorchTensor& x, const Rows& rows) {
@@ -57,12 +58,12 @@ TorchTensor max_rows(const TorchTensor& x, const Rows& rows) {
 }
 
 TorchTensor embedding_bag(const TorchTensor& table, const Bags& bags) {
-  const auto on = [&](const at::Tensor& numbers) { return numbers.to(table.value.device()); };
+  const at::Device device = table.value.device();
   constexpr std::int64_t sum = 0;
-  return std::get<0>(at::embedding_bag(
-      table.value, on(at::tensor(bags.ids, at::kInt).to(at::kLong)),
-      on(at::tensor(bags.offsets, at::kLong)), false, sum, false,
-      on(at::tensor(bags.values, at::kFloat).to(table.value.scalar_type())), true));
+  return std::get<0>(
+      at::embedding_bag(table.value, on_device(bags.ids, at::kLong, device),
+                        on_device(bags.offsets, at::kLong, device), false, sum, false,
+                        on_device(bags.values, table.value.scalar_type(), device), true));
 }
 
 TorchTensor sum_rows(const TorchTensor& x, const Rows& rows) {
@@ -74,7 +75,7 @@ TorchTensor repeat_rows(const TorchTensor& x, const Rows& rows) {
   for (std::int64_t text = 0; text < rows.texts(); ++text) {
     texts.insert(texts.end(), static_cast<std::size_t>(rows.rows(text)), text);
   }
-  return x.value.index_select(0, at::tensor(texts, at::kLong).to(x.value.device()));
+  return x.value.index_select(0, on_device(texts, at::kLong, x.value.device()));
 }
 
 TorchTensor cumsum_rows(const TorchTensor& x, const Rows& rows) {

@@ -31,8 +31,11 @@ void checkpoint_options(Visit&& option) {
 
 template <class O, class Visit>
 void machine_options(Visit&& option) {
-  option("dtype", &O::dtype, Allowed::one_of({"float32", "bfloat16"}),
-         "of the factors of products while it learns; weights and sums are float32");
+  option("device", &O::device, Allowed::any(),
+         "where the model learns: cpu, or where torch has CUDA cuda or cuda:N");
+  option("dtype", &O::dtype, Allowed::one_of({"float32", "bfloat16", "float16"}),
+         "of the factors of products while it learns; weights and sums are float32; float16: with "
+         "CUDA, and the loss is scaled");
   option(
       "recompute", &O::recompute, Allowed::any(),
       "keep of each block only what it reads, and compute the rest again for the gradients: less "

@@ -11,6 +11,7 @@
 #include "model/weights.h"
 #include "tasks/task.h"
 #include "train/check_option.h"
+#include "train/device.h"
 #include "train/distill_options.h"
 #include "train/loop.h"
 #include "train/run_directory.h"
@@ -210,6 +211,7 @@ nlohmann::ordered_json run_of(const DistillOptions& o, const Config& config,
 
 TrainingReport distill(const DistillOptions& o, const TrainingCallbacks& callbacks) {
   check_options(o);
+  const Machine machine = machine_named(o.device, o.dtype);
   use_threads(o.threads, 1);
   const Log log = [&](std::string_view line) {
     if (callbacks.log) callbacks.log(line);
@@ -221,7 +223,8 @@ TrainingReport distill(const DistillOptions& o, const TrainingCallbacks& callbac
   const Start start = starting_point(o, log);
   const Tokenizer& tokenizer = *start.tokenizer;
   std::shared_ptr<const Teacher> teacher;
-  if (!o.teacher.empty()) teacher = std::make_shared<const Teacher>(o.teacher, tokenizer);
+  if (!o.teacher.empty())
+    teacher = std::make_shared<const Teacher>(o.teacher, tokenizer, machine.device);
   require(o.hidden_weight == 0 || teacher->width() == start.config.hidden_size, Kind::input,
           "hidden_weight: expected a teacher of the model's hidden_size ({}), found one of {}",
           start.config.hidden_size, teacher ? teacher->width() : 0);
@@ -263,7 +266,8 @@ TrainingReport distill(const DistillOptions& o, const TrainingCallbacks& callbac
                     .average = o.average},
       .metric = widths_agree && o.loss != "similarity" ? "cosine" : "similarity",
       .score_first = start.scored,
-      .products = *kernels::dtype_named(o.dtype),  // one of the allowed
+      .device = machine.device,
+      .products = machine.products,
       .checkpoint_steps = o.checkpoint_steps};
   TeacherObjective objective(model, teacher, data->dev(),
                              {o.loss, o.similarity_weight, o.hidden_weight}, o.seed);

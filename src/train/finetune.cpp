@@ -9,6 +9,7 @@
 
 #include "blocks/model.h"
 #include "core/error.h"
+#include "train/device.h"
 #include "train/finetune.h"
 #include "train/head_fit.h"
 #include "train/loop.h"
@@ -124,7 +125,8 @@ bool answers_first(const FinetuneOptions& o, const TrainingSetup& setup) {
   });
 }
 
-LoopOptions loop_options(const FinetuneOptions& o, const TrainingSetup& setup) {
+LoopOptions loop_options(const FinetuneOptions& o, const TrainingSetup& setup,
+                         const Machine& machine, Ranks& ranks) {
   const std::int64_t layers = setup.config().num_hidden_layers;
   return {.stages = stages_of(o, setup),
           .learning_rate = o.learning_rate,
@@ -139,8 +141,10 @@ LoopOptions loop_options(const FinetuneOptions& o, const TrainingSetup& setup) {
           .metric = setup.metric,
           .score_first = answers_first(o, setup),
           .patience = o.patience,
-          .products = *kernels::dtype_named(o.dtype),  // one of the allowed
-          .checkpoint_steps = o.checkpoint_steps};
+          .device = machine.device,
+          .products = machine.products,
+          .checkpoint_steps = o.checkpoint_steps,
+          .ranks = &ranks};
 }
 
 void tell_interrupted(const FinetuneOptions& o, const TrainingReport& report, bool stays,
@@ -162,7 +166,7 @@ void tell_interrupted(const FinetuneOptions& o, const TrainingReport& report, bo
 
 /// In the process that evaluates, logs and saves.
 TrainingReport lead(const FinetuneOptions& options, const TrainingCallbacks& callbacks,
-                    bool only_better, Ranks& ranks) {
+                    bool only_better, const Machine& machine, Ranks& ranks) {
   const Log log = [&](std::string_view line) {
     if (callbacks.log) callbacks.log(line);
   };
@@ -174,9 +178,9 @@ TrainingReport lead(const FinetuneOptions& options, const TrainingCallbacks& cal
   TrainingSetup setup = set_up(options, log);
   setup.run["processes"] = ranks.size();
   ranks.agree(setup.run);
-  LoopOptions loop = loop_options(options, setup);
-  loop.ranks = &ranks;
+  const LoopOptions loop = loop_options(options, setup, machine, ranks);
 
+  setup.model->to(machine.device);
   const bool resumes = directory.resume(setup.run);
   for (const TaskSetup& task : setup.tasks) {
     if (!resumes && may_fit_head(options, task, setup.frozen))
@@ -224,11 +228,10 @@ TrainingReport lead(const FinetuneOptions& options, const TrainingCallbacks& cal
 
 /// In any other process.
 TrainingReport follow(const FinetuneOptions& options, const TrainingCallbacks& callbacks,
-                      Ranks& ranks) {
+                      const Machine& machine, Ranks& ranks) {
   TrainingSetup setup = set_up(options, [](std::string_view) {});
   ranks.agree(setup.run);
-  LoopOptions loop = loop_options(options, setup);
-  loop.ranks = &ranks;
+  const LoopOptions loop = loop_options(options, setup, machine, ranks);
   const auto objective = objective_of(options, setup);
   const auto source = source_of(options, setup);
   NoSaver saver;
@@ -255,13 +258,14 @@ TrainingReport finetune(const FinetuneOptions& given, const TrainingCallbacks& c
                         bool only_better) {
   check_options(given);
   const FinetuneOptions options = settled(given);
-  return with_ranks(options.rank_timeout, callbacks.lost,
-                    [&](Ranks& ranks, const RankPlace& place) {
-                      use_threads(options.threads, place.local_size);
-                      ranks.agree(options_json(options));
-                      return ranks.leads() ? lead(options, callbacks, only_better, ranks)
-                                           : follow(options, callbacks, ranks);
-                    });
+  return with_ranks(
+      options.rank_timeout, callbacks.lost, [&](Ranks& ranks, const RankPlace& place) {
+        const Machine machine = machine_named(options.device, options.dtype, place.local_rank);
+        use_threads(options.threads, place.local_size);
+        ranks.agree(options_json(options));
+        return ranks.leads() ? lead(options, callbacks, only_better, machine, ranks)
+                             : follow(options, callbacks, machine, ranks);
+      });
 }
 
 std::vector<std::string> finetune_metrics(std::string_view task) {

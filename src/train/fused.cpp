@@ -135,7 +135,7 @@ struct MlpFunction : torch::autograd::Function<MlpFunction> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& up,
                             const at::Tensor& up_bias, const at::Tensor& down,
                             const at::Tensor& down_bias, Activation activation) {
-    const Dtype dtype = ProductsIn::now();
+    const Dtype dtype = ProductsIn::of_kernels();
     const MlpResult out = mlp(dtype, activation, x, {up, up_bias, down, down_bias});
     context->save_for_backward({x, up, down, out.before, out.inner});
     keep(context, dtype, activation);
@@ -155,7 +155,7 @@ struct FeedForwardFunction : torch::autograd::Function<FeedForwardFunction> {
                             const at::Tensor& up_bias, const at::Tensor& down,
                             const at::Tensor& down_bias, const MaybeTensor& weight,
                             const MaybeTensor& bias, Activation activation, ops::SumNorm layer) {
-    const Dtype dtype = ProductsIn::now();
+    const Dtype dtype = ProductsIn::of_kernels();
     layer.weight = weight.value_or(at::Tensor()), layer.bias = bias.value_or(at::Tensor());
     const MlpResult inner = mlp(dtype, activation, x, {up, up_bias, down, down_bias});
     const ops::Summed out = ops::sum_norm(layer, inner.y, x);

@@ -17,6 +17,8 @@ namespace {
 
 /// Steps in a row without a finite loss or gradient after which training gives up.
 constexpr std::size_t kMaxBadSteps = 8;
+/// What float16's losses are multiplied by at first: PyTorch's GradScaler's.
+constexpr double kHalfLossScale = 65'536;
 /// Steps between two lines of the log.
 constexpr std::int64_t kLogEvery = 10;
 /// Of checkpoints by time: seconds between two at least, and how many times their own cost.
@@ -44,11 +46,12 @@ class Laps {
 Loop::Loop(LoopOptions options, Source& source, Objective& objective, Saver& saver,
            const TrainingCallbacks& callbacks)
     : options_(std::move(options)),
-      source_(source),
+      source_(options_.device.is_cpu() ? source : ahead_.emplace(source)),
       objective_(objective),
       saver_(saver),
       callbacks_(callbacks),
       ranks_(options_.ranks != nullptr ? *options_.ranks : alone_) {
+  if (options_.products == at::kHalf) options_.optimizer.loss_scale = kHalfLossScale;
   objective_.model().to(options_.device, options_.type);
   epoch_steps_ = source.epoch_steps();
   for (const Stage& stage : options_.stages) {
@@ -142,7 +145,6 @@ Loop::StepSum Loop::pass(StepSeconds& seconds) {
             parts);
   }
   StepSum sum;
-  const ProductsIn products(options_.products);
   for (std::int64_t i = 0; i < options_.accumulate; ++i) {
     const auto [begin, end] = part_of(samples, ranks_.rank() * options_.accumulate + i, parts);
     // Gradients are added up between processes while the last part's are still being made.
@@ -150,10 +152,13 @@ Loop::StepSum Loop::pass(StepSeconds& seconds) {
     if (parts > 1 && begin == end) continue;
     const auto own = std::span(batch).subspan(static_cast<std::size_t>(begin),
                                               static_cast<std::size_t>(end - begin));
-    const Objective::Result result = objective_.loss(own, {step_, begin, terms});
+    const Objective::Result result = [&] {
+      const ProductsIn products({options_.products, options_.device.type()});
+      return objective_.loss(own, {step_, begin, terms});
+    }();
     laps.add_to(seconds.forward);
     // None learns where all of the step's task is frozen.
-    if (result.loss.requires_grad()) result.loss.backward(), sum.learns = true;
+    if (result.loss.requires_grad()) optimizer_->scaled(result.loss).backward(), sum.learns = true;
     sum.loss += result.loss.item<double>();
     sum.tokens += result.tokens;
     laps.add_to(seconds.backward);
@@ -184,7 +189,8 @@ void Loop::train_epoch() {
     StepSeconds seconds;
     const StepSum sum = pass(seconds);
     Laps laps;
-    const bool good = std::isfinite(sum.loss) && (!sum.learns || step(rate));
+    const bool finite = std::isfinite(sum.loss), overflows = finite && optimizer_->loss_scale() > 1;
+    const bool good = finite && (!sum.learns || step(rate));
     laps.add_to(seconds.update);
     if (options_.timed) options_.timed(seconds);
     if (good) {
@@ -192,7 +198,7 @@ void Loop::train_epoch() {
       loss_sum_ += sum.loss;
       ++good_steps_;
     } else {
-      skip_step();
+      skip_step(overflows);
     }
     line_.step = ++step_;
     tokens_ += sum.tokens;
@@ -242,10 +248,13 @@ bool Loop::step(double rate) {
 }
 
 /// Counts a step without finite loss or gradient; gives up after several in a row, with their
-/// places.
-void Loop::skip_step() {
+/// places. `overflow`: the next one's gradient is scaled to be smaller.
+void Loop::skip_step(bool overflow) {
   optimizer_->zero_grad();
   ++report_.skipped_steps;
+  if (overflow)
+    return log(fmt::format("step {}: gradient too large for its type, skipped; loss scaled by {:g}",
+                           step_ + 1, optimizer_->loss_scale()));
   bad_in_a_row_.push_back(source_.place(step_));
   log(fmt::format("step {}: loss or gradient is not finite, step skipped ({})", step_ + 1,
                   bad_in_a_row_.back()));

@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "fnet/finetune.h"
-#include "kernels/types.h"
 #include "train/gradients.h"
 #include "train/objective.h"
 #include "train/optimizer.h"
@@ -48,8 +47,8 @@ struct LoopOptions {
   std::int64_t patience = 0;         ///< epochs without a better one before a stage ends; 0: never
   at::Device device = at::kCPU;      ///< where the model learns
   at::ScalarType type = at::kFloat;  ///< of its parameters while it learns
-  /// Of the factors of a step's products on the CPU; the weights stay as they are.
-  kernels::Dtype products = kernels::Dtype::float32;
+  /// Of the factors of a step's products; the weights stay as they are.
+  at::ScalarType products = at::kFloat;
   /// Steps between two checkpoints; 0: none are made; -1: as rarely as they take a fiftieth of the
   /// time, and at most two a minute.
   std::int64_t checkpoint_steps = 0;
@@ -92,7 +91,7 @@ class Loop {
   };
   StepSum pass(StepSeconds& seconds);
   bool step(double rate);
-  void skip_step();
+  void skip_step(bool overflow);
   void evaluate();
   std::int64_t epochs_of(const Stage& stage) const;
   std::int64_t steps_of(const Stage& stage) const;
@@ -116,6 +115,7 @@ class Loop {
   void log(std::string_view line) const;
 
   LoopOptions options_;
+  std::optional<AheadSource> ahead_;  // where the device works while the CPU reads
   Source& source_;
   Objective& objective_;
   Saver& saver_;

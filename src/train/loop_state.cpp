@@ -112,7 +112,10 @@ nlohmann::json Loop::state() {
   Json json = Json::object();
   members([&](const char* name, auto& member) { json[name] = json_of(member); });
   AdamW::Counters counters = optimizer_->counters();
-  json["optimizer"] = {{"steps", counters.steps}, {"norms", json_of(counters.norms)}};
+  json["optimizer"] = {{"steps", counters.steps},
+                       {"norms", json_of(counters.norms)},
+                       {"loss_scale", counters.loss_scale},
+                       {"scaled_steps", counters.scaled_steps}};
   return json;
 }
 
@@ -131,6 +134,8 @@ void Loop::restore(const nlohmann::json& state) {
     AdamW::Counters counters;
     take(state.at("optimizer").at("steps"), counters.steps);
     take(state.at("optimizer").at("norms"), counters.norms);
+    counters.loss_scale = state["optimizer"].value("loss_scale", 1.0);
+    counters.scaled_steps = state["optimizer"].value("scaled_steps", std::int64_t{0});
     optimizer_->set_counters(std::move(counters));
   } catch (const Json::exception& error) {
     fail(Kind::input, "checkpoint: expected the state of a training, found {}", error.what());

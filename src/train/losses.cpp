@@ -6,12 +6,13 @@
 #include <optional>
 
 #include "core/error.h"
+#include "train/device.h"
 
 namespace fnet {
 namespace {
 
 at::Tensor indices(const std::vector<std::int64_t>& numbers, const at::Tensor& like) {
-  return at::tensor(numbers, at::kLong).to(like.device());
+  return on_device(numbers, at::kLong, like.device());
 }
 
 /// Each unit's rows as classes: [U, M, C] → a choice among M for each of U·C, what is past a unit's
@@ -53,7 +54,7 @@ at::Tensor of_vectors(const Scored& scored, const at::Tensor& vectors,
   for (const std::int64_t unit : scored.units) partners.push_back(unit + 1);
   if (!scored.values.empty()) {
     const at::Tensor cosines = at::cosine_similarity(rows(scored.units), rows(partners), 1);
-    const at::Tensor values = at::tensor(scored.values, at::kFloat).to(cosines.options());
+    const at::Tensor values = on_device(scored.values, cosines.scalar_type(), cosines.device());
     return at::mse_loss(cosines, values, reduction);
   }
   std::vector<std::int64_t> candidates = partners, own(partners.size());
@@ -105,12 +106,12 @@ at::Tensor loss_of(Loss loss, const Scored& scored, const LossOptions& options) 
   if (loss == Loss::cross_entropy) {
     std::optional<at::Tensor> weights;
     if (!options.class_weights.empty())
-      weights = at::tensor(options.class_weights, logits.options());
+      weights = on_device(options.class_weights, logits.scalar_type(), logits.device());
     return at::cross_entropy_loss(logits, indices(scored.targets, logits), weights,
                                   options.reduction, -100, options.label_smoothing);
   }
   const at::Tensor values =
-      at::tensor(scored.values, at::kFloat).to(logits.options()).view_as(logits);
+      on_device(scored.values, logits.scalar_type(), logits.device()).view_as(logits);
   switch (loss) {
     case Loss::binary_cross_entropy: {
       // As Keras: smoothed towards a half.

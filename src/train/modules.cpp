@@ -9,6 +9,7 @@
 #include "model/init.h"
 #include "model/weights.h"
 #include "train/algebra.h"
+#include "train/device.h"
 #include "train/module_weights.h"
 #include "train/packing.h"
 #include "train/recompute.h"
@@ -147,7 +148,7 @@ at::Tensor FNetModelImpl::forward_rows(const at::Tensor& vectors, const at::Tens
   const auto ids = at::TensorOptions(at::kLong).device(vectors.device());
   const at::Tensor positions =
       given.defined() ? given
-                      : at::tensor(rows.positions<std::int64_t>(), at::kLong).to(vectors.device());
+                      : on_device(rows.positions<std::int64_t>(), at::kLong, vectors.device());
   const at::Tensor kinds = types.defined() ? types : at::zeros({rows.total()}, ids);
   const Context<TorchTensor> context{.w = Weights<TorchTensor>(kept->map),
                                      .config = config(),
@@ -155,8 +156,10 @@ at::Tensor FNetModelImpl::forward_rows(const at::Tensor& vectors, const at::Tens
                                      .activation = parts().activation,
                                      .layer = -1,
                                      .dropout = dropout_of(*this, dropout_place())};
-  const TorchTensor x = Embeddings::apply(TorchTensor(vectors), positions, kinds,
-                                          context.under("embeddings"), parts());
+  const TorchTensor embedded = Embeddings::apply(TorchTensor(vectors), positions, kinds,
+                                                 context.under("embeddings"), parts());
+  // Blocks add to it, in its precision, whatever their products give.
+  const TorchTensor x = embedded.value.to(vectors.scalar_type());
   std::vector<TorchTensor> states;
   const auto block = [&](const TorchTensor& in, const Context<TorchTensor>& c, const Parts& all) {
     if (!recompute() || !is_training()) return EncoderBlock::apply(in, c, all);

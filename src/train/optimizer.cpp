@@ -14,6 +14,8 @@ namespace {
 constexpr std::int64_t kAverageEvery = 8;
 /// Steps whose median norm is the usual one.
 constexpr std::size_t kNorms = 200;
+/// Steps without an overflow after which the loss's scale is doubled: PyTorch's GradScaler's.
+constexpr std::int64_t kScaleAfter = 2'000;
 
 }  // namespace
 
@@ -28,6 +30,7 @@ std::vector<Learner> learners_of(const torch::nn::Module& module,
 }
 
 AdamW::AdamW(const std::vector<Learner>& learners, const Options& options) : options_(options) {
+  counters_.loss_scale = options.loss_scale;
   for (const auto& [value, rate, name] : learners) {
     Group& own = group(value.dim() > 1 ? options.weight_decay : 0.0, rate);
     own.names.push_back(name);
@@ -66,6 +69,14 @@ std::optional<double> AdamW::largest_norm() {
   return largest && grad_norm_ > *largest ? largest : std::nullopt;
 }
 
+void AdamW::adapt_scale(bool finite) {
+  if (options_.loss_scale == 1) return;
+  if (finite && ++counters_.scaled_steps < kScaleAfter) return;
+  counters_.loss_scale =
+      finite ? 2 * counters_.loss_scale : std::max(1.0, counters_.loss_scale / 2);
+  counters_.scaled_steps = 0;
+}
+
 bool AdamW::step(double learning_rate) {
   const at::NoGradGuard no_grad;
   std::vector<at::Tensor> all;
@@ -73,16 +84,19 @@ bool AdamW::step(double learning_rate) {
     if (parameter.grad().defined()) all.push_back(parameter.grad());
   }
   if (all.empty()) return true;
-  grad_norm_ = at::stack(at::_foreach_norm(all, 2)).norm().item<double>();
-  if (!std::isfinite(grad_norm_)) {
+  // The one number of a step that the CPU waits for besides the loss.
+  grad_norm_ = at::stack(at::_foreach_norm(all, 2)).norm().item<double>() / counters_.loss_scale;
+  const bool finite = std::isfinite(grad_norm_);
+  double divisor = counters_.loss_scale;
+  adapt_scale(finite);
+  if (!finite) {
     zero_grad();
     return false;
   }
+  if (const std::optional<double> largest = largest_norm()) divisor *= grad_norm_ / *largest;
   // The fused step divides gradients by this as it reads them.
   std::optional<at::Tensor> scale;
-  if (const std::optional<double> largest = largest_norm()) {
-    scale = at::scalar_tensor(grad_norm_ / *largest, all[0].options().dtype(at::kFloat));
-  }
+  if (divisor != 1) scale = at::scalar_tensor(divisor, all[0].options().dtype(at::kFloat));
   for (Group& group : groups_) {
     std::vector<at::Tensor> values, grads, moments, squares, steps;
     for (std::size_t i = 0; i < group.values.size(); ++i) {

@@ -39,12 +39,22 @@ class AdamW {
     /// where gradients are clipped at all.
     double spike = 10;
     double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
+    /// What the first losses are multiplied by on the way to their gradients, where these pass a
+    /// type of a small range; 1: none ever is. Halved where they leave it, doubled now and then.
+    /// Source: Micikevicius et al. 2018, "Mixed precision training", §3.2.
+    double loss_scale = 1;
   };
 
   AdamW(const std::vector<Learner>& learners, const Options& options);
 
-  /// One step by the parameters' gradients, which are cleared. False, with nothing changed, where
-  /// the gradient is not finite.
+  /// What a loss is multiplied by before its gradients are taken.
+  double loss_scale() const noexcept { return counters_.loss_scale; }
+  at::Tensor scaled(const at::Tensor& loss) const {
+    return loss_scale() == 1 ? loss : loss * loss_scale();
+  }
+
+  /// One step by the parameters' gradients of the loss so scaled, which are cleared. False, with
+  /// nothing but the scale changed, where the gradient is not finite.
   bool step(double learning_rate);
 
   /// Clears the gradients.
@@ -64,6 +74,8 @@ class AdamW {
   struct Counters {
     std::int64_t steps = 0;
     std::vector<double> norms;  ///< of the gradients of the last steps
+    double loss_scale = 1;
+    std::int64_t scaled_steps = 0;  ///< since it changed
   };
   std::vector<std::pair<std::string, at::Tensor>> state() const;
   const Counters& counters() const noexcept { return counters_; }
@@ -78,6 +90,7 @@ class AdamW {
 
   Group& group(double weight_decay, double rate);
   std::optional<double> largest_norm();
+  void adapt_scale(bool finite);
 
   Options options_;
   std::vector<Group> groups_;

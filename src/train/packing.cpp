@@ -36,7 +36,7 @@ at::Tensor Packing::unpack(const at::Tensor& packed) const {
     for (std::int64_t i = 0; i < rows.rows(text); ++i) places.push_back(text * most + i);
   }
   shape[1] = packed.size(-1);
-  const at::Tensor index = at::tensor(places, at::kLong).to(packed.device());
+  const at::Tensor index = on_device(places, at::kLong, packed.device());
   at::Tensor flat = at::zeros({rows.texts() * most, packed.size(-1)}, packed.options());
   flat = flat.index_copy(0, index, packed);
   return flat.view({rows.texts(), most, packed.size(-1)});
@@ -83,7 +83,7 @@ PackedInputs pack_inputs(const FNetModelImpl& model, const Inputs& in) {
                       {},
                       {},
                       {}};
-  const at::Tensor index = at::tensor(packed.packing.source, at::kLong).to(given.device());
+  const at::Tensor index = on_device(packed.packing.source, at::kLong, given.device());
   const auto gather = [&](const at::Tensor& flat, const at::Tensor& padding) {
     return packed.packing.whole ? flat : at::cat({flat, padding}).index_select(0, index);
   };
@@ -110,7 +110,7 @@ PackedInputs pack_inputs(const FNetModelImpl& model, const Inputs& in) {
     const at::Tensor flat = places.to(at::kLong).expand({texts, columns}).reshape({-1});
     // Padding rows keep their own.
     const at::Tensor counted =
-        at::tensor(packed.packing.rows.positions<std::int64_t>(), at::kLong).to(given.device());
+        on_device(packed.packing.rows.positions<std::int64_t>(), at::kLong, given.device());
     packed.positions =
         at::where(index == texts * columns, counted, gather(flat, counted.slice(0, 0, 1)));
     check_ids(packed.positions, c.max_position_embeddings, "position_ids",
@@ -122,13 +122,13 @@ PackedInputs pack_inputs(const FNetModelImpl& model, const Inputs& in) {
 at::Tensor hidden_of(FNetModelImpl& model, const Batch& batch, std::vector<at::Tensor>* states) {
   const at::Device device = model.parameters().front().device();
   const auto ids = [&](const std::vector<std::int32_t>& numbers) {
-    return at::tensor(numbers, at::kLong).to(device);
+    return on_device(numbers, at::kLong, device);
   };
   const at::Tensor vectors =
       batch.values.empty()
           ? model.word_embeddings(ids(batch.ids))
           : model.input_embeddings(
-                at::tensor(batch.values).view({batch.rows.total(), -1}).to(device));
+                on_device(batch.values, at::kFloat, device).view({batch.rows.total(), -1}));
   return model.forward_rows(vectors, ids(batch.types), batch.rows, {}, states);
 }
 

@@ -10,6 +10,7 @@
 #include "core/rows.h"
 #include "fnet/train.h"
 #include "model/batch.h"
+#include "train/device.h"
 
 // From the batches of torch's users, [B, N, …], to packed rows, and back.
 namespace fnet::nn {
@@ -53,8 +54,7 @@ at::Tensor through_rows(const at::Tensor& x, const std::vector<std::int64_t>& le
   Packing packing(x.size(0), x.size(1), lengths, 0, [](std::int64_t length) { return length; });
   packing.most = x.size(1);
   at::Tensor flat = x.reshape({-1, x.size(2)});
-  if (!packing.whole)
-    flat = flat.index_select(0, at::tensor(packing.source, at::kLong).to(x.device()));
+  if (!packing.whole) flat = flat.index_select(0, on_device(packing.source, at::kLong, x.device()));
   return packing.unpack(use(flat, packing.rows));
 }
 

@@ -13,6 +13,7 @@
 #include "model/weights.h"
 #include "train/check_option.h"
 #include "train/corpus_source.h"
+#include "train/device.h"
 #include "train/loop.h"
 #include "train/pretrain_objective.h"
 #include "train/pretrain_options.h"
@@ -286,7 +287,8 @@ std::unique_ptr<const PretrainingData> open_data(const PretrainOptions& o,
   return data;
 }
 
-TrainingReport run(const PretrainOptions& o, const TrainingCallbacks& callbacks, Ranks& ranks) {
+TrainingReport run(const PretrainOptions& o, const TrainingCallbacks& callbacks,
+                   const Machine& machine, Ranks& ranks) {
   const Log log = [&](std::string_view line) {
     if (callbacks.log) callbacks.log(line);
   };
@@ -341,7 +343,8 @@ TrainingReport run(const PretrainOptions& o, const TrainingCallbacks& callbacks,
                                           .average = o.average},
                             .metric = "likelihood",
                             .score_first = !start.new_head,
-                            .products = *kernels::dtype_named(o.dtype),  // one of the allowed
+                            .device = machine.device,
+                            .products = machine.products,
                             .checkpoint_steps = o.checkpoint_steps,
                             .ranks = &ranks};
   PretrainObjective objective(model, tokenizer, data.dev(), o.seed);
@@ -359,9 +362,10 @@ TrainingReport run(const PretrainOptions& o, const TrainingCallbacks& callbacks,
 TrainingReport pretrain(const PretrainOptions& o, const TrainingCallbacks& callbacks) {
   check_options(o);
   return with_ranks(o.rank_timeout, callbacks.lost, [&](Ranks& ranks, const RankPlace& place) {
+    const Machine machine = machine_named(o.device, o.dtype, place.local_rank);
     use_threads(o.threads, place.local_size);
     ranks.agree(options_json(o));
-    return run(o, ranks.leads() ? callbacks : stop_only(callbacks), ranks);
+    return run(o, ranks.leads() ? callbacks : stop_only(callbacks), machine, ranks);
   });
 }
 

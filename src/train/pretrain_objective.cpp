@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "model/kinds.h"
+#include "train/algebra.h"
 #include "train/cross_entropy.h"
+#include "train/device.h"
 #include "train/packing.h"
 #include "train/source.h"
 
@@ -45,14 +47,14 @@ PretrainObjective::Scores PretrainObjective::scores(std::span<const Sample> samp
   }
   const at::Tensor hidden = nn::hidden_of(*model_->fnet, batch_);
   const auto tensor = [&](const std::vector<std::int64_t>& numbers) {
-    return at::tensor(numbers, at::kLong).to(hidden.device());
+    return on_device(numbers, at::kLong, hidden.device());
   };
   Scores out;
   out.rows = batch_.rows.total();
-  out.logits = model_->scores(hidden, batch_.rows, tensor(rows));
+  out.logits = widened(model_->scores(hidden, batch_.rows, tensor(rows)));
   out.targets = tensor(targets);
   if (labels.empty()) return out;
-  out.order = model_->scores(hidden, batch_.rows, {}, kOrderHead);
+  out.order = widened(model_->scores(hidden, batch_.rows, {}, kOrderHead));
   out.labels = tensor(labels);
   return out;
 }

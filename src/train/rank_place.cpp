@@ -25,15 +25,16 @@ int number(const char* name, int low, int high) {
   return value;
 }
 
-/// What launchers call a process's rank, the number of processes, and that of this machine.
+/// What launchers call a process's rank and the number of processes, and the same of its machine.
 struct Names {
-  const char *rank, *size, *local_size;
+  const char *rank, *size, *local_rank, *local_size;
 };
 constexpr Names kNames[] = {
-    {"RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"},
-    {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE"},
-    {"PMI_RANK", "PMI_SIZE", "MPI_LOCALNRANKS"},
-    {"SLURM_PROCID", "SLURM_NTASKS", "SLURM_NTASKS_PER_NODE"},
+    {"RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"},
+    {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK",
+     "OMPI_COMM_WORLD_LOCAL_SIZE"},
+    {"PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID", "MPI_LOCALNRANKS"},
+    {"SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID", "SLURM_NTASKS_PER_NODE"},
 };
 
 constexpr int kMostProcesses = 65'536;
@@ -57,6 +58,8 @@ RankPlace rank_place() {
     place.rank = number(names.rank, 0, place.size - 1);
     if (!environment(names.local_size).empty())
       place.local_size = number(names.local_size, 1, kMostProcesses);
+    if (!environment(names.local_rank).empty())
+      place.local_rank = number(names.local_rank, 0, kMostProcesses);
     break;
   }
   if (place.size == 1) return place;

@@ -16,6 +16,7 @@ namespace fnet {
 struct RankPlace {
   int rank = 0, size = 1;
   int local_size = 1;           ///< of them on this machine, where that is known
+  int local_rank = 0;           ///< which of these it is
   std::string host;             ///< of rank 0
   int port = 0;                 ///< of the store there, where they meet
   std::string attempt = "0";    ///< how often the launcher has started them

@@ -16,7 +16,7 @@ thread_local int again = 0;
 /// As torch keeps what is no tensor.
 struct Kept : torch::CustomClassHolder {
   Formula formula;
-  kernels::Dtype products;
+  ProductsIn::Choice products;
 };
 
 struct RecomputeFunction : torch::autograd::Function<RecomputeFunction> {
@@ -37,10 +37,10 @@ struct RecomputeFunction : torch::autograd::Function<RecomputeFunction> {
     const auto kept = context->saved_data["kept"].toCapsule();
     const auto& own = dynamic_cast<const Kept&>(*kept);
     const at::AutoGradMode with_graph(true);
-    const ProductsIn products(own.products);
     const at::Tensor x =
         context->get_saved_variables()[0].detach().requires_grad_(context->needs_input_grad(0));
     const at::Tensor y = [&] {
+      const ProductsIn products(own.products);
       ++again;
       const auto ends = c10::make_scope_exit([] { --again; });
       return own.formula(x);

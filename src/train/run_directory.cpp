@@ -129,7 +129,7 @@ bool RunDirectory::resume(const nlohmann::ordered_json& run) {
   const nlohmann::json state = read_json_file(checkpoint_ / kState);
   resumed_ = state.at("loop"), own_ = state.at("directory");
   options_.log(fmt::format("goes on from the checkpoint of step {}", state.at("step").dump()));
-  for (const char* name : {"threads", "isa", "processes"}) {
+  for (const char* name : {"device", "threads", "isa", "processes"}) {
     if (there[name] != here[name])
       options_.log(fmt::format("{}: {} before, {} now; the last bits of its weights may differ",
                                name, there[name].dump(), here[name].dump()));

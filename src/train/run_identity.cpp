@@ -14,10 +14,10 @@ namespace {
 constexpr std::size_t kShown = 24;
 
 bool counts(const std::string& name) {
-  static constexpr std::array<std::string_view, 15> others = {
-      "out",           "train",     "dev",      "from",    "tokenizer",        "data.train.file",
-      "data.dev.file", "threads",   "isa",      "results", "checkpoint_steps", "keep_checkpoints",
-      "rank_timeout",  "processes", "recompute"};
+  static constexpr std::array<std::string_view, 16> others = {
+      "out",           "train",     "dev",       "from",    "tokenizer",        "data.train.file",
+      "data.dev.file", "threads",   "isa",       "results", "checkpoint_steps", "keep_checkpoints",
+      "rank_timeout",  "processes", "recompute", "device"};
   return std::ranges::find(others, name) == others.end() && !name.starts_with("weights.");
 }
 

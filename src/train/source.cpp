@@ -44,6 +44,20 @@ std::string MemorySource::place(std::int64_t step) {
   return fmt::format("{} lines {}", file_, fmt::join(lines, ","));
 }
 
+std::vector<Sample> AheadSource::batch(std::int64_t step) {
+  std::vector<Sample> own;
+  if (coming_.valid()) own = coming_.get();
+  if (step_ != step) own = source_.batch(step);
+  step_ = step + 1;
+  coming_ = std::async(std::launch::async, [this] { return source_.batch(step_); });
+  return own;
+}
+
+std::string AheadSource::place(std::int64_t step) {
+  if (coming_.valid()) coming_.wait();
+  return source_.place(step);
+}
+
 std::size_t tokens_of(const Sample& sample) {
   std::size_t tokens = 0;
   for (const Encoding& text : sample.texts) tokens += text.size();

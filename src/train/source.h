@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <future>
 #include <span>
 #include <string>
 #include <utility>
@@ -48,6 +49,22 @@ class MemorySource : public Source {
   std::uint64_t seed_;
   std::int64_t epoch_ = 0;  // whose batches these are
   std::vector<std::vector<std::size_t>> batches_;
+};
+
+/// Another source, whose next batch a thread reads while a step is under way.
+class AheadSource : public Source {
+ public:
+  /// `source` must outlive this object.
+  explicit AheadSource(Source& source) : source_(source) {}
+
+  std::int64_t epoch_steps() const override { return source_.epoch_steps(); }
+  std::vector<Sample> batch(std::int64_t step) override;
+  std::string place(std::int64_t step) override;
+
+ private:
+  Source& source_;
+  std::int64_t step_ = -1;                   // of the batch that comes
+  std::future<std::vector<Sample>> coming_;  // its end is waited for
 };
 
 /// Of a step's samples, [first, last + 1) that belong to a part of so many: each sample to one, in

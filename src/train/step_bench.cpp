@@ -1,8 +1,10 @@
 #include "train/step_bench.h"
 
+#include <c10/core/CachingDeviceAllocator.h>
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -10,7 +12,9 @@
 
 #include "blocks/model.h"
 #include "core/random.h"
+#include "kernels/peak.h"
 #include "kernels/types.h"
+#include "train/device.h"
 #include "train/loop.h"
 #include "train/pretrain_objective.h"
 #include "train/start.h"
@@ -69,18 +73,38 @@ double head_operations(const Config& config) {
          linear_operations(config.hidden_size, config.vocab_size);
 }
 
-std::size_t peak_bytes() {
+std::size_t peak_bytes(at::Device device) {
+  if (!device.is_cpu()) {
+    const auto stats = c10::getDeviceAllocator(device.type())->getDeviceStats(device.index());
+    return static_cast<std::size_t>(stats.allocated_bytes[0].peak);  // of all pools together
+  }
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   return static_cast<std::size_t>(usage.ru_maxrss) * 1024;
 }
 
+/// The most of 1e9 operations a second in a large product by torch.
+double measure_peak(const Machine& machine) {
+  constexpr std::int64_t n = 8192;
+  constexpr int tries = 5, products = 10;
+  const auto options = at::TensorOptions(machine.device).dtype(machine.products);
+  const at::Tensor a = at::randn({n, n}, options), b = at::randn({n, n}, options);
+  at::Tensor c = at::empty({n, n}, options);
+  double best = 0;
+  for (int i = 0; i < tries; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    for (int k = 0; k < products; ++k) at::matmul_out(c, a, b);
+    c[0][0].item<float>();  // waits for all of them
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    best = std::max(best, 2e-9 * products * static_cast<double>(n * n * n) / seconds.count());
+  }
+  return best;
+}
+
 }  // namespace
 
 StepBenchReport measure_steps(const StepBenchOptions& options) {
-  const auto dtype = kernels::dtype_named(options.dtype);
-  require(dtype && *dtype != kernels::Dtype::int8, Kind::usage,
-          "dtype: expected float32 or bfloat16, found '{}'", printable(options.dtype));
+  const Machine machine = machine_named(options.device, options.dtype);
   use_threads(options.threads, 1);
   Config config = Config::preset(options.variant);
   config.task = "fill-mask";
@@ -109,7 +133,8 @@ StepBenchReport measure_steps(const StepBenchOptions& options) {
                             .learning_rate = 1e-4,
                             .optimizer = {},
                             .metric = "likelihood",
-                            .products = *dtype,
+                            .device = machine.device,
+                            .products = machine.products,
                             .timed = [&](const StepSeconds& seconds) {
                               if (std::exchange(first, false)) return;
                               report.steps.push_back(seconds);
@@ -123,7 +148,11 @@ StepBenchReport measure_steps(const StepBenchOptions& options) {
   report.operations = 3 * (tokens * Encoder::operations(config, Parts(config),
                                                         static_cast<std::int64_t>(options.length)) +
                            masked * head_operations(config));
-  report.peak_bytes = peak_bytes();
+  report.peak_bytes = peak_bytes(machine.device);
+  report.peak_gflops =
+      machine.device.is_cpu()
+          ? kernels::measure_peak(*kernels::dtype_named(options.dtype), report.threads)
+          : measure_peak(machine);
   return report;
 }
 

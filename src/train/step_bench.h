@@ -13,6 +13,7 @@ namespace fnet {
 struct StepBenchOptions {
   std::string variant = "base";
   std::vector<std::string> set;   ///< key=value of the config, applied last
+  std::string device = "cpu";     ///< as in FinetuneOptions
   std::string dtype = "float32";  ///< of the factors of products
   std::size_t batch = 4;          ///< texts a step
   std::size_t length = 512;       ///< tokens a text
@@ -26,8 +27,11 @@ struct StepBenchOptions {
 struct StepBenchReport {
   int threads = 0;
   std::vector<StepSeconds> steps;  ///< without the first, which fills caches and takes memory
-  double operations = 0;       ///< multiply-adds, counted as two, of a step's products, both ways
-  std::size_t peak_bytes = 0;  ///< the most memory that the process had at a time
+  double operations = 0;  ///< multiply-adds, counted as two, of a step's products, both ways
+  /// 1e9 of them a second at the most, measured right after the steps: as many cores may be slower
+  /// at another time.
+  double peak_gflops = 0;
+  std::size_t peak_bytes = 0;  ///< the most memory that the process had at a time, on the device
 };
 
 /// Times whole steps of pretraining: the loop and the objective of `pretrain` on tokens that are

@@ -8,6 +8,8 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "text/ngrams.h"
+#include "train/algebra.h"
+#include "train/device.h"
 #include "train/packing.h"
 #include "train/source.h"
 #include "train/wide_head.h"
@@ -60,9 +62,8 @@ Scored TaskObjective::scores(std::span<const Sample* const> samples, Batch& batc
       ++text;
     }
   }
-  const at::Tensor picks =
-      text > 0 ? at::tensor(rows, at::kLong).to(hidden.device()) : at::Tensor();
-  out.logits = model_->scores(hidden, batch.rows, picks, options_.head);
+  const at::Tensor picks = text > 0 ? on_device(rows, at::kLong, hidden.device()) : at::Tensor();
+  out.logits = widened(model_->scores(hidden, batch.rows, picks, options_.head));
   return out;
 }
 

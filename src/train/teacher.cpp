@@ -29,7 +29,8 @@ bool same_tokens(const Tokenizer& a, const Tokenizer& b) {
 
 }  // namespace
 
-Teacher::Teacher(const std::filesystem::path& directory, const Tokenizer& tokenizer)
+Teacher::Teacher(const std::filesystem::path& directory, const Tokenizer& tokenizer,
+                 at::Device device)
     : model_(std::make_shared<nn::FNetWithHeadImpl>(config_of(directory))) {
   const nlohmann::ordered_json report =
       take_teacher_weights(*model_, directory, true, [](std::string_view) {});
@@ -39,6 +40,7 @@ Teacher::Teacher(const std::filesystem::path& directory, const Tokenizer& tokeni
           "{}: expected the tokenizer of the student, found another; a teacher that reads other "
           "tokens can give vectors only, by a file",
           directory.string());
+  model_->to(device);
   model_->eval();
 }
 

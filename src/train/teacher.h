@@ -15,12 +15,13 @@
 namespace fnet {
 
 /// A BERT in Hugging Face's format whose vector is the mean of a text's rows, asked beside the
-/// model that learns from it. It stays as it is.
+/// model that learns from it, on a device of its own choice. It stays as it is.
 class Teacher {
  public:
   /// Throws: as config_like; input where it lacks weights, or `tokenizer`, the student's, makes
   /// other tokens than its own.
-  Teacher(const std::filesystem::path& directory, const Tokenizer& tokenizer);
+  Teacher(const std::filesystem::path& directory, const Tokenizer& tokenizer,
+          at::Device device = at::kCPU);
 
   struct Answer {
     std::vector<at::Tensor> states;  ///< what each layer reads, then the last: [T, H] each

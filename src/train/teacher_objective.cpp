@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "train/algebra.h"
+#include "train/device.h"
 #include "train/packing.h"
 #include "train/source.h"
 #include "train/teacher_start.h"
@@ -73,7 +75,7 @@ void TeacherObjective::pack_texts(std::span<const Sample> samples) {
 
 /// Of the texts that are packed: [B, H].
 at::Tensor TeacherObjective::vectors(std::vector<at::Tensor>* states) {
-  return model_->scores(nn::hidden_of(*model_->fnet, batch_, states), batch_.rows);
+  return widened(model_->scores(nn::hidden_of(*model_->fnet, batch_, states), batch_.rows));
 }
 
 /// What the samples have: [B, W].
@@ -81,9 +83,8 @@ at::Tensor TeacherObjective::targets(std::span<const Sample> samples) const {
   std::vector<float> values;
   for (const Sample& sample : samples)
     values.insert(values.end(), sample.values.begin(), sample.values.end());
-  return at::tensor(values)
-      .view({static_cast<std::int64_t>(samples.size()), -1})
-      .to(model_->parameters().front().device());
+  return on_device(values, at::kFloat, model_->parameters().front().device())
+      .view({static_cast<std::int64_t>(samples.size()), -1});
 }
 
 std::vector<double> TeacherObjective::terms(std::span<const Sample> batch, std::int64_t /*step*/) {

@@ -84,7 +84,7 @@ TEST(Fused, bfloat16_products_stay_near) {
   for (const Case& what : kCases) {
     SCOPED_TRACE(what.norm + ' ' + what.mixer + ' ' + what.position);
     const auto slow = by_formulas(what);
-    const ProductsIn guard(kernels::Dtype::bfloat16);
+    const ProductsIn guard({at::kBFloat16});
     const auto fast = trained(what);
     ASSERT_EQ(fast.size(), slow.size());
     for (std::size_t i = 0; i < fast.size(); ++i) EXPECT_LT(distance(fast[i], slow[i]), 2e-2) << i;
@@ -93,8 +93,8 @@ TEST(Fused, bfloat16_products_stay_near) {
 
 // Gradients, and what norms track, which moves once a step.
 TEST(Fused, what_is_computed_again_is_the_same_to_the_bit) {
-  for (const kernels::Dtype dtype : {kernels::Dtype::float32, kernels::Dtype::bfloat16}) {
-    const ProductsIn guard(dtype);
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    const ProductsIn guard({type});
     std::vector<Case> cases(std::begin(kCases), std::end(kCases));
     cases.push_back({.norm = "batch_norm", .mixer = "attention", .hidden = 36});
     for (const Case& what : cases) {
@@ -131,8 +131,8 @@ TEST(Fused, what_is_computed_again_learns_above_frozen_weights) {
 
 TEST(Fused, bits_do_not_depend_on_the_number_of_threads) {
   const int before = at::get_num_threads();
-  for (const kernels::Dtype dtype : {kernels::Dtype::float32, kernels::Dtype::bfloat16}) {
-    const ProductsIn guard(dtype);
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    const ProductsIn guard({type});
     for (const Case& what : kCases) {
       std::vector<at::Tensor> first;
       for (const int threads : {1, 2, 4}) {

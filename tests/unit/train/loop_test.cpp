@@ -287,6 +287,53 @@ TEST(AdamW, a_spike_is_clipped_to_ten_times_the_median_of_200_norms) {
   EXPECT_EQ(optimizer.counters().norms.size(), 200U);
 }
 
+TEST(AdamW, a_scaled_loss_makes_the_same_step_and_the_scale_follows_the_overflows) {
+  at::Tensor p = at::ones({4}).requires_grad_(), q = at::ones({4}).requires_grad_();
+  AdamW scaled({Learner(p, 1, "p")}, {.loss_scale = 1024}), plain({Learner(q, 1, "q")}, {});
+  const auto step = [](AdamW& optimizer, at::Tensor& x, double size) {
+    optimizer.scaled((x * x).sum() * size).backward();
+    return optimizer.step(0.1);
+  };
+  for (const double size : {1.0, 0.1, 7.0}) {
+    EXPECT_TRUE(step(scaled, p, size));
+    EXPECT_TRUE(step(plain, q, size));
+    EXPECT_TRUE(at::equal(p, q));  // a power of two changes no bits
+    EXPECT_EQ(scaled.grad_norm(), plain.grad_norm());
+  }
+  EXPECT_FALSE(step(scaled, p, 1e38));
+  EXPECT_TRUE(at::equal(p, q));
+  EXPECT_EQ(scaled.loss_scale(), 512);
+  AdamW::Counters counters = scaled.counters();
+  counters.scaled_steps = 1'999;
+  scaled.set_counters(counters);
+  EXPECT_TRUE(step(scaled, p, 1));
+  EXPECT_EQ(scaled.loss_scale(), 1024);
+  EXPECT_FALSE(step(plain, q, 1e38));
+  EXPECT_EQ(plain.loss_scale(), 1);
+}
+
+/// Of a loss so steep that its gradient must not be scaled by much.
+struct Steep : Number {
+  Result loss(std::span<const Sample> batch, const StepPart& part) override {
+    return {Number::loss(batch, part).loss * 1e36, 1};
+  }
+};
+
+TEST(Loop, steps_whose_scaled_gradient_overflows_are_skipped_and_no_reason_to_give_up) {
+  Toy toy;
+  Steep steep;
+  std::vector<std::string> lines;
+  toy.callbacks.log = [&](std::string_view line) { lines.emplace_back(line); };
+  toy.options.stages = {{.epochs = 10}};
+  toy.options.optimizer.loss_scale = 65'536;
+  const TrainingReport report =
+      Loop(toy.options, toy.source, steep, toy.saver, toy.callbacks).run();
+  EXPECT_GT(report.skipped_steps, 8);
+  EXPECT_GT(report.best, -3);
+  ASSERT_FALSE(lines.empty());
+  EXPECT_EQ(lines[0], "step 1: gradient too large for its type, skipped; loss scaled by 32768");
+}
+
 TEST(Loop, the_number_type_is_a_setting) {
   Toy toy;
   toy.options.type = at::kDouble;

@@ -44,7 +44,7 @@ TEST(ProductsIn, rounds_the_factors_of_products_and_of_their_gradients) {
   const at::Tensor grad = at::randn({37, 45});
   at::Tensor y;
   {
-    const ProductsIn products(kernels::Dtype::bfloat16);
+    const ProductsIn products({at::kBFloat16});
     y = dense(TorchTensor(x), TorchTensor(weight), TorchTensor(bias)).value;
   }
   y.backward(grad);  // the guard is gone: the gradients go the way that the product went

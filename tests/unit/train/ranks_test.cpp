@@ -91,6 +91,7 @@ TEST(RankPlace, is_what_the_launcher_says) {
     const Environment torchrun({{"RANK", "3"},
                                 {"WORLD_SIZE", "8"},
                                 {"LOCAL_WORLD_SIZE", "4"},
+                                {"LOCAL_RANK", "3"},
                                 {"MASTER_ADDR", "node1"},
                                 {"MASTER_PORT", "1234"},
                                 {"TORCHELASTIC_RESTART_COUNT", "2"},
@@ -99,6 +100,7 @@ TEST(RankPlace, is_what_the_launcher_says) {
     EXPECT_EQ(place.rank, 3);
     EXPECT_EQ(place.size, 8);
     EXPECT_EQ(place.local_size, 4);
+    EXPECT_EQ(place.local_rank, 3);
     EXPECT_EQ(place.host, "node1");
     EXPECT_EQ(place.port, 1234);
     EXPECT_EQ(place.attempt, "2");
