@@ -56,7 +56,7 @@ def read_questions(path):
 class Data:
     """Examples of both files, encoded as `[CLS] … [SEP]`, or `[CLS] … [SEP] … [SEP]` of pairs.
 
-    A long context becomes several examples, windows of it that overlap."""
+    A row of data is a list of examples: one, or the windows of a long context, which overlap."""
 
     def __init__(self, options, max_length):
         self.pieces = sentencepiece.SentencePieceProcessor(model_file=options.tokenizer)
@@ -77,7 +77,7 @@ class Data:
             found = {tag for _, y in train for tag in (y if isinstance(y, list) else [y])}
         self.labels = sorted(found)
         self.number = {label: i for i, label in enumerate(self.labels)}
-        self.train, self.dev = ([x for row in rows for x in encode(*row)] for rows in (train, dev))
+        self.train, self.dev = ([encode(*row) for row in rows] for rows in (train, dev))
 
     def _labelled(self, texts, label):
         sides = self.pieces.encode(texts)

@@ -22,6 +22,7 @@ drawn as ours are, of texts of like length.
 import argparse
 import collections
 import copy
+import itertools
 import json
 import math
 import pathlib
@@ -146,7 +147,7 @@ def class_weights(kind, data):
     if kind == "none":
         return None
     counts = collections.Counter()
-    for example in data.train:
+    for (example,) in data.train:
         labels = example.labels if isinstance(example.labels, list) else [example.labels]
         counts.update(label for label in labels if label != IGNORED)
     total = sum(counts.values())
@@ -159,7 +160,7 @@ def quality(model, data, batch_size, options):
     if model.asking:
         return answers_f1(model, options)
     right = count = 0
-    by_length = sorted(data.dev, key=lambda example: len(example.ids))
+    by_length = sorted(itertools.chain(*data.dev), key=lambda example: len(example.ids))
     with torch.no_grad():
         for begin in range(0, len(by_length), batch_size):
             batch = data.batch(by_length[begin : begin + batch_size], model.rows)
@@ -201,14 +202,14 @@ class Average:
         return result
 
 
-def batches_of(examples, batch_size):
-    """Random batches of texts of like length: pools of shuffled texts are sorted, and cut."""
-    order, pool = torch.randperm(len(examples)).tolist(), POOL * batch_size
+def batches_of(rows, batch_size):
+    """Random batches of rows of like length, with all their windows: pools of shuffled rows are sorted, and cut."""
+    order, pool = torch.randperm(len(rows)).tolist(), POOL * batch_size
     batches = []
     for begin in range(0, len(order), pool):
-        texts = sorted(order[begin : begin + pool], key=lambda i: len(examples[i].ids))
+        texts = sorted(order[begin : begin + pool], key=lambda i: sum(len(e.ids) for e in rows[i]))
         batches += [texts[i : i + batch_size] for i in range(0, len(texts), batch_size)]
-    return [[examples[i] for i in batches[j]] for j in torch.randperm(len(batches)).tolist()]
+    return [[e for i in batches[j] for e in rows[i]] for j in torch.randperm(len(batches)).tolist()]
 
 
 def read_recipe(path):
@@ -242,7 +243,7 @@ def train(options, recipe):
     schedule = transformers.get_linear_schedule_with_warmup(optimizer, round(recipe["warmup"] * steps), steps)
     weights = class_weights(recipe["class_weights"], data)
     average = Average(model, recipe["average"])
-    report = {"accuracy": [], "loss": [], "seconds": [], "tokens": sum(len(e.ids) for e in data.train)}
+    report = {"accuracy": [], "loss": [], "seconds": [], "tokens": sum(len(e.ids) for row in data.train for e in row)}
 
     for epoch in range(1, recipe["epochs"] + 1):
         model.net.train()
