@@ -185,7 +185,8 @@ def write(results, threads, path):
     if not count:
         raise SystemExit(f"{path}: expected `<!-- training -->` and `<!-- end training -->`")
     path.write_text(new, encoding="utf-8")
-    path.with_name("training.svg").write_text(plot(found, "float32"), encoding="utf-8")
+    drawn = min((kind for kind, _ in found), key=lambda kind: kind != "float32")
+    path.with_name("training.svg").write_text(plot(found, drawn), encoding="utf-8")
 
 
 def main():

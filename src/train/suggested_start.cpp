@@ -63,7 +63,11 @@ class Familiarity {
 std::filesystem::path suggested_start(const FinetuneOptions& options,
                                       const std::function<void(std::string_view)>& log) {
   const auto box = find_box();
-  if (!box) return {};
+  if (!box) {
+    if (log)
+      log("model: a new one; the one in the box was not found (FNET_BOX may name its directory)");
+    return {};
+  }
   const Tokenizer tokenizer = Tokenizer::load(*box);
   Familiarity familiarity(tokenizer);
   const std::vector<NamedTask> tasks = tasks_of(options);

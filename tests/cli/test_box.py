@@ -72,10 +72,13 @@ class Box(CliTest):
             self.assertNotIn("the one in the box", run.stderr)
 
     @unittest.skipUnless(CAN_TRAIN, "needs fnet-train")
-    def test_finetune_tells_why_other_languages_get_a_new_model(self):
+    def test_finetune_tells_why_it_makes_a_new_model(self):
         train = self.labelled("german.tsv", GERMAN)
-        run = fnet("finetune", "--train", train, "--dev", train, "--out", self.folder / "german", "--epochs", 1,
-                   "--threads", 2, env=OWN)  # fmt: skip
+        common = ("finetune", "--train", train, "--dev", train, "--epochs", 1, "--threads", 2)
+        run = fnet(*common, "--out", self.folder / "boxless", env={"FNET_BOX": "none"})
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertIn("a new one; the one in the box was not found", run.stderr)
+        run = fnet(*common, "--out", self.folder / "german", env=OWN)
         self.assertEqual(run.returncode, 0, run.stderr)
         self.assertRegex(run.stderr, r"a new one, not the one in the box.* only \d+ % of the texts' letters")
         self.assertLess(json.loads((self.folder / "german" / "config.json").read_text())["hidden_size"], 384)
