@@ -32,7 +32,7 @@ def fnet(*arguments, stdin="", env=None, binary=False, program=FNET, timeout=120
         [str(program), *map(str, arguments)],
         input=stdin,
         capture_output=True,
-        env={**os.environ, **(env or {})},
+        env={name: value for name, value in (os.environ | (env or {})).items() if value is not None},
         text=not binary,
         timeout=timeout,
     )
