@@ -75,9 +75,13 @@ class Box(CliTest):
     def test_finetune_tells_why_it_makes_a_new_model(self):
         train = self.labelled("german.tsv", GERMAN)
         common = ("finetune", "--train", train, "--dev", train, "--epochs", 1, "--threads", 2)
-        run = fnet(*common, "--out", self.folder / "boxless", env={"FNET_BOX": "none"})
-        self.assertEqual(run.returncode, 0, run.stderr)
-        self.assertIn("a new one; the one in the box was not found", run.stderr)
+        alone = Path(tempfile.mkdtemp(dir=self.folder))
+        for program in (FNET, FNET.with_name("fnet-train")):
+            shutil.copy(program, alone)
+        for box, told in (("", True), ("none", False)):
+            run = fnet(*common, "--out", alone / "model", "--overwrite", program=alone / "fnet", env={"FNET_BOX": box})
+            self.assertEqual(run.returncode, 0, run.stderr)
+            self.assertEqual("a new one; the one in the box was not found" in run.stderr, told)
         run = fnet(*common, "--out", self.folder / "german", env=OWN)
         self.assertEqual(run.returncode, 0, run.stderr)
         self.assertRegex(run.stderr, r"a new one, not the one in the box.* only \d+ % of the texts' letters")
