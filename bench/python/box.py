@@ -26,9 +26,9 @@ import time
 import numpy as np
 
 import sentence_encoders
+from baselines import FastText, accuracy, logistic_regression, table, word_counts
 from machine import describe
 from plot import scatter
-from tasks import table
 
 CLASSES = ("trec6", "sst2", "debian20", "banking77", "newsgroups20", "ag_news_small")
 SIZES = (100, 500, 1000, None)
@@ -86,26 +86,15 @@ def samples(rows, size, count):
     return [random.Random(seed).sample(range(len(rows)), size) for seed in range(count)]
 
 
-def fast_text(place, train, labels, test):
-    """fastText with bigrams, its other settings as they are but for 25 epochs and a step of 0.5."""
-    import fasttext
-
-    names = sorted(set(labels))
-    rows = zip(train, labels, strict=True)
-    place.write_text("".join(f"__label__{names.index(label)} {' '.join(text.split())}\n" for text, label in rows))
-    model = fasttext.train_supervised(str(place), epoch=25, lr=0.5, wordNgrams=2, thread=2, verbose=0)
-    # Its Python wrapper builds arrays by a call that NumPy 2 refuses; what is beneath answers all the same.
-    found = [model.f.predict(" ".join(text.split()) + "\n", 1, 0.0, "strict") for text in test]
-    return [names[int(labels[0][1].removeprefix("__label__"))] if labels else None for labels in found]
-
-
-def set_fit(directory, train, labels, test):
+def set_fit(directory, place, train, labels, test):
     """One epoch over 20 pairs a text, SetFit's own recipe."""
     import datasets
     import setfit
 
     model = setfit.SetFitModel.from_pretrained(str(directory))
-    options = setfit.TrainingArguments(num_epochs=1, num_iterations=20, batch_size=16, report_to="none")
+    options = setfit.TrainingArguments(
+        output_dir=str(place), save_strategy="no", num_epochs=1, num_iterations=20, batch_size=16, report_to="none"
+    )
     rows = datasets.Dataset.from_dict({"text": train, "label": labels})
     setfit.Trainer(model=model, args=options, train_dataset=rows).train()
     return [str(label) for label in model.predict(test)]
@@ -128,8 +117,6 @@ def finetuned(options, train, labels, test, truth):
 def accuracies(encoders, data, name, options):
     """For each size the mean accuracy of TF-IDF, and of each encoder alone and with it."""
     from scipy.sparse import csr_matrix, hstack
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
 
     train, test = (table(data / name / f"{part}.tsv.gz") for part in ("train", "test"))
     texts, test_texts = ([row["text"] for row in rows] for rows in (train, test))
@@ -145,18 +132,17 @@ def accuracies(encoders, data, name, options):
                 continue
 
             def fitted(contender, x, y):
-                model = LogisticRegression(C=10, max_iter=300).fit(x, labels)  # noqa: B023
+                model = logistic_regression().fit(x, labels)  # noqa: B023
                 scores.setdefault(contender, []).append(model.score(y, truth))  # noqa: B023
 
             def answered(contender, answers):
-                right = sum(a == t for a, t in zip(answers, truth, strict=True))
-                scores.setdefault(contender, []).append(right / len(truth))  # noqa: B023
+                scores.setdefault(contender, []).append(accuracy(answers, truth))  # noqa: B023
 
-            counts = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
+            counts = word_counts()
             words = counts.fit_transform(chosen), counts.transform(test_texts)
             fitted("TF-IDF", *words)
             if importlib.util.find_spec("fasttext"):
-                answered("fastText", fast_text(options.out / "fasttext.txt", chosen, labels, test_texts))
+                answered("fastText", FastText(chosen, labels, options.out / "fasttext.txt").answers(test_texts))
             for encoder, x, y in vectors:
                 fitted(encoder, x[rows], y)
                 if encoder in {model.name for model in options.model}:
@@ -166,7 +152,7 @@ def accuracies(encoders, data, name, options):
                 score = finetuned(options, chosen, labels, test_texts, truth)
                 scores.setdefault("`fnet finetune`", []).append(score)
             if options.setfit and size is not None and size <= 500:
-                answered("SetFit", set_fit(options.setfit, chosen, labels, test_texts))
+                answered("SetFit", set_fit(options.setfit, options.out / "setfit", chosen, labels, test_texts))
         yield size or len(train), {contender: 100 * float(np.mean(found)) for contender, found in scores.items()}
 
 

@@ -10,8 +10,6 @@ alone; ours chooses its epoch by dev. Needs scikit-learn and fasttext-wheel.
 """
 
 import argparse
-import csv
-import gzip
 import json
 import os
 import pathlib
@@ -22,6 +20,9 @@ import sys
 import tempfile
 import time
 
+import baselines
+from baselines import accuracy, table
+
 SMALL = "--variant tiny --set num_hidden_layers=2 --lr 2e-3"
 SETS = {
     "trec6": f"{SMALL} --set num_hidden_layers=1 --set hidden_dropout_prob=0.2 --epochs 12 --token-dropout 0.2",
@@ -31,13 +32,8 @@ SETS = {
 
 
 def rows(path):
-    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-        found = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    found = table(path)
     return [r["text"] for r in found], [r["label"] for r in found]
-
-
-def accuracy(answers, truth):
-    return sum(a == t for a, t in zip(answers, truth, strict=True)) / len(truth)
 
 
 def size(path):
@@ -48,12 +44,10 @@ def size(path):
 
 
 def tfidf(train, test, out):
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
     start = time.perf_counter()
-    model = make_pipeline(TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True), LogisticRegression(C=10, max_iter=300))
+    model = make_pipeline(baselines.word_counts(), baselines.logistic_regression())
     model.fit(*train)
     trained = time.perf_counter() - start
     path = out / "tfidf.pickle"
@@ -65,21 +59,13 @@ def tfidf(train, test, out):
 
 
 def fast_text(train, test, out):
-    import fasttext
-
-    lines = out / "train.txt"
-    lines.write_text("".join(f"__label__{lab.replace(' ', '_')} {text}\n" for text, lab in zip(*train, strict=True)))
-    start = time.perf_counter()
-    model = fasttext.train_supervised(str(lines), epoch=25, lr=0.5, wordNgrams=2, thread=2, verbose=0)
-    trained = time.perf_counter() - start
+    model = baselines.FastText(*train, out / "train.txt")
     path = out / "fasttext.bin"
-    model.save_model(str(path))
+    model.model.save_model(str(path))
     start = time.perf_counter()
-    # Its Python wrapper builds arrays by a call that NumPy 2 refuses; what is beneath answers all the same.
-    found = [model.f.predict(text + "\n", 1, 0.0, "strict") for text in test[0]]
-    speed = len(found) / (time.perf_counter() - start)
-    answers = [f[0][1] for f in found]
-    return accuracy(answers, ["__label__" + t.replace(" ", "_") for t in test[1]]), size(path), speed, trained
+    answers = model.answers(test[0])
+    speed = len(answers) / (time.perf_counter() - start)
+    return accuracy(answers, test[1]), size(path), speed, model.seconds
 
 
 def ours(fnet, folder, flags, out):
