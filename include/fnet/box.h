@@ -15,7 +15,10 @@ namespace fnet {
 /// $FNET_BOX is set and has no model.
 FNET_API std::optional<std::filesystem::path> find_box();
 
-/// The same. Throws: input where there is none, with the places that were looked at.
+/// Whether $FNET_BOX says that there is none, so that nobody misses it.
+FNET_API bool box_declined();
+
+/// As find_box. Throws: input where there is none, with the places that were looked at.
 FNET_API std::filesystem::path box_directory();
 
 }  // namespace fnet

@@ -32,7 +32,7 @@ __attribute__((always_inline)) inline void add_steps(TileSums<dtype, kRows>& sum
                                                      const std::uint32_t* a, const std::uint32_t* b,
                                                      std::size_t steps, Fetch next) {
   using S = Step<dtype>;
-  // A step of narrow vectors is short: several in a row make the end of 64 foreseeable.
+  // A step of narrow vectors is short: several in a row make the last one foreseeable.
 #pragma GCC unroll(kLanes < 16 ? 4 : 1)
   for (std::size_t i = 0; i < steps; ++i) {
     __builtin_prefetch(next.at + next.stride * i, 0, 2);

@@ -28,15 +28,23 @@ std::array<std::filesystem::path, 2> places() {
           std::filesystem::path(FNET_DATA_FOLDER) / kModel};
 }
 
+/// What $FNET_BOX says; empty where it says nothing.
+std::string_view named() {
+  const char* value = std::getenv("FNET_BOX");
+  return value != nullptr ? value : "";
+}
+
 }  // namespace
 
+bool box_declined() { return named() == "none"; }
+
 std::optional<std::filesystem::path> find_box() {
-  if (const char* named = std::getenv("FNET_BOX"); named != nullptr && *named != 0) {
-    if (named == std::string_view("none")) return {};
-    require(has_model(named), Kind::input,
+  if (box_declined()) return {};
+  if (!named().empty()) {
+    require(has_model(named()), Kind::input,
             "FNET_BOX: expected a directory with a config.json, found none in {}",
-            printable(named));
-    return named;
+            printable(named()));
+    return named();
   }
   for (const std::filesystem::path& place : places()) {
     if (has_model(place)) return place;

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cctype>
-#include <cstdlib>
 
 #include "core/error.h"
 #include "core/utf8.h"
@@ -65,9 +64,7 @@ std::filesystem::path suggested_start(const FinetuneOptions& options,
                                       const std::function<void(std::string_view)>& log) {
   const auto box = find_box();
   if (!box) {
-    const char* named = std::getenv("FNET_BOX");  // NOLINT: nobody sets it meanwhile
-    const bool unwanted = named != nullptr && *named != 0;
-    if (log && !unwanted)
+    if (log && !box_declined())
       log("model: a new one; the one in the box was not found (FNET_BOX may name its directory)");
     return {};
   }
