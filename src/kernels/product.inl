@@ -26,8 +26,12 @@ struct Fetch {
   std::size_t stride;
 };
 
+// How the right factor lies: its words as they are multiplied, or units whose halves the tile
+// widens.
+enum class Right { words, units };
+
 // Adds `steps` units.
-template <Dtype dtype, std::size_t kRows>
+template <Dtype dtype, std::size_t kRows, Right kRight>
 __attribute__((always_inline)) inline void add_steps(TileSums<dtype, kRows>& sums,
                                                      const std::uint32_t* a, const std::uint32_t* b,
                                                      std::size_t steps, Fetch next) {
@@ -37,9 +41,11 @@ __attribute__((always_inline)) inline void add_steps(TileSums<dtype, kRows>& sum
   for (std::size_t i = 0; i < steps; ++i) {
     __builtin_prefetch(next.at + next.stride * i, 0, 2);
 #pragma GCC unroll 2
-    for (std::size_t h = 0; h < S::kHalves; ++h, b += kPanel) {
-      const I32 b0 = load_units(b);
-      const I32 b1 = load_units(b + kLanes);
+    for (std::size_t h = 0; h < S::kHalves; ++h) {
+      I32 b0 = load_units(b);
+      I32 b1 = load_units(b + kLanes);
+      if constexpr (kRight == Right::units) b0 = S::right(b0, h), b1 = S::right(b1, h);
+      if (kRight == Right::words || h == 1) b += kPanel;
 #pragma GCC unroll 12
       for (std::size_t r = 0; r < kRows; ++r) {
         const I32 left =
@@ -72,14 +78,15 @@ __attribute__((always_inline)) inline void put_sums(const typename Step<dtype>::
 
 // A register tile: kRows × kPanel sums. The order of each sum is that of the units: it is the same
 // in every tile.
-template <Dtype dtype, std::size_t kRows>
+template <Dtype dtype, std::size_t kRows, Right kRight = Right::words>
 void tile(LeftChunk left, const RightChunk& right, float* out, bool add, Fetch next) noexcept {
+  constexpr std::size_t kWords = kRight == Right::words ? Step<dtype>::kHalves : 1;
   for (std::size_t k = 0; k < right.count; k += most_steps(dtype)) {
     const std::size_t count = right.count - k;
     TileSums<dtype, kRows> sums = {};
-    add_steps<dtype, kRows>(sums, left.units + k, right.units + k * kPanel * Step<dtype>::kHalves,
-                            count < most_steps(dtype) ? count : most_steps(dtype),
-                            {next.at + next.stride * k, next.stride});
+    add_steps<dtype, kRows, kRight>(sums, left.units + k, right.units + k * kPanel * kWords,
+                                    count < most_steps(dtype) ? count : most_steps(dtype),
+                                    {next.at + next.stride * k, next.stride});
 #pragma GCC unroll 12
     for (std::size_t r = 0; r < kRows; ++r) {
       put_sums<dtype>(sums[r], left, right, r, out + r * kPanel, add || k > 0);
@@ -111,6 +118,11 @@ void multiply_as(LeftChunk left, std::size_t rows, const RightChunk& right, floa
       tile<dtype, fit(1)>, tile<dtype, fit(2)>,  tile<dtype, fit(3)>,  tile<dtype, fit(4)>,
       tile<dtype, fit(5)>, tile<dtype, fit(6)>,  tile<dtype, fit(7)>,  tile<dtype, fit(8)>,
       tile<dtype, fit(9)>, tile<dtype, fit(10)>, tile<dtype, fit(11)>, tile<dtype, fit(12)>};
+  constexpr bool kHalved = Step<dtype>::kHalves > 1;
+  // Low tiles have registers left to widen in.
+  constexpr Right kIn = kHalved ? Right::units : Right::words;
+  static constexpr TileFunction kLowTiles[] = {tile<dtype, fit(1), kIn>, tile<dtype, fit(2), kIn>,
+                                               tile<dtype, fit(3), kIn>, tile<dtype, fit(4), kIn>};
   // Tiles of nearly equal height: 64 rows are 4 × 11 and 2 × 10, not 5 × 12 and a slow 4.
   const std::size_t count = (rows + kTileRows - 1) / kTileRows;
   const std::size_t height = rows / count;
@@ -120,16 +132,19 @@ void multiply_as(LeftChunk left, std::size_t rows, const RightChunk& right, floa
   constexpr std::size_t kLine = 64;
   const std::size_t shared = (kPanel * 4 + count - 1) / count;
   const std::size_t stride = shared < kLine ? shared : kLine;
-  constexpr bool kWiden = Step<dtype>::kHalves > 1;
+  const bool low = kHalved && count <= 2 && height + (taller > 0) <= std::size(kLowTiles);
+  const TileFunction* tiles = low ? kLowTiles : kTiles;
   constexpr std::size_t kMost = most_units_at_once(dtype);
-  alignas(64) std::uint32_t wide[kWiden ? 2 * kMost * kPanel : 1];
+  alignas(64) std::uint32_t wide[kHalved ? 2 * kMost * kPanel : 1];
   for (std::size_t k = 0; k < right.count; k += kMost) {
     RightChunk piece = right;
     piece.units += k * kPanel;
     piece.count = right.count - k < kMost ? right.count - k : kMost;
-    if constexpr (kWiden) {
-      widen_right<dtype>(piece.units, piece.count, wide);
-      piece.units = wide;
+    if constexpr (kHalved) {
+      if (!low) {
+        widen_right<dtype>(piece.units, piece.count, wide);
+        piece.units = wide;
+      }
     }
     LeftChunk rows_left = left;
     rows_left.units += k;
@@ -137,7 +152,7 @@ void multiply_as(LeftChunk left, std::size_t rows, const RightChunk& right, floa
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t h = height + (i < taller);
       const Fetch fetch{next + k * kPanel * 4 + i * stride * piece.count, stride};
-      kTiles[h - 1](rows_left, piece, out, add || k > 0, fetch);
+      tiles[h - 1](rows_left, piece, out, add || k > 0, fetch);
       rows_left.units += h * kRowStride<dtype>;
       if constexpr (dtype == Dtype::int8) rows_left.scale += h, rows_left.zero += h;
       out += h * kPanel;
