@@ -76,6 +76,19 @@ inline std::vector<Config> every_row(Config base = small_config()) {
     });
     add([](Config& c) { c.embedding_projection = false, c.embedding_norm_eps = 1e-3; });
     add([](Config& c) { c.pooler = false, c.pooling = "mean"; });
+    const auto add_head = [&](const char* task, const PartOptions& options) {
+      add([&](Config& c) { c.task = task, c.labels = {"a", "b", "c"}, c.head_options = options; });
+    };
+    add_head("text-classification",
+             {{"norm_type", "layer_norm"}, {"intermediate_size", std::int64_t{20}}});
+    add_head("token-classification", {{"norm_type", "rms_norm"},
+                                      {"intermediate_size", std::int64_t{24}},
+                                      {"hidden_act", "tanh"},
+                                      {"num_attention_heads", std::int64_t{2}},
+                                      {"ffn_type", "swiglu"}});
+    add_head("question-answering", {{"ffn_type", "counting"}});
+    add_head("multiple-choice", {{"ffn_type", "mlp"}, {"ffn_expansion_factor", std::int64_t{2}}});
+    add_head("sentence-similarity", {{"similarity", "dot"}});
     add([](Config& c) { c.hidden_size = 37, c.intermediate_size = 53; });
     add([](Config& c) { c.input_type = "vectors", c.input_size = 3, c.patch_length = 2; });
     add([](Config& c) {

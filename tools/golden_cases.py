@@ -35,6 +35,7 @@ SEED_FAMILY = dict(
 )
 BERT = dict(mixers=["attention"], hidden_act="gelu", embedding_projection=False)
 HEADS = dict(mixer_options={"num_attention_heads": 4})
+TAGGER = dict(architectures=["FNetForTokenClassification"])  # only a model with a head may have its options
 SMALL = dict(hidden_size=37, intermediate_size=50)
 BASE = dict(hidden_size=768, intermediate_size=3072, num_hidden_layers=2)
 EVERY = [[n] for n in LENGTHS] + [[n] * 5 for n in LENGTHS] + [[128, 1, 509, 7, 100]]
@@ -49,6 +50,18 @@ GOLDENS = {
     "hf_64_gelu": ("transformers", dict(hidden_act="gelu"), EVERY),
     "hf_768": ("transformers", {**BASE}, EVERY),
     "hf_heads": ("heads", {}, [[n] * 5 for n in LENGTHS] + PADDED),
+    "head_layers": (
+        "head-layers",
+        dict(TAGGER, head_options=dict(norm_type="layer_norm", intermediate_size=48, ffn_type="mlp",
+                                       ffn_expansion_factor=2)),
+        FEW,
+    ),  # fmt: skip
+    "head_layers_attention": (
+        "head-layers",
+        dict(TAGGER, head_options=dict(norm_type="layer_norm", intermediate_size=80, num_attention_heads=4,
+                                       ffn_type="mlp", ffn_expansion_factor=3)),
+        FEW,
+    ),  # fmt: skip
     "hf_64_fixed": ("transformers", dict(length_policy="fixed:128"), PADDED),
     "hf_64_batch": ("transformers", dict(length_policy="batch"), PADDED),
     "hf_37_states": ("states", {**SMALL}, FEW),

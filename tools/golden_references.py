@@ -146,6 +146,51 @@ class Heads(Transformers):
         return answers
 
 
+class HeadLayers(Transformers):
+    """The two classification heads with layers of torch's own before their last map."""
+
+    def __init__(self, config, double):
+        super().__init__(config, double)
+        nn, options = self.torch.nn, config["head_options"]
+        hidden, width = config["hidden_size"], options["intermediate_size"]
+        inner = width * options["ffn_expansion_factor"]
+        layers = {"LayerNorm": nn.LayerNorm(hidden, config["layer_norm_eps"]), "dense": nn.Linear(hidden, width),
+                  "dense_LayerNorm": nn.LayerNorm(width, config["layer_norm_eps"])}  # fmt: skip
+        self.heads = options.get("num_attention_heads", 0)
+        if self.heads:
+            layers |= {f"attention.{n}": nn.Linear(width, width)
+                       for n in ("self.query", "self.key", "self.value", "output.dense")}  # fmt: skip
+        layers |= {"ffn.intermediate.dense": nn.Linear(width, inner), "ffn.output.dense": nn.Linear(inner, width)}
+        self.layers = {name: self._layer(layer, f"head_layers.{name}", double) for name, layer in layers.items()}
+        self.classifier = self._layer(nn.Linear(width, LABELS), "classifier", double)
+
+    def _layer(self, layer, place, double):
+        values = {k: weight(f"{place}.{k}", tuple(v.shape)) for k, v in layer.state_dict().items()}
+        layer.load_state_dict({k: self.torch.from_numpy(v) for k, v in values.items()})
+        return layer.to(self.torch.float64 if double else self.torch.float32)
+
+    def _attention(self, x):
+        q, k, v = (self.layers[f"attention.self.{name}"](x).unflatten(-1, (self.heads, -1)).transpose(-2, -3)
+                   for name in ("query", "key", "value"))  # fmt: skip
+        mixed = self.torch.nn.functional.scaled_dot_product_attention(q, k, v)
+        return self.layers["attention.output.dense"](mixed.transpose(-2, -3).flatten(-2))
+
+    def _scores(self, x):
+        own, gelu = self.layers, self.torch.nn.functional.gelu
+        x = gelu(own["dense_LayerNorm"](own["dense"](own["LayerNorm"](x))))
+        if self.heads:
+            x = self._attention(x)
+        return self.classifier(own["ffn.output.dense"](gelu(own["ffn.intermediate.dense"](x))))
+
+    def run(self, ids, types, tokens):
+        given = dict(input_ids=self.torch.from_numpy(ids), token_type_ids=self.torch.from_numpy(types))
+        base = self.sequence.fnet(**given)
+        answers = {"hidden": base.last_hidden_state, "token-classification": self._scores(base.last_hidden_state)}
+        if not self.heads:  # which read rows
+            answers["text-classification"] = self._scores(base.pooler_output)
+        return {k: v.numpy() for k, v in answers.items()}
+
+
 class Bert(Transformers):
     """BertModel with the two classification heads: attention in every layer."""
 
@@ -275,6 +320,7 @@ REFERENCES = {
     "transformers": Transformers,
     "states": States,
     "heads": Heads,
+    "head-layers": HeadLayers,
     "masked-lm": MaskedLM,
     "numbers": Numbers,
     "bert": Bert,

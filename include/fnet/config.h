@@ -61,6 +61,7 @@ struct HeadConfig {
   std::string problem_type;         ///< as in Config
   bool no_answer = false;           ///< as in Config
   std::int64_t wide_features = 0;   ///< words and pairs of words that its wide part knows
+  PartOptions options = {};         ///< as Config::head_options
 
   bool operator==(const HeadConfig&) const = default;
 };
@@ -112,6 +113,7 @@ struct FNET_API Config {
   double drop_path_rate = 0;                      ///< stochastic depth of the last layer
   std::vector<std::string> mixers = {"fourier"};  ///< one for all layers, one for each, or a layout
   PartOptions norm_options, ffn_options, mixer_options;  ///< `fnet info` lists each part's
+  PartOptions head_options;  ///< of the model's own head: layers before its last map
   std::string length_policy =
       "exact";                     ///< a config.json without the key: fixed:max_position_embeddings
   std::string pooling = "pooler";  ///< what a sequence head reads, and the default of `embed`

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "fnet/api.h"
+#include "fnet/config.h"
 #include "fnet/error.h"
 #include "fnet/types.h"
 
@@ -45,10 +46,11 @@ struct TaskOptions {
 
 /// One of several tasks: a head of its own on the encoder that all share.
 struct NamedTask : TaskOptions {
-  std::string name;             ///< of the head: letters, digits, `_` and `-`
-  double weight = 1;            ///< of its loss
-  std::string pooling;          ///< what its head reads of a text; empty: as the model's own
-  std::int64_t num_labels = 0;  ///< that its data must have; 0: however many they have
+  std::string name;               ///< of the head: letters, digits, `_` and `-`
+  double weight = 1;              ///< of its loss
+  std::string pooling;            ///< what its head reads of a text; empty: as the model's own
+  PartOptions head_options = {};  ///< of its head, as Config::head_options
+  std::int64_t num_labels = 0;    ///< that its data must have; 0: however many they have
 };
 
 /// What `finetune` is to do. The defaults are the recipe for a few thousand labelled texts.

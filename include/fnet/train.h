@@ -230,7 +230,8 @@ class FNET_API FNetWithHeadImpl : public FNetModule {
   at::Tensor scores(const at::Tensor& hidden, const Rows& rows, const at::Tensor& picks = {},
                     std::string_view head = {}, const Bags* ngrams = nullptr);
 
-  /// What a head's pooling makes of each text's rows: [T, H] → [B, H]. `head`: as in `scores`.
+  /// What a head that scores texts reads of each, behind its pooling and its layers: [T, H] →
+  /// [B, width]. `head`: as in `scores`.
   at::Tensor pooled(const at::Tensor& hidden, const Rows& rows, std::string_view head = {});
 
   /// What the wide part of the model's own head adds to the scores: [B, C].

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
 
 #include "blocks/head/head.h"
 // Written by the build: every header of blocks/head.
 #include "blocks/head_headers.h"
+#include "blocks/part_options.h"
 #include "model/kinds.h"
 
 namespace fnet {
@@ -21,6 +23,15 @@ inline Head head_for(std::string_view task) {
   if (task == (name)) return Type();
 #include "model/kinds.def"
   fail(Kind::internal, "task '{}' has no head", task);
+}
+
+/// A head with its options. Throws: input for an option that it does not have or allow.
+inline Head make_head(const HeadConfig& own) {
+  Head head = head_for(own.task);
+  std::set<std::string> known;
+  std::visit([&](auto& h) { set_options(h, "head_options", own.options, known); }, head);
+  check_known_options("head_options", own.task, own.options, known);
+  return head;
 }
 
 /// Where a head's weights stand: at the root, where Hugging Face has it there, or under its name.

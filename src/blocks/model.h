@@ -188,7 +188,7 @@ inline std::vector<WeightSpec> pooling_specs(const Config& c) {
 inline void head_weights(const Specs& specs, const Config& c) {
   for (const std::string& name : c.head_names()) {
     const HeadConfig head = c.head(name);
-    add_weights(head_for(head.task), specs.under(head_place(name)), c, head);
+    add_weights(make_head(head), specs.under(head_place(name)), c, head);
   }
 }
 

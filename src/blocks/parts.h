@@ -43,7 +43,11 @@ inline const KindRow& row_of(const Ffn& part) { return ffn_kinds()[part.index()]
 inline const KindRow& row_of(const Mixer& part) { return mixer_kinds()[part.index()]; }
 inline const KindRow& row_of(const Pooling& part) { return pooling_kinds()[part.index()]; }
 
-/// The pooling of this name. Throws: usage where there is none.
+/// A part by its name, with the options that it has at first. Throws: internal where the table has
+/// none; of a pooling: usage.
+Norm norm_named(std::string_view name);
+Ffn ffn_named(std::string_view name);
+Activation activation_named(std::string_view name);
 Pooling pooling_named(std::string_view name);
 
 /// The parts of a config, with their options.
@@ -61,7 +65,7 @@ struct Parts {
 
 /// An option of a part, for `info` and the docs.
 struct PartOption {
-  std::string_view key;   ///< of config.json: norm_options, ffn_options, mixer_options
+  std::string_view key;  ///< of config.json: norm_options, ffn_options, mixer_options, head_options
   std::string_view part;  ///< its row
   std::string name, value, allowed, help;
 };

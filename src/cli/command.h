@@ -61,9 +61,8 @@ inline constexpr std::string_view kAllHeads = "all";
 void require_head(const Config& config, const std::filesystem::path& directory,
                   const std::string& head);
 
-/// --similarity, and what its words stand for.
+/// --similarity
 void add_similarity(FlagSet& flags, std::string& similarity);
-Similarity similarity_named(std::string_view name);
 
 /// --dtype
 void add_dtype(FlagSet& flags, std::string& dtype);

@@ -98,7 +98,7 @@ ordered_json layers_json(const Config& config, std::int64_t length) {
   for (const std::string& name : config.head_names()) {
     const HeadConfig head = config.head(name);
     Specs weights;
-    add_weights(head_for(head.task), weights, config, head);
+    add_weights(make_head(head), weights, config, head);
     add_maps(head_place(name).empty() ? head.task : head_place(name), weights,
              is_pooled(head_for(head.task)), false);
   }

@@ -8,6 +8,7 @@
 #include "cli/stream.h"
 #include "core/error.h"
 #include "fnet/similarity.h"
+#include "model/similarity_option.h"
 #include "runtime/samples.h"
 #include "tasks/labelling.h"
 

@@ -9,6 +9,7 @@
 #include "cli/output.h"
 #include "cli/stream.h"
 #include "core/error.h"
+#include "model/similarity_option.h"
 #include "tasks/evaluation.h"
 #include "tasks/labelling.h"
 #include "tasks/regression.h"
@@ -89,10 +90,6 @@ void run(const Flags& flags) {
 }
 
 }  // namespace
-
-Similarity similarity_named(std::string_view name) {
-  return name == "dot" ? Similarity::dot : Similarity::cosine;
-}
 
 void add_similarity(FlagSet& flags, std::string& similarity) {
   flags.add("--similarity", &similarity, "of two vectors: their cosine, or the sum of products",

@@ -78,7 +78,7 @@ class ModelGraph {
         "config: wide_features: expected 0 for ONNX, found {}: a wide part reads the words of a "
         "text, and a graph gets its tokens; train with --wide off",
         own.wide_features);
-    const Head head = head_for(own.task);
+    const Head head = make_head(own);
     const Pooling pooling = pooling_named(own.pooling);
     const HeadContext<OnnxTensor> c{
         context(root().under(head_place(name)), config_.num_hidden_layers), encoder(), own,

@@ -290,6 +290,9 @@ void Config::validate() const {
       "config: pooling: expected another one, found 'pooler' in a model without pooler weights");
   require(has_head() || wide_features == 0, fnet::Kind::input,
           "config: wide_features: expected 0 for a model without a head, found {}", wide_features);
+  require(has_head() || head_options.empty(), fnet::Kind::input,
+          "config: head_options: expected none for a model without a head, found {}",
+          show(head_options));
   require(head_name.find('.') == head_name.npos && !heads.contains(head_name), fnet::Kind::input,
           "config: head_name: expected a name without a dot that no other of the heads has, found "
           "'{}'",
@@ -348,7 +351,7 @@ std::int64_t Config::longest_text() const {
 HeadConfig Config::head(std::string_view name) const {
   if (head_key(name).empty()) {
     require(has_head(), fnet::Kind::usage, "model: expected one with a head, found an encoder");
-    return {task, labels, pooling, problem_type, no_answer, wide_features};
+    return {task, labels, pooling, problem_type, no_answer, wide_features, head_options};
   }
   const auto found = heads.find(std::string(name));
   if (found == heads.end()) {

@@ -88,6 +88,8 @@ void config_fields(Visit&& field) {
   field("norm_options", &C::norm_options, Allowed::any(), "options of the norm");
   field("ffn_options", &C::ffn_options, Allowed::any(), "options of the feed-forward");
   field("mixer_options", &C::mixer_options, Allowed::any(), "options of the mixers");
+  field("head_options", &C::head_options, Allowed::any(),
+        "options of the model's own head: layers before its last map");
   field("length_policy", &C::length_policy, Allowed::any(),
         "rows that a text is mixed over: exact, fixed:N or batch");
   field("problem_type", &C::problem_type, problem_types(),

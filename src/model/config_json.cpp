@@ -10,6 +10,7 @@
 #include "model/config_fields.h"
 #include "model/kinds.h"
 #include "model/other_names.h"
+#include "model/part_options_json.h"
 
 namespace fnet {
 namespace {
@@ -59,11 +60,22 @@ constexpr std::string_view kIgnored[] = {"model_type",
 /// What our own keys say where transformers would compute something else: it does not read them,
 /// and by the model's type it knows that it cannot.
 constexpr std::string_view kOwnType = "fnet-cpp";
-constexpr std::string_view kOwnKeys[] = {
-    "fourier_norm", "embedding_projection", "embedding_norm_eps", "pooler",
-    "norm_type",    "norm_position",        "ffn_type",           "position_embedding",
-    "mixers",       "norm_options",         "ffn_options",        "mixer_options",
-    "pooling",      "wide_features",        "input_type"};
+constexpr std::string_view kOwnKeys[] = {"fourier_norm",
+                                         "embedding_projection",
+                                         "embedding_norm_eps",
+                                         "pooler",
+                                         "norm_type",
+                                         "norm_position",
+                                         "ffn_type",
+                                         "position_embedding",
+                                         "mixers",
+                                         "norm_options",
+                                         "ffn_options",
+                                         "mixer_options",
+                                         "head_options",
+                                         "pooling",
+                                         "wide_features",
+                                         "input_type"};
 
 /// Keys of the Keras families, whose numerics differ: loading them by luck would be wrong silently.
 const std::map<std::string_view, std::string_view> kForeign = {
@@ -116,24 +128,7 @@ void read(const Json& json, std::vector<std::string>& out, std::string_view sour
 }
 
 void read(const Json& json, PartOptions& out, std::string_view source, std::string_view key) {
-  if (!json.is_object()) wrong_type(source, key, "an object of options", json);
-  out.clear();
-  for (const auto& [name, value] : json.items()) {
-    if (value.is_boolean()) {
-      out[name] = value.get<bool>();
-    } else if (value.is_number_integer()) {
-      std::int64_t whole = 0;
-      read(value, whole, source, fmt::format("{}.{}", key, printable(name)));
-      out[name] = whole;
-    } else if (value.is_number()) {
-      out[name] = value.get<double>();
-    } else if (value.is_string()) {
-      out[name] = value.get<std::string>();
-    } else {
-      wrong_type(source, fmt::format("{}.{}", key, printable(name)),
-                 "a number, a word, true or false", value);
-    }
-  }
+  out = options_of_json(json, source, key);
 }
 
 /// id2label {"0": "NEG", …}: every id from 0 once.
@@ -173,9 +168,13 @@ std::map<std::string, HeadConfig> read_heads(const Json& json, std::string_view 
         read(value, head.problem_type, source, inner);
       } else if (key == "no_answer") {
         read(value, head.no_answer, source, inner);
+      } else if (key == "head_options") {
+        read(value, head.options, source, inner);
       } else {
         fail(Kind::input,
-             "{}: {}: expected task, labels, pooling, problem_type or no_answer, found another key",
+             "{}: {}: expected task, labels, pooling, problem_type, no_answer or head_options, "
+             "found "
+             "another key",
              source, inner);
       }
     }
@@ -197,7 +196,11 @@ nlohmann::ordered_json to_ordered(const auto& value) { return value; }
 nlohmann::ordered_json to_ordered(const std::vector<std::string>& names) {
   return names.size() == 1 ? nlohmann::ordered_json(names.front()) : nlohmann::ordered_json(names);
 }
-nlohmann::ordered_json to_ordered(const PartOptions& options) {
+nlohmann::ordered_json to_ordered(const PartOptions& options) { return json_of_options(options); }
+
+}  // namespace
+
+nlohmann::ordered_json json_of_options(const PartOptions& options) {
   auto json = nlohmann::ordered_json::object();
   for (const auto& [name, value] : options) {
     std::visit([&, &key = name](const auto& v) { json[key] = v; }, value);
@@ -205,7 +208,27 @@ nlohmann::ordered_json to_ordered(const PartOptions& options) {
   return json;
 }
 
-}  // namespace
+PartOptions options_of_json(const Json& json, std::string_view source, std::string_view key) {
+  if (!json.is_object()) wrong_type(source, key, "an object of options", json);
+  PartOptions out;
+  for (const auto& [name, value] : json.items()) {
+    if (value.is_boolean()) {
+      out[name] = value.get<bool>();
+    } else if (value.is_number_integer()) {
+      std::int64_t whole = 0;
+      read(value, whole, source, fmt::format("{}.{}", key, printable(name)));
+      out[name] = whole;
+    } else if (value.is_number()) {
+      out[name] = value.get<double>();
+    } else if (value.is_string()) {
+      out[name] = value.get<std::string>();
+    } else {
+      wrong_type(source, fmt::format("{}.{}", key, printable(name)),
+                 "a number, a word, true or false", value);
+    }
+  }
+  return out;
+}
 
 Config Config::load(const std::filesystem::path& directory, std::vector<std::string>* warnings) {
   const std::filesystem::path path = directory / "config.json";
@@ -332,6 +355,7 @@ std::string Config::to_json() const {
     if (!head.pooling.empty()) entry["pooling"] = head.pooling;
     if (!head.problem_type.empty()) entry["problem_type"] = head.problem_type;
     if (head.no_answer) entry["no_answer"] = true;
+    if (!head.options.empty()) entry["head_options"] = to_ordered(head.options);
   }
   if (has_head() && has_labels(task)) {
     json["id2label"] = nlohmann::ordered_json::object();

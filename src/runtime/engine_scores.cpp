@@ -21,7 +21,7 @@ struct AskedHead {
   AskedHead(const Config& model, const HeadQuery& query, std::size_t texts)
       : name(model.head_key(query.head)),
         config(model.head(query.head)),
-        formula(head_for(config.task)),
+        formula(make_head(config)),
         pooling(pooling_named(config.pooling)),
         picks(query.picks) {
     require(picks.empty() || picks.size() == texts, Kind::usage,

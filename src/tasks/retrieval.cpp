@@ -23,9 +23,10 @@ float fast_dot(std::span<const float> a, std::span<const float> b) {
   return sum;
 }
 
-/// Each row divided by its length.
-Matrix normalized(const Matrix& rows) {
+/// Rows whose sums of products are their similarity.
+Matrix comparable(const Matrix& rows, Similarity similarity) {
   Matrix out = rows;
+  if (similarity == Similarity::dot) return out;
   for (std::size_t i = 0; i < out.rows; ++i) normalize(out.row(i));
   return out;
 }
@@ -33,12 +34,12 @@ Matrix normalized(const Matrix& rows) {
 }  // namespace
 
 RetrievalReport retrieval_report(const Matrix& queries, const Matrix& partners,
-                                 std::span<const std::size_t> text) {
+                                 std::span<const std::size_t> text, Similarity similarity) {
   require(queries.rows == partners.rows && text.size() == queries.rows, Kind::usage,
           "retrieval: expected a partner for each of {} vectors, found {}", queries.rows,
           partners.rows);
   RetrievalReport out;
-  const Matrix from = normalized(queries), to = normalized(partners);
+  const Matrix from = comparable(queries, similarity), to = comparable(partners, similarity);
   for (std::size_t i = 0; i < from.rows; ++i) {
     const float own = fast_dot(from.row(i), to.row(i));
     std::size_t rank = 1, nearest = i;

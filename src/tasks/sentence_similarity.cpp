@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/vectors.h"
+#include "model/similarity_option.h"
 #include "tasks/labelling.h"
 #include "tasks/regression.h"
 #include "tasks/retrieval.h"
@@ -14,16 +15,22 @@
 namespace fnet {
 namespace {
 
+double compare(Similarity similarity, std::span<const float> a, std::span<const float> b) {
+  return similarity == Similarity::dot ? dot(a, b) : cosine(a, b);
+}
+
 bool has_score(const Example& example) { return !example.truth.empty(); }
 
 class SimilarityScorer final : public Scorer {
  public:
-  explicit SimilarityScorer(const Task& task) : task_(task) {}
+  SimilarityScorer(const Task& task, Similarity similarity)
+      : task_(task), similarity_(similarity) {}
 
   void add(const Example& example, const Sample& sample, std::span<const Matrix> scores) override {
     const std::span<const float> first = row_of(scores, 0), second = row_of(scores, 1);
     if (!sample.values.empty()) {
-      pairs_.emplace_back(sample.values[0], static_cast<float>(cosine(first, second)));
+      pairs_.emplace_back(sample.values[0],
+                          static_cast<float>(compare(similarity_, first, second)));
     } else {
       add_row(queries_, first), add_row(partners_, second);
       text_.push_back(known_.emplace(example.texts.at(1), text_.size()).first->second);
@@ -42,7 +49,7 @@ class SimilarityScorer final : public Scorer {
       out.metrics = {{"spearman", report.spearman}, {"pearson", report.pearson}};
       return out;
     }
-    const RetrievalReport report = retrieval_report(queries_, partners_, text_);
+    const RetrievalReport report = retrieval_report(queries_, partners_, text_, similarity_);
     out.count = text_.size();
     out.metrics = {{"mrr", report.mrr}, {"accuracy_at_1", report.accuracy_at_1}};
     WorstMistakes mistakes;
@@ -51,7 +58,8 @@ class SimilarityScorer final : public Scorer {
       if (found == i) continue;
       Mistake mistake = examples_[i];
       mistake.answer = examples_[found].truth;
-      mistake.score = static_cast<float>(cosine(queries_.row(i), partners_.row(found)));
+      mistake.score =
+          static_cast<float>(compare(similarity_, queries_.row(i), partners_.row(found)));
       mistakes.add(std::move(mistake));
     }
     out.worst = mistakes.take();
@@ -65,7 +73,8 @@ class SimilarityScorer final : public Scorer {
   }
 
   const Task& task_;
-  std::vector<std::pair<float, float>> pairs_;  // score and cosine; ranks need them all
+  Similarity similarity_;
+  std::vector<std::pair<float, float>> pairs_;  // score and likeness; ranks need them all
   Matrix queries_, partners_;                   // vectors of pairs without a score
   std::map<std::string, std::size_t> known_;    // the first partner of each text
   std::vector<std::size_t> text_;
@@ -145,7 +154,7 @@ Sample SentenceSimilarityTask::encode(const Example& example, const Tokenizer& t
 
 Answer SentenceSimilarityTask::answer(const Example&, const Sample&, std::span<const Matrix> scores,
                                       const HeadConfig& head, const AnswerOptions&) const {
-  const double likeness = cosine(row_of(scores, 0), row_of(scores, 1));
+  const double likeness = compare(similarity_of(head), row_of(scores, 0), row_of(scores, 1));
   return {{{head.labels.at(0), static_cast<float>(likeness)}}};
 }
 
@@ -159,8 +168,8 @@ std::string SentenceSimilarityTask::json(const Example& example, const Answer& a
   return line.dump() + '\n';
 }
 
-std::unique_ptr<Scorer> SentenceSimilarityTask::scorer(const HeadConfig&) const {
-  return std::make_unique<SimilarityScorer>(*this);
+std::unique_ptr<Scorer> SentenceSimilarityTask::scorer(const HeadConfig& head) const {
+  return std::make_unique<SimilarityScorer>(*this, similarity_of(head));
 }
 
 }  // namespace fnet

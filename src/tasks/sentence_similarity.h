@@ -4,7 +4,8 @@
 
 namespace fnet {
 
-/// How alike two texts are: the cosine of the vectors that stand for them. It is learned from pairs
+/// How alike two texts are: the cosine of the vectors that stand for them, or the sum of products
+/// where the head's option says so. It is learned from pairs
 /// with a score, or from pairs that belong together, each against the others of its batch.
 class SentenceSimilarityTask final : public Task {
  public:

@@ -85,6 +85,7 @@ Start starting_point(const DistillOptions& o, const Log& log) {
   config.problem_type.clear();
   config.no_answer = false;
   config.wide_features = 0;
+  config.head_options.clear();
   config.heads.clear();
   for (const std::string& setting : o.set) config.assign(setting);
   for (std::int64_t layer = 0; !o.init_from.empty() && layer < config.num_hidden_layers; ++layer) {

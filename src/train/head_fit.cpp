@@ -23,14 +23,14 @@ constexpr double kCounts[] = {0.25, 1, 4, 16, 64};
 /// The name of a head's classifier.
 std::string classifier_of(const TaskSetup& task) {
   const std::string place = head_place(task.head);
-  return (place.empty() ? place : place + '.') + Classifier::kClassifier;
+  return (place.empty() ? place : place + '.') + kClassifier;
 }
 
-/// What the head's pooling makes of each sample's text [S, H]; not defined where `stop` says so.
+/// What the head's last map reads of each sample's text [S, width]; not defined where `stop` says
+/// so.
 at::Tensor pooled_vectors(nn::FNetWithHeadImpl& model, std::span<const Sample> samples,
                           std::string_view head, const std::function<bool()>& stop) {
-  at::Tensor all = at::empty(
-      {static_cast<std::int64_t>(samples.size()), model.config().hidden_size}, at::kFloat);
+  at::Tensor all;
   Batch batch;
   for (const auto& places : batches_by_length(samples, model.config())) {
     if (stop && stop()) return {};
@@ -39,6 +39,8 @@ at::Tensor pooled_vectors(nn::FNetWithHeadImpl& model, std::span<const Sample> s
     pack(texts, model.config(), batch);
     const at::Tensor vectors = model.pooled(nn::hidden_of(*model.fnet, batch), batch.rows, head);
     const std::vector<std::int64_t> rows(places.begin(), places.end());
+    if (!all.defined())
+      all = at::empty({static_cast<std::int64_t>(samples.size()), vectors.size(1)}, at::kFloat);
     all.index_copy_(0, at::tensor(rows, at::kLong), vectors.to(at::kCPU, at::kFloat));
   }
   return all;

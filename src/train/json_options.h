@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 #include "core/json.h"
+#include "model/part_options_json.h"
 
 namespace fnet {
 
@@ -19,6 +20,8 @@ template <class T>
 nlohmann::ordered_json json_of(const T& value) {
   if constexpr (std::is_same_v<T, std::filesystem::path>)
     return value.string();
+  else if constexpr (std::is_same_v<T, PartOptions>)
+    return json_of_options(value);
   else
     return value;
 }
@@ -41,6 +44,8 @@ void assign(const nlohmann::json& json, const std::string& source, std::string_v
     value = static_cast<T>(number);
   } else if constexpr (std::is_same_v<T, std::filesystem::path>) {
     value = json_cast<std::string>(json, source, place);
+  } else if constexpr (std::is_same_v<T, PartOptions>) {
+    value = options_of_json(json, source, place);
   } else {
     value = json_cast<T>(json, source, place);
   }

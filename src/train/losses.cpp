@@ -45,17 +45,19 @@ constexpr double kCosineScale = 20;
 
 /// Pairs of vectors, or anchors against all candidates. Source: sentence-transformers'
 /// CosineSimilarityLoss and MultipleNegativesRankingLoss (Henderson et al. 2017, §4.4).
-at::Tensor of_vectors(const Scored& scored, const at::Tensor& vectors,
-                      at::Reduction::Reduction reduction) {
+at::Tensor of_vectors(const Scored& scored, const at::Tensor& vectors, const LossOptions& options) {
+  const bool by_dot = options.similarity == Similarity::dot;
   const auto rows = [&](const std::vector<std::int64_t>& numbers) {
     return vectors.index_select(0, indices(numbers, vectors));
   };
   std::vector<std::int64_t> partners;
   for (const std::int64_t unit : scored.units) partners.push_back(unit + 1);
   if (!scored.values.empty()) {
-    const at::Tensor cosines = at::cosine_similarity(rows(scored.units), rows(partners), 1);
-    const at::Tensor values = on_device(scored.values, cosines.scalar_type(), cosines.device());
-    return at::mse_loss(cosines, values, reduction);
+    const at::Tensor first = rows(scored.units), second = rows(partners);
+    const at::Tensor likeness =
+        by_dot ? (first * second).sum(1) : at::cosine_similarity(first, second, 1);
+    const at::Tensor values = on_device(scored.values, likeness.scalar_type(), likeness.device());
+    return at::mse_loss(likeness, values, options.reduction);
   }
   std::vector<std::int64_t> candidates = partners, own(partners.size());
   std::iota(own.begin(), own.end(), std::int64_t{0});
@@ -63,20 +65,23 @@ at::Tensor of_vectors(const Scored& scored, const at::Tensor& vectors,
     for (std::int64_t row = scored.units[u] + 2; row < scored.ends[u]; ++row)
       candidates.push_back(row);
   }
-  const auto unit_length = [](const at::Tensor& x) { return torch::nn::functional::normalize(x); };
-  const at::Tensor cosines =
-      at::matmul(unit_length(rows(scored.units)), unit_length(rows(candidates)).t());
-  return at::cross_entropy_loss(cosines * kCosineScale, indices(own, vectors), {}, reduction);
+  const auto comparable = [&](const at::Tensor& x) {
+    return by_dot ? x : torch::nn::functional::normalize(x);
+  };
+  const at::Tensor likeness =
+      at::matmul(comparable(rows(scored.units)), comparable(rows(candidates)).t());
+  return at::cross_entropy_loss(by_dot ? likeness : likeness * kCosineScale, indices(own, vectors),
+                                {}, options.reduction);
 }
 
 at::Tensor similarity(const Scored& scored, const LossOptions& options) {
   require(scored.values.empty() || scored.values.size() == scored.units.size(), Kind::input,
           "label: expected a score for every pair, or for none, found {} in {} pairs",
           scored.values.size(), scored.units.size());
-  at::Tensor sum = of_vectors(scored, scored.logits, options.reduction);
+  at::Tensor sum = of_vectors(scored, scored.logits, options);
   for (const std::int64_t dim : options.matryoshka_dims) {
     if (dim < scored.logits.size(1))
-      sum = sum + of_vectors(scored, scored.logits.narrow(1, 0, dim), options.reduction);
+      sum = sum + of_vectors(scored, scored.logits.narrow(1, 0, dim), options);
   }
   return sum;
 }

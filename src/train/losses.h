@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "fnet/similarity.h"
 #include "tasks/task.h"
 
 namespace fnet {
@@ -34,6 +35,7 @@ struct LossOptions {
   /// Of similarity: so many first numbers of each vector are compared too, a loss each. Source:
   /// Kusupati et al. 2022, as sentence-transformers' MatryoshkaLoss with weights of 1.
   std::vector<std::int64_t> matryoshka_dims = {};
+  Similarity similarity = Similarity::cosine;  ///< of similarity: how vectors are compared
 };
 
 /// The loss of scores, with its graph.

@@ -63,6 +63,7 @@ Config without_head(Config config) {
   config.heads.clear();
   config.head_name.clear();
   config.wide_features = 0;
+  config.head_options.clear();
   return config;
 }
 
@@ -242,14 +243,17 @@ at::Tensor FNetWithHeadImpl::scores(const at::Tensor& hidden, const Rows& rows,
   return with_head(rows, head, [&](HeadContext<TorchTensor>& context) {
     if (picks.defined()) context.picked = &picks;
     context.ngrams = ngrams;
-    return fnet::apply(head_for(context.head.task), TorchTensor(hidden), context);
+    return fnet::apply(make_head(context.head), TorchTensor(hidden), context);
   });
 }
 
 at::Tensor FNetWithHeadImpl::pooled(const at::Tensor& hidden, const Rows& rows,
                                     std::string_view head) {
   return with_head(rows, head, [&](const HeadContext<TorchTensor>& context) {
-    return context.pool(TorchTensor(hidden));
+    const Head own = make_head(context.head);
+    const auto* layered = std::get_if<SequenceClassification>(&own);
+    const TorchTensor x(hidden);
+    return layered != nullptr ? layered->read(x, context) : context.pool(x);
   });
 }
 

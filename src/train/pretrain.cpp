@@ -118,6 +118,7 @@ Start starting_point(const PretrainOptions& o, const Log& log) {
   config.problem_type.clear();
   config.no_answer = false;
   config.wide_features = 0;
+  config.head_options.clear();
   config.heads.clear();
   if (o.objective != "mlm") config.heads[std::string(kOrderHead)] = order_head();
   start.new_head = before.task != config.task || before.heads != config.heads;

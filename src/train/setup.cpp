@@ -140,7 +140,12 @@ void set_heads(Config& config, const std::vector<TaskSetup>& tasks, const Log& l
     HeadConfig head = config_for(plain, task).head("");
     head.pooling = task.options.pooling;
     head.wide_features = 0;
-    if (task.fits && head.pooling.empty()) head.pooling = config.heads[task.head].pooling;
+    head.options = task.options.head_options;
+    if (task.fits) {
+      const HeadConfig& before = config.heads[task.head];
+      if (head.pooling.empty()) head.pooling = before.pooling;
+      if (head.options.empty()) head.options = before.options;
+    }
     config.heads[task.head] = head;
   }
 }

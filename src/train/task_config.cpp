@@ -24,6 +24,7 @@ template <class Visit>
 void named_options(Visit&& option) {
   option("weight", &NamedTask::weight);
   option("pooling", &NamedTask::pooling);
+  option("head_options", &NamedTask::head_options);
   option("num_labels", &NamedTask::num_labels);
 }
 
@@ -171,7 +172,7 @@ std::vector<NamedTask> tasks_from_json(const Json& json, const std::string& sour
   std::string main;
   std::size_t number = 0;
   for (const auto& [key, entry] : json.items()) {
-    NamedTask begin{base, json.is_object() ? key : "", 1, "", 0};
+    NamedTask begin{base, json.is_object() ? key : "", 1, "", {}, 0};
     const std::string place =
         json.is_object() ? "tasks." + printable(key) : fmt::format("tasks[{}]", number++);
     TaskReader reader(source, place, folder, std::move(begin));

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/random.h"
+#include "model/similarity_option.h"
 #include "text/ngrams.h"
 #include "train/algebra.h"
 #include "train/device.h"
@@ -113,7 +114,7 @@ Objective::Result TaskObjective::loss(std::span<const Sample> batch, const StepP
   model_->set_dropout_place(nn::DropoutPlace{options_.seed, part.place()});
   const Scored result = scores(samples, packed, [&](Batch& b) { drop_tokens(b, part); });
   LossOptions how{at::Reduction::Mean, options_.class_weights, options_.label_smoothing,
-                  options_.matryoshka_dims};
+                  options_.matryoshka_dims, similarity_of(head_)};
   const bool whole = part.terms.empty();
   if (!whole) how.reduction = at::Reduction::Sum;
   return {loss_of(task_.loss(), result, how) / (whole ? 1.0 : part.terms[0]), packed.rows.total()};

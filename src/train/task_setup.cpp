@@ -165,7 +165,7 @@ TaskSetup read_task(NamedTask options, const Config& input, std::uint64_t seed,
 
 std::vector<NamedTask> tasks_of(const FinetuneOptions& options) {
   if (!options.tasks.empty()) return options.tasks;
-  return {{static_cast<const TaskOptions&>(options), "", 1, "", 0}};
+  return {{static_cast<const TaskOptions&>(options), "", 1, "", {}, 0}};
 }
 
 std::vector<Example> first_examples(NamedTask options, std::size_t most) {
@@ -190,6 +190,8 @@ Config config_for(Config config, const TaskSetup& task) {
   config.problem_type = task.task->problem_type();
   task.task->configure(config, task.train_examples);
   if (!task.options.pooling.empty()) config.pooling = task.options.pooling;
+  if (!task.fits || !task.options.head_options.empty())
+    config.head_options = task.options.head_options;
   return config;
 }
 

@@ -82,6 +82,24 @@ class Finetune(CliTest):
         self.assertLess(self.accuracy(off, train), 1)
 
     @unittest.skipUnless(CAN_TRAIN, "this build has no fnet-train")
+    def test_layers_of_a_head_learn_and_go_with_the_model(self):
+        train, small = self.data("layers.tsv"), self.folder / "layers-int8"
+        out, again = self.folder / "layers", self.folder / "layers-again"
+        common = ("--train", train, "--dev", train, "--wide", "off", "--lr", "3e-3", "--batch-size", 8, "--threads", 1)
+        done("finetune", "--from", self.classifier, "--out", out, "--epochs", 12, *common, "--skip-mismatch",
+             "--set", "head_options.intermediate_size=24", "--set", "head_options.norm_type=layer_norm")  # fmt: skip
+        config = json.loads((out / "config.json").read_text())
+        self.assertEqual(config["head_options"], {"intermediate_size": 24, "norm_type": "layer_norm"})
+        self.assertGreater(self.accuracy(out, train), 0.9)
+        done("quantize", out, "--dtype", "int8", "--out", small)
+        self.assertEqual(done("predict", small, stdin="a lovely film\n").split("\t")[0], "good")
+        done("finetune", "--from", out, "--out", again, "--epochs", 0, *common)  # the same head goes on
+        self.assertEqual(self.accuracy(again, train), self.accuracy(out, train))
+        error = self.fails("finetune", "-q", "--out", self.folder / "none", *common, "--variant", "tiny",
+                           "--set", "head_options.width=24")  # fmt: skip
+        self.assertIn("intermediate_size", error)
+
+    @unittest.skipUnless(CAN_TRAIN, "this build has no fnet-train")
     def test_hybrids_and_other_mixers_train_and_run(self):
         train = self.data("mixers.tsv")
         for mixers in ("top:1", "hartley", "linear", "gfilter"):

@@ -78,6 +78,17 @@ class Pairs(CliTest):
             self.assertAlmostEqual(ours, theirs, delta=2e-5)
 
     @unittest.skipUnless(CAN_TRAIN, "this build has no fnet-train")
+    def test_likeness_may_be_a_sum_of_products(self):
+        dev = self.scored("dots_dev.tsv", 40, 2)
+        model = self.finetune("dots", "sentence-similarity", self.scored("dots.tsv", 160, 1), dev, "--epochs", 6,
+                              "--set", "head_options.similarity=dot")  # fmt: skip
+        self.assertGreater(json.loads(done("evaluate", model, dev, "--json"))["spearman"], 0.4)
+        rows = [line.split("\t")[:2] for line in dev.read_text().splitlines()[1:]]
+        dots = done("similarity", model, "--similarity", "dot", stdin="".join("\t".join(r) + "\n" for r in rows))
+        for ours, dot in zip(done("predict", model, dev).splitlines(), dots.splitlines(), strict=True):
+            self.assertAlmostEqual(float(ours), float(dot), delta=1e-4 * (1 + abs(float(dot))))
+
+    @unittest.skipUnless(CAN_TRAIN, "this build has no fnet-train")
     def test_likeness_is_learned_from_pairs_alone(self):
         def pairs(name, count, seed):
             rng = random.Random(seed)

@@ -22,7 +22,7 @@ except ImportError as error:
 
 PROGRAM = sys.argv.pop() if len(sys.argv) > 2 else sys.exit(__doc__)
 FNET = sys.argv.pop()
-STEPS, PEAK, WARMUP, DECAY = 100, 2e-3, 0.1, 0.01
+STEPS, PEAK, WARMUP, DECAY = 200, 2e-3, 0.1, 0.01
 SIZES = dict(hidden_size=48, num_hidden_layers=2, intermediate_size=96, max_position_embeddings=64, hidden_dropout_prob=0)
 
 

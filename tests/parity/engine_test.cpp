@@ -23,7 +23,11 @@ Engine engine_for(const golden::Golden& golden, const std::string& task,
                   const EngineOptions& options) {
   Config config = golden.config;
   config.task = task;
-  if (config.has_head()) config.labels = golden.labels;
+  if (config.has_head()) {
+    config.labels = golden.labels;
+  } else {
+    config.labels.clear(), config.head_options.clear();
+  }
   return {config, golden::formula_weight, options};
 }
 

@@ -1,8 +1,10 @@
 #pragma once
 
 #include "blocks/context.h"
+#include "blocks/head_layers.h"
 #include "blocks/parts.h"
 #include "core/bags.h"
+#include "core/error.h"
 
 namespace fnet {
 
@@ -26,7 +28,7 @@ struct HeadContext : Context<A> {
   A pick(const A& x) const { return picked == nullptr ? x : lookup(x, *picked); }
 };
 
-// A head declares its weights and its formula:
+// A head is a struct whose data members are its options; it declares its weights and its formula:
 //   void weights(const Specs&, const Config&, const HeadConfig&) const;
 //   template <Algebra A> A apply(const A& x, const HeadContext<A>&) const;
 
@@ -34,22 +36,62 @@ struct HeadContext : Context<A> {
 struct PooledHead {
   static constexpr bool pooled = true;
   static constexpr bool wide = false;  ///< whether it may have a wide part
+
+  /// As a part's.
+  template <class Option>
+  void options(Option&&) {}
 };
 
 /// A head that scores rows, [P, C]: those that were picked, or all.
 struct RowHead {
   static constexpr bool pooled = false;
   static constexpr bool wide = false;
+
+  template <class Option>
+  void options(Option&&) {}
 };
 
-/// A head's linear map from a vector to a score for each label, under Hugging Face's name.
-struct Classifier {
-  static constexpr const char* kClassifier = "classifier";
+/// Either of them with layers before its last map.
+template <class Kind>
+struct LayeredHead : Kind {
+  HeadLayers layers;
 
-  void weights(const Specs& specs, const Config& config, const HeadConfig& head) const {
-    specs.linear(kClassifier, config.hidden_size, static_cast<std::int64_t>(head.labels.size()));
+  template <class Option>
+  void options(Option&& option) {
+    layers.options(option);
+  }
+
+  /// The layers' weights, then those of the last map to so many scores.
+  void add_maps(const Specs& specs, const Config& config, const char* last,
+                std::int64_t scores) const {
+    require(!Kind::pooled || !layers.reads_text(), fnet::Kind::input,
+            "config: head_options: expected no attention and no ffn_type {} in a head that reads "
+            "one vector a text",
+            layers.ffn_type);
+    layers.weights(specs, config);
+    specs.linear(last, layers.width(config), scores);
+  }
+
+  /// What the last map reads, of a [T, H] as it stands.
+  template <Algebra A>
+  A read(const A& x, const HeadContext<A>& c) const {
+    if constexpr (Kind::pooled) {
+      return layers.apply(c.pool(x), c);
+    } else {
+      return layers.reads_text() ? c.pick(layers.apply(x, c)) : layers.apply(c.pick(x), c);
+    }
+  }
+
+  /// The scores: that map of it, with dropout in training where the head has one.
+  template <Algebra A>
+  A scores(const A& x, const HeadContext<A>& c, const char* last, bool drop = true) const {
+    const A inner = read(x, c);
+    return linear(drop ? c.drop(inner, c.config.hidden_dropout_prob, "dropout") : inner, c, last);
   }
 };
+
+/// Hugging Face's name of the last map of most heads.
+inline constexpr const char* kClassifier = "classifier";
 
 /// The wide part of a head: a linear map of a text's words and pairs of words, whose rows are found
 /// by hash (text/ngrams.h). It is fitted by itself, so all of it is stored as buffers.

@@ -6,15 +6,14 @@ namespace fnet {
 
 /// score [B, 1] = w · drop(pooled) + b of each text; the texts of a question compete. Source:
 /// Hugging Face's FNetForMultipleChoice.
-struct MultipleChoice : PooledHead {
+struct MultipleChoice : LayeredHead<PooledHead> {
   void weights(const Specs& specs, const Config& config, const HeadConfig&) const {
-    specs.linear(Classifier::kClassifier, config.hidden_size, 1);
+    add_maps(specs, config, kClassifier, 1);
   }
 
   template <Algebra A>
   A apply(const A& x, const HeadContext<A>& c) const {
-    return linear(c.drop(c.pool(x), c.config.hidden_dropout_prob, "dropout"), c,
-                  Classifier::kClassifier);
+    return scores(x, c, kClassifier);
   }
 };
 

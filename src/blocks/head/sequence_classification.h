@@ -1,23 +1,24 @@
 #pragma once
 
+#include <iterator>
+
 #include "blocks/head/head.h"
 
 namespace fnet {
 
 /// logits [B, C] = W drop(pooled) + b, plus those of its wide part where it has one. Source:
 /// Hugging Face's FNetForSequenceClassification.
-struct SequenceClassification : PooledHead, Classifier {
+struct SequenceClassification : LayeredHead<PooledHead> {
   static constexpr bool wide = true;
 
   void weights(const Specs& specs, const Config& config, const HeadConfig& head) const {
-    Classifier::weights(specs, config, head);
+    add_maps(specs, config, kClassifier, std::ssize(head.labels));
     WidePart::weights(specs, head);
   }
 
   template <Algebra A>
   A apply(const A& x, const HeadContext<A>& c) const {
-    const A deep =
-        linear(c.drop(c.pool(x), c.config.hidden_dropout_prob, "dropout"), c, kClassifier);
+    const A deep = scores(x, c, kClassifier);
     return c.ngrams == nullptr ? deep : WidePart::join(deep, *c.ngrams, c.w);
   }
 };

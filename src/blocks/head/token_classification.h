@@ -1,14 +1,20 @@
 #pragma once
 
+#include <iterator>
+
 #include "blocks/head/head.h"
 
 namespace fnet {
 
 /// logits [P, C] = W drop(x[picks]) + b. Source: Hugging Face's FNetForTokenClassification.
-struct TokenClassification : RowHead, Classifier {
+struct TokenClassification : LayeredHead<RowHead> {
+  void weights(const Specs& specs, const Config& config, const HeadConfig& head) const {
+    add_maps(specs, config, kClassifier, std::ssize(head.labels));
+  }
+
   template <Algebra A>
   A apply(const A& x, const HeadContext<A>& c) const {
-    return linear(c.drop(c.pick(x), c.config.hidden_dropout_prob, "dropout"), c, kClassifier);
+    return scores(x, c, kClassifier);
   }
 };
 

@@ -132,7 +132,7 @@ TEST(SentenceSimilarity, vectors_find_their_partners_as_numpy_says) {
     const Matrix partners = rows(one.at("partners").get<std::vector<float>>(), text.size());
     EXPECT_NEAR(cosine(queries.row(0), partners.row(0)), one.at("first_cosine").get<double>(),
                 1e-6);
-    const RetrievalReport report = retrieval_report(queries, partners, text);
+    const RetrievalReport report = retrieval_report(queries, partners, text, Similarity::cosine);
     EXPECT_NEAR(report.accuracy_at_1, one.at("accuracy_at_1").get<double>(), 1e-12);
     EXPECT_NEAR(report.mrr, one.at("mrr").get<double>(), 1e-12);
   }

@@ -117,6 +117,29 @@ TEST(Losses, pairs_are_compared_as_sentence_transformers_does) {
   }
 }
 
+TEST(Losses, pairs_are_compared_by_their_product_where_the_head_says_so) {
+  torch::manual_seed(6);
+  Scored scored;
+  scored.logits = at::randn({6, 5}, at::kDouble);
+  for (std::int64_t first = 0; first < 6; first += 2) {
+    Sample pair;
+    pair.texts.resize(2), pair.units = {0};
+    scored.add(pair, first);
+  }
+  LossOptions by_dot;
+  by_dot.similarity = Similarity::dot;
+  const at::Tensor queries = scored.logits.slice(0, 0, 6, 2),
+                   partners = scored.logits.slice(0, 1, 6, 2);
+  const double own =
+      -at::matmul(queries, partners.t()).log_softmax(1).diagonal().mean().item<double>();
+  EXPECT_NEAR(loss_of(Loss::similarity, scored, by_dot).item<double>(), own, 1e-12);
+  scored.values = {0.5F, -2, 3};
+  const at::Tensor truth = at::tensor({0.5, -2.0, 3.0});
+  const double squares = ((queries * partners).sum(1) - truth).square().mean().item<double>();
+  EXPECT_NEAR(loss_of(Loss::similarity, scored, by_dot).item<double>(), squares, 1e-12);
+  EXPECT_NE(loss_of(Loss::similarity, scored, {}).item<double>(), squares);
+}
+
 TEST(Losses, pairs_with_and_without_a_score_do_not_mix) {
   Sample with, without;
   with.texts.resize(2), with.units = {0}, with.values = {1};

@@ -219,7 +219,8 @@ TEST(TaskConfig, is_read_with_the_seeds_names_and_paths_beside_the_file) {
   const auto file = folder.make("tasks.json", R"({
     "metric": "tags.accuracy", "alpha": 0.25,
     "tasks": [
-      {"name": "tags", "task_type": "NAMED_ENTITY_RECOGNITION", "train": "a.conll", "loss_weight": 2},
+      {"name": "tags", "task_type": "NAMED_ENTITY_RECOGNITION", "train": "a.conll", "loss_weight": 2,
+       "head_options": {"intermediate_size": 24, "norm_type": "layer_norm"}},
       {"name": "mood", "task_type": "sentiment_analysis", "train": "/b.tsv", "dev": "c.tsv", "main": true,
        "num_classes": 2, "use_attention_pooling": true, "columns": {"label": "stars"}}
     ]})");
@@ -239,6 +240,9 @@ TEST(TaskConfig, is_read_with_the_seeds_names_and_paths_beside_the_file) {
   EXPECT_EQ(mood.columns.text, "text");
   EXPECT_EQ(tags.train, folder.path() / "a.conll");
   EXPECT_EQ(tags.weight, 2);
+  EXPECT_EQ(tags.head_options,
+            (PartOptions{{"intermediate_size", std::int64_t{24}}, {"norm_type", "layer_norm"}}));
+  EXPECT_TRUE(mood.head_options.empty());
   EXPECT_EQ(tags.token_dropout, 0.3);  // as the options have it for one task
   EXPECT_TRUE(tags.skip_bad_lines);
   EXPECT_EQ(options.alpha, 0.25);

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "fnet/config.h"
+#include "fnet/similarity.h"
+
+namespace fnet {
+
+/// The option of a sentence-similarity head that says how vectors are compared.
+inline constexpr const char* kSimilarityOption = "similarity";
+
+/// The similarity of this name: `cosine` or `dot`.
+inline Similarity similarity_named(std::string_view name) {
+  return name == "dot" ? Similarity::dot : Similarity::cosine;
+}
+
+/// How a sentence-similarity head compares two vectors.
+inline Similarity similarity_of(const HeadConfig& head) {
+  const auto found = head.options.find(kSimilarityOption);
+  const auto* name =
+      found == head.options.end() ? nullptr : std::get_if<std::string>(&found->second);
+  return name == nullptr ? Similarity::cosine : similarity_named(*name);
+}
+
+}  // namespace fnet
