@@ -45,6 +45,12 @@ struct HeadLayers {
     return intermediate_size > 0 ? intermediate_size : config.hidden_size;
   }
 
+  /// Whether there are any.
+  bool any() const {
+    return norm_type != "none" || intermediate_size > 0 || num_attention_heads > 0 ||
+           ffn_type != "none";
+  }
+
   /// Whether a row of the result depends on the other rows of its text.
   bool reads_text() const {
     return num_attention_heads > 0 || (ffn_type != "none" && row_of(ffn()).reach == Reach::text);
@@ -75,6 +81,7 @@ struct HeadLayers {
   /// x [P, H] → [P, width]; `c` stands where the head's weights are.
   template <Algebra A>
   A apply(A x, const Context<A>& c) const {
+    if (!any()) return x;
     const Config inner = inside(c.config);
     const Context<A> own{c.w.under(kPlace), inner,    c.rows, activation_named(hidden_act),
                          c.layer,           c.dropout};
