@@ -17,7 +17,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # has another value is of model_type fnet-cpp, so that transformers does not compute something else in silence.
 OWN_KEYS = dict(fourier_norm="backward", embedding_projection=True, embedding_norm_eps=0, pooler=True,
                 norm_type="layer_norm", norm_position="post", ffn_type="mlp", position_embedding="learned",
-                mixers=["fourier"], norm_options={}, ffn_options={}, mixer_options={}, pooling="pooler",
+                mixers=["fourier"], norm_options={}, ffn_options={}, mixer_options={}, head_options={}, pooling="pooler",
                 wide_features=0, input_type="tokens")  # fmt: skip
 GATED = ("glu", "reglu", "geglu", "bilinear", "swiglu")
 HEADS = {"text-classification": "FNetForSequenceClassification",
