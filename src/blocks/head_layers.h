@@ -85,11 +85,10 @@ struct HeadLayers {
     const Config inner = inside(c.config);
     const Context<A> own{c.w.under(kPlace), inner,    c.rows, activation_named(hidden_act),
                          c.layer,           c.dropout};
-    if (norm_type != "none") x = fnet::apply(norm(), x, own.under("LayerNorm"));
+    x = fnet::apply(norm(), x, own.under("LayerNorm"));
     if (intermediate_size > 0) {
       x = linear(own.drop(x, inner.hidden_dropout_prob, "dropout"), own, "dense");
-      if (norm_type != "none") x = fnet::apply(norm(), x, own.under("dense_LayerNorm"));
-      x = own.activate(x);
+      x = own.activate(fnet::apply(norm(), x, own.under("dense_LayerNorm")));
     }
     if (num_attention_heads > 0) x = fnet::apply(attention(c.config), x, own.under("attention"));
     if (ffn_type != "none") x = fnet::apply(ffn(), x, own.under("ffn"));

@@ -28,6 +28,7 @@ inline Head head_for(std::string_view task) {
 /// A head with its options. Throws: input for an option that it does not have or allow.
 inline Head make_head(const HeadConfig& own) {
   Head head = head_for(own.task);
+  if (own.options.empty()) return head;
   std::set<std::string> known;
   std::visit([&](auto& h) { set_options(h, "head_options", own.options, known); }, head);
   check_known_options("head_options", own.task, own.options, known);

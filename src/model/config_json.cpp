@@ -173,8 +173,7 @@ std::map<std::string, HeadConfig> read_heads(const Json& json, std::string_view 
       } else {
         fail(Kind::input,
              "{}: {}: expected task, labels, pooling, problem_type, no_answer or head_options, "
-             "found "
-             "another key",
+             "found another key",
              source, inner);
       }
     }

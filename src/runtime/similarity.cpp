@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/vectors.h"
 #include "kernels/product.h"
+#include "model/similarity_option.h"
 #include "runtime/tensor.h"
 
 namespace fnet {
@@ -28,8 +29,7 @@ std::vector<float> pairwise_similarity(const Matrix& a, const Matrix& b, Similar
           a.rows, a.cols, b.rows, b.cols);
   std::vector<float> scores;
   for (std::size_t i = 0; i < a.rows; ++i) {
-    const auto compare = similarity == Similarity::cosine ? cosine : dot;
-    scores.push_back(static_cast<float>(compare(a.row(i), b.row(i))));
+    scores.push_back(static_cast<float>(likeness(similarity, a.row(i), b.row(i))));
   }
   return scores;
 }

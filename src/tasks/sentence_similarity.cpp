@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "core/vectors.h"
 #include "model/similarity_option.h"
 #include "tasks/labelling.h"
 #include "tasks/regression.h"
@@ -14,10 +13,6 @@
 
 namespace fnet {
 namespace {
-
-double compare(Similarity similarity, std::span<const float> a, std::span<const float> b) {
-  return similarity == Similarity::dot ? dot(a, b) : cosine(a, b);
-}
 
 bool has_score(const Example& example) { return !example.truth.empty(); }
 
@@ -30,7 +25,7 @@ class SimilarityScorer final : public Scorer {
     const std::span<const float> first = row_of(scores, 0), second = row_of(scores, 1);
     if (!sample.values.empty()) {
       pairs_.emplace_back(sample.values[0],
-                          static_cast<float>(compare(similarity_, first, second)));
+                          static_cast<float>(likeness(similarity_, first, second)));
     } else {
       add_row(queries_, first), add_row(partners_, second);
       text_.push_back(known_.emplace(example.texts.at(1), text_.size()).first->second);
@@ -59,7 +54,7 @@ class SimilarityScorer final : public Scorer {
       Mistake mistake = examples_[i];
       mistake.answer = examples_[found].truth;
       mistake.score =
-          static_cast<float>(compare(similarity_, queries_.row(i), partners_.row(found)));
+          static_cast<float>(likeness(similarity_, queries_.row(i), partners_.row(found)));
       mistakes.add(std::move(mistake));
     }
     out.worst = mistakes.take();
@@ -154,8 +149,8 @@ Sample SentenceSimilarityTask::encode(const Example& example, const Tokenizer& t
 
 Answer SentenceSimilarityTask::answer(const Example&, const Sample&, std::span<const Matrix> scores,
                                       const HeadConfig& head, const AnswerOptions&) const {
-  const double likeness = compare(similarity_of(head), row_of(scores, 0), row_of(scores, 1));
-  return {{{head.labels.at(0), static_cast<float>(likeness)}}};
+  const double score = likeness(similarity_of(head), row_of(scores, 0), row_of(scores, 1));
+  return {{{head.labels.at(0), static_cast<float>(score)}}};
 }
 
 std::string SentenceSimilarityTask::tsv(const Example&, const Answer& answer) const {

@@ -138,6 +138,20 @@ TEST(SentenceSimilarity, vectors_find_their_partners_as_numpy_says) {
   }
 }
 
+TEST(SentenceSimilarity, is_a_sum_of_products_where_the_head_says_so) {
+  HeadConfig own = head("sentence-similarity", {"similarity"});
+  own.options["similarity"] = "dot";
+  const std::vector<Matrix> pair = {rows({3, 4}), rows({6, 8})};
+  EXPECT_EQ(similarity().tsv({}, similarity().answer({}, {}, pair, own)), "50.000000\n");
+  // The long vector is the better partner of both, though its angle suits one of them alone.
+  const Matrix queries = rows({1, 0, 0, 1}, 2), partners = rows({1, 0, 5, 5}, 2);
+  const std::vector<std::size_t> text = {0, 1};
+  EXPECT_EQ(retrieval_report(queries, partners, text, Similarity::cosine).accuracy_at_1, 1);
+  const RetrievalReport report = retrieval_report(queries, partners, text, Similarity::dot);
+  EXPECT_EQ(report.accuracy_at_1, 0.5);
+  EXPECT_EQ(report.mrr, 0.75);
+}
+
 TEST(SentenceSimilarity, is_scored_by_correlation_or_by_retrieval) {
   const HeadConfig own = head("sentence-similarity", {"similarity"});
   const auto scorer = similarity().scorer(own);
